@@ -1,0 +1,144 @@
+//! The record of a call: what it is, who holds it, and how it ended.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Agent;
+use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::redact::Pii;
+
+/// Where the caller's audio travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaPath {
+    /// Twilio → API Gateway → `ws-default` → relay, and back by PostToConnection.
+    #[default]
+    Gateway,
+    /// Twilio → load balancer → relay.
+    Direct,
+}
+
+impl FromStr for MediaPath {
+    type Err = UnknownMediaPath;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMediaPath> {
+        match name {
+            "gateway" => Ok(Self::Gateway),
+            "direct" => Ok(Self::Direct),
+            _ => Err(UnknownMediaPath),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a media path is `gateway` or `direct`")]
+pub struct UnknownMediaPath;
+
+/// What is known of a call, as stored under `CALL#{sid}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub sid: CallSid,
+    pub from: Pii<String>,
+    pub to: Pii<String>,
+    pub agent: Agent,
+    pub media_path: MediaPath,
+    pub status: CallStatus,
+    /// Unix milliseconds of the webhook: [`CallTime`](crate::time::CallTime) zero.
+    pub began_at_ms: u64,
+    pub lease: Option<Lease>,
+    /// Streams that were opened for it; the first one and each return by `<Redirect>`.
+    pub streams: u32,
+}
+
+/// Who may speak for a call. Every write of a holder quotes its fence; a higher one has replaced it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    pub relay: RelayId,
+    pub fence: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "status", content = "ending")]
+pub enum CallStatus {
+    /// The webhook was answered; the caller's stream is not there yet.
+    Ringing,
+    InProgress,
+    Ended(Ending),
+}
+
+/// How a call ended. The first cause counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    CallerHungUp,
+    AgentHungUp,
+    OperatorHungUp,
+    /// The stream never came, or was lost and did not come back.
+    Abandoned,
+    CallerSilent,
+    LongestCall,
+    /// The model could not be had; the caller is told so by `/twiml/resume`.
+    ModelUnavailable,
+}
+
+impl CallStatus {
+    pub fn ended(self) -> Option<Ending> {
+        match self {
+            Self::Ended(ending) => Some(ending),
+            Self::Ringing | Self::InProgress => None,
+        }
+    }
+}
+
+/// A WebSocket of the carrier's at API Gateway, as stored under `CONN#{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    pub id: ConnectionId,
+    pub opened_at_ms: u64,
+    /// `None` until its `start` redeemed a token.
+    pub binding: Option<Binding>,
+}
+
+/// What a stream belongs to: learned from the token in its `start`, never from its arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    pub call: CallSid,
+    pub stream: StreamSid,
+    pub relay: RelayId,
+    /// Where that relay takes frames: `http://10.0.1.17:8081`.
+    pub address: url::Url,
+}
+
+/// A relay process, as stored under `RELAY#{id}` and renewed with each heartbeat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Relay {
+    pub id: RelayId,
+    pub address: url::Url,
+    /// The relay's own socket to the control API, by which `twiml` and `api` reach it.
+    pub control: Option<ConnectionId>,
+    pub calls: u32,
+    /// Takes no new calls.
+    pub draining: bool,
+    /// Share of one core, 0 to 1 and more.
+    pub cpu: f32,
+    pub event_loop_lag_ms: f32,
+    pub heartbeat_at_ms: u64,
+}
+
+/// A heartbeat older than this is a relay that is gone.
+pub const HEARTBEAT_EXPIRES_MS: u64 = 15_000;
+
+impl Relay {
+    pub fn alive(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.heartbeat_at_ms) < HEARTBEAT_EXPIRES_MS
+    }
+
+    /// The one that should take the next call: alive, not draining, with the fewest calls.
+    pub fn pick(relays: &[Self], now_ms: u64) -> Option<&Self> {
+        relays
+            .iter()
+            .filter(|relay| relay.alive(now_ms) && !relay.draining)
+            .min_by(|a, b| (a.calls, &a.id).cmp(&(b.calls, &b.id)))
+    }
+}

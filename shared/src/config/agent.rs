@@ -1,0 +1,78 @@
+//! The agent that answers when nobody has set up another one: the defaults, changed by the environment.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::parts::seconds;
+use super::{Reader, Source};
+use crate::agent::{Agent, Greeting};
+
+const SPAN: RangeInclusive<f64> = 0.1..=60.0;
+
+/// `REALTIME_MODEL`, `REALTIME_VOICE`, `AGENT_INSTRUCTIONS`, `AGENT_GREETING` (`none`: the caller opens),
+/// `MAX_RECONNECT_ATTEMPTS`, `RECONNECT_DELAY` and `WEBSOCKET_TIMEOUT` (seconds).
+pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
+    let mut agent = Agent::default();
+    replace(&mut agent.model, reader.text("REALTIME_MODEL"));
+    replace(&mut agent.voice, reader.text("REALTIME_VOICE"));
+    replace(&mut agent.instructions, reader.text("AGENT_INSTRUCTIONS"));
+    replace(&mut agent.greeting, reader.text("AGENT_GREETING").map(greeting));
+    replace(&mut agent.limits.redials, reader.within("MAX_RECONNECT_ATTEMPTS", 0..=20, "a whole number from 0 to 20"));
+    replace(&mut agent.limits.redial_after, seconds(reader, "RECONNECT_DELAY", SPAN, "seconds from 0.1 to 60"));
+    replace(&mut agent.limits.model_ready, websocket_timeout(reader));
+    agent
+}
+
+pub(super) fn websocket_timeout<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Option<Duration> {
+    seconds(reader, "WEBSOCKET_TIMEOUT", SPAN, "seconds from 0.1 to 60")
+}
+
+fn greeting(text: String) -> Greeting {
+    if text.eq_ignore_ascii_case("none") { Greeting::None } else { Greeting::Spoken(text) }
+}
+
+fn replace<T>(value: &mut T, with: Option<T>) {
+    if let Some(with) = with {
+        *value = with;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &'static [(&'static str, &'static str)]) -> Result<Agent, super::super::ConfigErrors> {
+        let source = |key: &str| pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+        let mut reader = Reader::new(&source);
+        let agent = agent(&mut reader);
+        reader.finish(agent)
+    }
+
+    #[test]
+    fn without_a_word_from_the_environment_it_is_the_default() {
+        assert_eq!(read(&[]).unwrap(), Agent::default());
+    }
+
+    #[test]
+    fn the_environment_names_model_voice_and_words() {
+        let agent = read(&[
+            ("REALTIME_MODEL", "gpt-realtime-9"),
+            ("REALTIME_VOICE", "cedar"),
+            ("AGENT_GREETING", "none"),
+            ("MAX_RECONNECT_ATTEMPTS", "5"),
+            ("RECONNECT_DELAY", "0.5"),
+        ])
+        .unwrap();
+        assert_eq!((agent.model.as_str(), agent.voice.as_str()), ("gpt-realtime-9", "cedar"));
+        assert_eq!(agent.greeting, Greeting::None);
+        assert_eq!((agent.limits.redials, agent.limits.redial_after), (5, Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_faults() {
+        let errors =
+            read(&[("MAX_RECONNECT_ATTEMPTS", "-1"), ("RECONNECT_DELAY", "NaN"), ("WEBSOCKET_TIMEOUT", "1e9")])
+                .unwrap_err();
+        assert_eq!(errors.0.len(), 3, "{errors}");
+    }
+}

@@ -1,0 +1,235 @@
+//! What each Lambda function reads, and nothing else: the template grants by these lists.
+//!
+//! `LOG_LEVEL` and the `AWS_*` keys come on top for all of them; telemetry and the SDK read those.
+
+use super::parts::{WebhookAuth, bucket, media_path, public_url, public_wss_url, table, url_or, web_url, webhook_auth};
+use super::{ConfigErrors, Reader, Source, agent::agent};
+use crate::agent::Agent;
+use crate::calls::MediaPath;
+use crate::redact::Secret;
+
+/// `twiml`: the voice webhook and its callbacks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TwimlConfig {
+    pub public_url: url::Url,
+    pub public_wss_url: url::Url,
+    pub auth: WebhookAuth,
+    pub media_path: MediaPath,
+    pub table: String,
+    /// `@connections` of the control API.
+    pub control_url: url::Url,
+    pub agent: Agent,
+}
+
+impl TwimlConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let public_url = public_url(&mut reader);
+        let config = Self {
+            public_wss_url: public_wss_url(&mut reader),
+            auth: webhook_auth(&mut reader, &public_url),
+            media_path: media_path(&mut reader),
+            table: table(&mut reader),
+            control_url: control_url(&mut reader),
+            agent: agent(&mut reader),
+            public_url,
+        };
+        reader.finish(config)
+    }
+}
+
+/// `ws-connect`: who may open a WebSocket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectConfig {
+    pub public_wss_url: url::Url,
+    pub auth: WebhookAuth,
+    pub table: String,
+}
+
+impl ConnectConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let public_wss_url = public_wss_url(&mut reader);
+        let config =
+            Self { auth: webhook_auth(&mut reader, &public_wss_url), table: table(&mut reader), public_wss_url };
+        reader.finish(config)
+    }
+}
+
+/// `ws-disconnect`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DisconnectConfig {
+    pub table: String,
+}
+
+impl DisconnectConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let config = Self { table: table(&mut reader) };
+        reader.finish(config)
+    }
+}
+
+/// `ws-default`: a caller's frames.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FramesConfig {
+    pub table: String,
+    /// `@connections` of the stage `call`.
+    pub connections_url: url::Url,
+}
+
+impl FramesConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let config = Self {
+            table: table(&mut reader),
+            connections_url: web_url(&mut reader, "CALL_CONNECTIONS_URL", "where streams are closed"),
+        };
+        reader.finish(config)
+    }
+}
+
+/// `tool-call`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolsConfig {
+    pub table: String,
+    pub weather_url: url::Url,
+    pub geocoding_url: url::Url,
+}
+
+impl ToolsConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let config = Self {
+            table: table(&mut reader),
+            weather_url: url_or(&mut reader, "OPEN_METEO_URL", "https://api.open-meteo.com"),
+            geocoding_url: url_or(&mut reader, "OPEN_METEO_GEOCODING_URL", "https://geocoding-api.open-meteo.com"),
+        };
+        reader.finish(config)
+    }
+}
+
+/// `api`: what the console and the curious ask.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiConfig {
+    pub public_url: url::Url,
+    pub media_path: MediaPath,
+    pub table: String,
+    pub bucket: String,
+    /// `@connections` of the control API.
+    pub control_url: url::Url,
+    /// Opens the routes that reveal calls. Without it they are open on a loopback address only.
+    pub console_token: Option<Secret>,
+}
+
+impl ApiConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let config = Self {
+            public_url: public_url(&mut reader),
+            media_path: media_path(&mut reader),
+            table: table(&mut reader),
+            bucket: bucket(&mut reader),
+            control_url: control_url(&mut reader),
+            console_token: reader.secret("CONSOLE_TOKEN"),
+        };
+        reader.finish(config)
+    }
+}
+
+fn control_url<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> url::Url {
+    web_url(reader, "CONTROL_CONNECTIONS_URL", "where relays take commands")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Recording, keys};
+    use super::*;
+
+    const PUBLIC: [(&str, &str); 2] =
+        [("PUBLIC_URL", "https://voice.example.com"), ("PUBLIC_WSS_URL", "wss://voice.example.com/call")];
+
+    #[test]
+    fn each_function_reads_its_own_keys_and_no_others() {
+        let source = Recording::new([]);
+        let _faults = TwimlConfig::read(&source).unwrap_err();
+        assert_eq!(
+            source.asked(),
+            keys(
+                "AGENT_GREETING AGENT_INSTRUCTIONS CONTROL_CONNECTIONS_URL MAX_RECONNECT_ATTEMPTS MEDIA_PATH \
+                 PUBLIC_URL PUBLIC_WSS_URL REALTIME_MODEL REALTIME_VOICE RECONNECT_DELAY TABLE_NAME \
+                 TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION WEBSOCKET_TIMEOUT"
+            )
+        );
+        let source = Recording::new([]);
+        let _faults = ConnectConfig::read(&source).unwrap_err();
+        assert_eq!(source.asked(), keys("PUBLIC_WSS_URL TABLE_NAME TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION"));
+        let source = Recording::new([]);
+        let _faults = DisconnectConfig::read(&source).unwrap_err();
+        assert_eq!(source.asked(), keys("TABLE_NAME"));
+        let source = Recording::new([]);
+        let _faults = FramesConfig::read(&source).unwrap_err();
+        assert_eq!(source.asked(), keys("CALL_CONNECTIONS_URL TABLE_NAME"));
+        let source = Recording::new([]);
+        let _faults = ToolsConfig::read(&source).unwrap_err();
+        assert_eq!(source.asked(), keys("OPEN_METEO_GEOCODING_URL OPEN_METEO_URL TABLE_NAME"));
+        let source = Recording::new([]);
+        let _faults = ApiConfig::read(&source).unwrap_err();
+        assert_eq!(
+            source.asked(),
+            keys("CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME")
+        );
+    }
+
+    #[test]
+    fn all_faults_of_a_function_come_at_once_and_each_once() {
+        let source = Recording::new([("PUBLIC_URL", "not a url"), ("MEDIA_PATH", "pigeon")]);
+        let errors = TwimlConfig::read(&source).unwrap_err();
+        let text = errors.to_string();
+        for key in ["PUBLIC_URL", "PUBLIC_WSS_URL", "TWILIO_AUTH_TOKEN", "MEDIA_PATH", "TABLE_NAME"] {
+            assert_eq!(text.matches(&format!("- {key} is")).count(), 1, "{key}: {text}");
+        }
+        assert_eq!(errors.0.len(), 6, "{text}");
+        assert!(!text.contains("pigeon") && !text.contains("not a url,"), "{text}");
+    }
+
+    #[test]
+    fn signatures_may_be_waived_on_a_loopback_address_only() {
+        let open = ("TWILIO_WEBHOOK_VALIDATION", "false");
+        let source = Recording::new([PUBLIC[1], open, ("TABLE_NAME", "t")]);
+        assert!(ConnectConfig::read(&source).unwrap_err().to_string().contains("loopback"));
+        let source = Recording::new([("PUBLIC_WSS_URL", "ws://localhost:8787/call"), open, ("TABLE_NAME", "t")]);
+        assert_eq!(ConnectConfig::read(&source).unwrap().auth, WebhookAuth::Open);
+    }
+
+    #[test]
+    fn a_stream_url_in_the_clear_is_for_loopback_addresses_only() {
+        for (url, fine) in [
+            ("wss://voice.example.com/call", true),
+            ("ws://127.0.0.1:8787/call", true),
+            ("ws://[::1]:8787/call", true),
+            ("ws://voice.example.com/call", false),
+            ("https://voice.example.com/call", false),
+            ("wss://voice.example.com/call?token=1", false),
+        ] {
+            let source = Recording::new([("PUBLIC_WSS_URL", url), ("TWILIO_AUTH_TOKEN", "a"), ("TABLE_NAME", "t")]);
+            assert_eq!(ConnectConfig::read(&source).is_ok(), fine, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_complete_environment_is_a_configuration() {
+        let source = Recording::new([
+            PUBLIC[0],
+            PUBLIC[1],
+            ("TWILIO_AUTH_TOKEN", "secret"),
+            ("MEDIA_PATH", "direct"),
+            ("TABLE_NAME", "voicebridge"),
+            ("CONTROL_CONNECTIONS_URL", "https://control.example.com/control"),
+        ]);
+        let config = TwimlConfig::read(&source).unwrap();
+        assert_eq!(config.media_path, MediaPath::Direct);
+        assert_eq!(config.auth, WebhookAuth::Signed(Secret::new("secret")));
+        assert!(!format!("{config:?}").contains("\"secret\""));
+    }
+}

@@ -1,0 +1,125 @@
+//! What the relay reads.
+
+use core::net::SocketAddr;
+use std::time::Duration;
+
+use super::agent::websocket_timeout;
+use super::parts::{WebhookAuth, bucket, public_wss_url, seconds, table, url_or, web_url, webhook_auth};
+use super::{ConfigErrors, Reader, Source};
+use crate::redact::Secret;
+use crate::twilio::rest::Access;
+
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Fargate grants 120 s between SIGTERM and SIGKILL.
+const DRAIN: Duration = Duration::from_secs(110);
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RelayConfig {
+    pub public_wss_url: url::Url,
+    pub auth: WebhookAuth,
+    pub table: String,
+    pub bucket: String,
+    pub model_url: url::Url,
+    pub model_key: Secret,
+    /// For TCP, TLS and the upgrade together.
+    pub handshake_timeout: Duration,
+    pub tool_call_function: String,
+    /// `@connections` of the stage `call`.
+    pub connections_url: url::Url,
+    /// Where the relay connects to be told things. Without it a model is dialled when the stream comes.
+    pub control_wss_url: Option<url::Url>,
+    /// The private listener: `/frames`, `/metrics`, `/health`.
+    pub listen: SocketAddr,
+    /// The public one: `/call`, `/health`.
+    pub public_listen: SocketAddr,
+    /// Where `ws-default` finds the private listener; `None`: ask ECS.
+    pub address: Option<url::Url>,
+    /// Where ECS tells a task about itself.
+    pub ecs_metadata_url: Option<url::Url>,
+    /// Without it a call is ended by closing its stream.
+    pub telephony: Option<Access>,
+    /// How long calls may go on after a SIGTERM.
+    pub drain: Duration,
+}
+
+impl RelayConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let public_wss_url = public_wss_url(&mut reader);
+        let config = Self {
+            auth: webhook_auth(&mut reader, &public_wss_url),
+            public_wss_url,
+            table: table(&mut reader),
+            bucket: bucket(&mut reader),
+            model_url: url_or(&mut reader, "OPENAI_REALTIME_URL", "wss://api.openai.com/v1/realtime"),
+            model_key: reader.required_secret("OPENAI_API_KEY", "the model's API key"),
+            handshake_timeout: websocket_timeout(&mut reader).unwrap_or(HANDSHAKE),
+            tool_call_function: reader.required("TOOL_CALL_FUNCTION", "the function that runs tools"),
+            connections_url: web_url(&mut reader, "CALL_CONNECTIONS_URL", "where callers' sockets are written to"),
+            control_wss_url: reader.parsed("CONTROL_WSS_URL", "a URL"),
+            listen: listener(&mut reader, "RELAY_LISTEN", 8081),
+            public_listen: listener(&mut reader, "RELAY_PUBLIC_LISTEN", 8080),
+            address: reader.parsed("RELAY_ADDRESS", "a URL"),
+            ecs_metadata_url: reader.parsed("ECS_CONTAINER_METADATA_URI_V4", "a URL"),
+            telephony: Access::read(&mut reader),
+            drain: seconds(&mut reader, "RELAY_DRAIN", 0.0..=115.0, "seconds from 0 to 115").unwrap_or(DRAIN),
+        };
+        let addressed = config.address.is_some() || config.ecs_metadata_url.is_some();
+        reader.rule(addressed, "RELAY_ADDRESS is not set, and this is no ECS task that could find it out");
+        reader.finish(config)
+    }
+}
+
+fn listener<S: Source + ?Sized>(reader: &mut Reader<'_, S>, key: &'static str, port: u16) -> SocketAddr {
+    reader.parsed(key, "an address and a port").unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Recording, keys};
+    use super::*;
+
+    const COMPLETE: [(&str, &str); 10] = [
+        ("PUBLIC_WSS_URL", "wss://voice.example.com/call"),
+        ("TWILIO_AUTH_TOKEN", "token"),
+        ("TABLE_NAME", "voicebridge"),
+        ("RECORDINGS_BUCKET", "recordings"),
+        ("OPENAI_API_KEY", "sk-1"),
+        ("TOOL_CALL_FUNCTION", "tool-call"),
+        ("CALL_CONNECTIONS_URL", "https://calls.example.com/call"),
+        ("CONTROL_WSS_URL", "wss://control.example.com/control"),
+        ("RELAY_ADDRESS", "http://10.0.1.17:8081"),
+        ("TWILIO_ACCOUNT_SID", "AC1"),
+    ];
+
+    #[test]
+    fn the_relay_reads_its_own_keys_and_no_others() {
+        let source = Recording::new(COMPLETE);
+        let _config = RelayConfig::read(&source).unwrap();
+        assert_eq!(
+            source.asked(),
+            keys(
+                "CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_CONTAINER_METADATA_URI_V4 OPENAI_API_KEY \
+                 OPENAI_REALTIME_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_DRAIN RELAY_LISTEN \
+                 RELAY_PUBLIC_LISTEN TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
+                 TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
+                 WEBSOCKET_TIMEOUT"
+            )
+        );
+    }
+
+    #[test]
+    fn the_defaults_are_the_public_services() {
+        let config = RelayConfig::read(&Recording::new(COMPLETE)).unwrap();
+        assert_eq!(config.model_url.as_str(), "wss://api.openai.com/v1/realtime");
+        assert_eq!((config.listen.port(), config.public_listen.port()), (8081, 8080));
+        assert_eq!(config.telephony.map(|access| access.account.user).as_deref(), Some("AC1"));
+        assert_eq!(config.drain, DRAIN);
+    }
+
+    #[test]
+    fn a_relay_that_cannot_be_addressed_does_not_start() {
+        let homeless = COMPLETE.into_iter().filter(|(key, _)| *key != "RELAY_ADDRESS");
+        assert!(RelayConfig::read(&Recording::new(homeless)).unwrap_err().to_string().contains("RELAY_ADDRESS"));
+    }
+}

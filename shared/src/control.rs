@@ -1,0 +1,22 @@
+//! What `twiml` and `api` say to a relay over its control channel: small JSON messages by PostToConnection.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calls::Call;
+use crate::ids::CallSid;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Control {
+    /// The webhook has arrived: dial the model, the caller will follow.
+    Prepare {
+        call: Box<Call>,
+    },
+    /// The carrier says that the call is over.
+    CallEnded {
+        sid: CallSid,
+    },
+    HangUp {
+        sid: CallSid,
+    },
+}

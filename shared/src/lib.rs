@@ -1,0 +1,23 @@
+//! The heart of voicebridge: everything that decides, and nothing that touches the world.
+//!
+//! **Architecture invariant:** no I/O, no clock, no environment, no task, no lock, no randomness. Time is an
+//! argument, effects are values, order is deterministic. `tests/purity.rs` and `clippy.toml` hold it to that.
+//!
+//! Start with [`session::Session`], the conversation; [`model`] is the language it speaks with any vendor,
+//! [`twilio`] the one the carrier speaks, and [`ports`] the doors the drivers open for us.
+
+pub mod agent;
+pub mod audio;
+pub mod calls;
+pub mod config;
+pub mod control;
+pub mod ids;
+pub mod model;
+pub mod ports;
+pub mod redact;
+pub mod session;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+pub mod time;
+pub mod tools;
+pub mod twilio;

@@ -1,0 +1,211 @@
+//! The doors to the world: one narrow trait per permission the cloud grants. A function's signature names the
+//! doors it needs, and its IAM statement grants exactly those.
+
+use std::future::Future;
+
+use crate::calls::{Binding, Call, CallStatus, Connection, Lease, Relay};
+use crate::control::Control;
+use crate::ids::{CallSid, ConnectionId, RelayId};
+use crate::redact::Secret;
+use crate::session::{Event, Line};
+use crate::time::CallTime;
+use crate::tools::{ToolOutcome, ToolRequest};
+
+/// Why a door did not open. Vendor errors end here; their text is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    /// The condition of the write was not met: it exists already, or another holds it.
+    #[error("refused: {0}")]
+    Conflict(String),
+    /// It is not there any more: a closed connection, an expired item.
+    #[error("gone")]
+    Gone,
+    /// Too much at once; the same may work in a moment.
+    #[error("throttled: {0}")]
+    Throttled(String),
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// What came back is not what was put in.
+    #[error("unreadable: {0}")]
+    Corrupt(String),
+}
+
+pub type PortResult<T> = Result<T, PortError>;
+
+/// Wall-clock time, for records and expiries. The heart has [`CallTime`] instead.
+pub trait Clock: Send + Sync {
+    fn unix_ms(&self) -> u64;
+}
+
+/// What cannot be guessed.
+pub trait Random: Send + Sync {
+    /// At least 128 bits, as text that needs no escaping anywhere.
+    fn token(&self) -> PortResult<Secret>;
+}
+
+/// `dynamodb:GetItem` on calls.
+pub trait ReadCall: Send + Sync {
+    fn call(&self, sid: &CallSid) -> impl Future<Output = PortResult<Option<Call>>> + Send;
+}
+
+/// `dynamodb:PutItem` and `UpdateItem` on calls.
+pub trait WriteCall: Send + Sync {
+    /// Fails with [`PortError::Conflict`] if the call exists: a webhook that Twilio sent twice.
+    fn open_call(&self, call: &Call) -> impl Future<Output = PortResult<()>> + Send;
+    /// Takes the call if its fence is still `held` (`None`: nobody's); the new lease has the next fence.
+    fn claim(
+        &self,
+        sid: &CallSid,
+        relay: &RelayId,
+        held: Option<u64>,
+    ) -> impl Future<Output = PortResult<Lease>> + Send;
+    /// Refused with [`PortError::Conflict`] if another holds the lease.
+    fn set_status(
+        &self,
+        sid: &CallSid,
+        status: CallStatus,
+        lease: &Lease,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// The carrier's word, which needs no lease. An ending that is there already stays.
+    fn end_call(&self, sid: &CallSid, ending: crate::calls::Ending) -> impl Future<Output = PortResult<()>> + Send;
+    /// Another stream of this call was opened; returns how many that makes.
+    fn count_stream(&self, sid: &CallSid) -> impl Future<Output = PortResult<u32>> + Send;
+}
+
+/// What a relay writes down while a call runs. Batched by the caller. Not fenced: lines are
+/// replaced by number and events are named by time and number, so a relay that lost the lease adds, and takes nothing away.
+pub trait Chronicle: Send + Sync {
+    fn append(&self, sid: &CallSid, entries: &[Entry]) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// One thing to write down. Lines are replaced by number, events are kept in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    Line(Line),
+    Event { number: u64, at: CallTime, event: Event },
+}
+
+/// `dynamodb:Query`: what the console and the API read.
+pub trait ReadHistory: Send + Sync {
+    /// Newest first.
+    fn recent_calls(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Call>>> + Send;
+    fn transcript(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<Line>>> + Send;
+    fn events(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<(CallTime, Event)>>> + Send;
+    fn relays(&self) -> impl Future<Output = PortResult<Vec<Relay>>> + Send;
+}
+
+/// Single-use tokens: what ties a stream to the webhook that asked for it. Stored as a hash, with an expiry.
+pub trait Tokens: Send + Sync {
+    fn issue_token(
+        &self,
+        token: &Secret,
+        call: &CallSid,
+        expires_at_ms: u64,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// [`PortError::Gone`] if unknown, expired or used.
+    fn redeem_token(&self, token: &Secret) -> impl Future<Output = PortResult<CallSid>> + Send;
+}
+
+/// The carrier's WebSockets at API Gateway.
+pub trait Connections: Send + Sync {
+    fn connection_opened(&self, connection: &Connection) -> impl Future<Output = PortResult<()>> + Send;
+    fn connection(&self, id: &ConnectionId) -> impl Future<Output = PortResult<Option<Connection>>> + Send;
+    fn bind_connection(&self, id: &ConnectionId, binding: &Binding) -> impl Future<Output = PortResult<()>> + Send;
+    /// Returns what it was bound to.
+    fn connection_closed(&self, id: &ConnectionId) -> impl Future<Output = PortResult<Option<Binding>>> + Send;
+}
+
+/// The registry of relays.
+pub trait Relays: Send + Sync {
+    fn register(&self, relay: &Relay) -> impl Future<Output = PortResult<()>> + Send;
+    fn deregister(&self, id: &RelayId) -> impl Future<Output = PortResult<()>> + Send;
+    /// Which control socket is the relay's, and that it is closed again.
+    fn control_opened(&self, id: &RelayId, connection: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
+    fn control_closed(&self, connection: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Commands to a relay, over its control channel.
+pub trait RelayControl: Send + Sync {
+    fn send(&self, relay: &Relay, command: &Control) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `execute-api:ManageConnections`: the caller's side of the gateway path.
+pub trait CallerSocket: Send + Sync {
+    fn post(&self, id: &ConnectionId, text: &str) -> impl Future<Output = PortResult<()>> + Send;
+    fn close(&self, id: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// A relay's private listener: the way of a caller's frames on the gateway path.
+pub trait RelayFrames: Send + Sync {
+    fn deliver(
+        &self,
+        id: &ConnectionId,
+        binding: &Binding,
+        frame: &str,
+    ) -> impl Future<Output = PortResult<Delivery>> + Send;
+    /// No more frames will come over this connection.
+    fn closed(&self, id: &ConnectionId, binding: &Binding) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// What a relay says to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    Taken,
+    /// It does not have this call.
+    NotMine,
+    /// It is going away and takes nothing new.
+    Draining,
+}
+
+/// `lambda:InvokeFunction` on `tool-call`.
+pub trait RunTools: Send + Sync {
+    fn run(&self, request: &ToolRequest) -> impl Future<Output = ToolOutcome> + Send;
+}
+
+/// The tool's own record of calls it has carried out, so that one is never carried out twice.
+pub trait ToolLedger: Send + Sync {
+    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome.
+    fn begin(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
+    fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// The items that the lookup tools read.
+pub trait ReferenceData: Send + Sync {
+    fn item(&self, kind: &str, id: &str) -> impl Future<Output = PortResult<Option<serde_json::Value>>> + Send;
+    fn items(&self, kind: &str) -> impl Future<Output = PortResult<Vec<serde_json::Value>>> + Send;
+}
+
+/// A GET on the open internet that answers JSON.
+pub trait Fetch: Send + Sync {
+    fn get_json(&self, url: &url::Url) -> impl Future<Output = PortResult<serde_json::Value>> + Send;
+}
+
+/// `s3:PutObject`, `GetObject`, `DeleteObject` on recordings.
+pub trait Recordings: Send + Sync {
+    /// A few seconds of the call, numbered from 0: interleaved stereo µ-law.
+    fn put_segment(&self, sid: &CallSid, number: u32, stereo: Vec<u8>) -> impl Future<Output = PortResult<()>> + Send;
+    /// Joins all segments to one WAV and removes them. Safe to repeat.
+    fn finish_recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
+    fn recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<Option<Vec<u8>>>> + Send;
+}
+
+/// `s3:GetObject` on finished recordings, for whoever wants to hear one.
+pub trait ReadRecording: Send + Sync {
+    /// Itself if it has no more than `at_most` bytes, and else where it may be had for some minutes.
+    fn read_recording(
+        &self,
+        sid: &CallSid,
+        at_most: u64,
+    ) -> impl Future<Output = PortResult<Option<FoundRecording>>> + Send;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundRecording {
+    Whole(Vec<u8>),
+    At(url::Url),
+}
+
+/// Twilio's REST API, as far as a running call needs it.
+pub trait Telephony: Send + Sync {
+    fn hang_up(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
+}

@@ -1,0 +1,218 @@
+//! The conversation: a deterministic state machine between a caller's stream and a model's session.
+//!
+//! ```text
+//! Session::open(plan, now)          begins with the webhook; its first output dials the model
+//! session.handle(now, input)        never fails, never blocks
+//! session.poll() -> Option<Output>  drain to None before the next handle
+//! session.deadline()                when to call handle(now, Input::Tick) at the latest, and why
+//! ```
+//!
+//! The driver carries and does not judge: it hands in what happened, in the order it learned of it, and does what
+//! comes out, in the order it came. A session serialises at any point at which it is drained.
+//!
+//! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
+//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `ending`. Beneath them
+//! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
+
+mod caller;
+mod ending;
+mod hold;
+mod input;
+mod line;
+mod link;
+mod output;
+mod playback;
+mod resequence;
+mod responses;
+mod tally;
+mod timers;
+mod tool_calls;
+mod tools;
+mod transcript;
+mod turns;
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+pub use input::{Input, ModelLoss, OperatorCommand};
+pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
+pub use timers::Timer;
+
+use crate::agent::Agent;
+use crate::calls::Ending;
+use crate::ids::{CallSid, StreamSid};
+use crate::model::Capabilities;
+use crate::time::{CallTime, Samples};
+use crate::tools::ToolSpec;
+use crate::twilio::media::StreamEvent;
+use line::{CallerLine, Preroll};
+use link::Link;
+use playback::Playback;
+use resequence::Resequencer;
+use responses::Responses;
+use tally::Tallies;
+use timers::Timers;
+use tools::Toolbox;
+use transcript::Transcript;
+
+/// Everything a conversation needs to know before it begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub sid: CallSid,
+    pub agent: Agent,
+    pub tools: Vec<ToolSpec>,
+    /// What the backend can do: [`crate::model::Dialect::capabilities`].
+    pub capabilities: Capabilities,
+    /// Audio between two marks: short where marks are cheap, longer where each is a paid message.
+    pub mark_every: Samples,
+    /// How long a missing frame is waited for. Zero where the transport keeps order.
+    pub reorder_ms: u64,
+    /// What was said before, if another relay held this call.
+    pub history: Vec<Line>,
+}
+
+/// A call, from its webhook to its end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    plan: Plan,
+    phase: Phase,
+    stream: Option<StreamSid>,
+    /// When the caller's stream first came.
+    attached_at: Option<CallTime>,
+    order: Resequencer<StreamEvent>,
+    line: CallerLine,
+    preroll: Preroll,
+    link: Link,
+    responses: Responses,
+    playback: Playback,
+    tools: Toolbox,
+    hold: hold::Hold,
+    turn: turns::Turn,
+    transcript: Transcript,
+    tallies: Tallies,
+    timers: Timers,
+    #[serde(skip)]
+    out: VecDeque<Output>,
+}
+
+/// Where in its life a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    /// The caller's stream is not here: not yet, or not any more. `doomed`: how the call ends as soon as it comes.
+    Waiting {
+        doomed: Option<Ending>,
+    },
+    Talking,
+    /// The last words are being said.
+    Closing(Ending),
+    Over,
+}
+
+impl Session {
+    /// Begins a call. `now` is usually zero; later if the call was another relay's before.
+    pub fn open(plan: Plan, now: CallTime) -> Self {
+        let mut session = Self {
+            phase: Phase::Waiting { doomed: None },
+            stream: None,
+            attached_at: None,
+            order: Resequencer::default(),
+            line: CallerLine::default(),
+            preroll: Preroll::default(),
+            link: Link::default(),
+            responses: Responses::default(),
+            playback: Playback::new(plan.mark_every),
+            tools: Toolbox::default(),
+            hold: hold::Hold::default(),
+            turn: turns::Turn::new(!plan.history.is_empty()),
+            transcript: Transcript::continuing(plan.history.clone()),
+            tallies: Tallies::default(),
+            timers: Timers::default(),
+            out: VecDeque::new(),
+            plan,
+        };
+        session.timers.arm(Timer::Attach, now + session.plan.agent.limits.attach);
+        session.timers.arm(Timer::LongestCall, CallTime::ZERO + session.plan.agent.limits.call);
+        session.dial(now);
+        session
+    }
+
+    /// Something happened. `now` never runs backwards; if it does, it is taken as it is.
+    pub fn handle(&mut self, now: CallTime, input: Input) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        match input {
+            Input::Caller(message) => self.on_stream_message(now, message),
+            Input::Model(event) => self.on_model(now, event),
+            Input::CallerAttached { stream } => self.on_attached(now, stream),
+            Input::CallerDetached { stream } => self.on_detached(now, &stream),
+            Input::CallEnded => self.end(now, Ending::CallerHungUp),
+            Input::ModelConnected => self.on_model_connected(now),
+            Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
+            Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
+            Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
+            Input::Shutdown => self.let_go(now),
+            Input::Tick => {}
+        }
+        while let Some(timer) = self.timers.take_due(now) {
+            self.on_timer(now, timer);
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When to hand in [`Input::Tick`] at the latest if nothing else happens, and what for.
+    pub fn deadline(&self) -> Option<(CallTime, Timer)> {
+        self.timers.next()
+    }
+
+    /// The call is over: nothing more will come out.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    fn on_timer(&mut self, now: CallTime, timer: Timer) {
+        match timer {
+            Timer::Attach => self.end(now, self.doom().unwrap_or(Ending::Abandoned)),
+            Timer::Gap => self.give_up_gap(now),
+            Timer::Stall => self.on_stall(now),
+            Timer::ModelReady => self.on_model_late(now),
+            Timer::Redial => self.dial(now),
+            Timer::Response => self.on_response_late(now),
+            Timer::Retry => {}
+            Timer::Tool(call) => self.on_tool_late(now, &call),
+            Timer::Hold => self.on_hold_timer(now),
+            Timer::Silence => self.on_silence(now),
+            Timer::LongestCall => self.close(now, Ending::LongestCall, Some(ending::TIME_IS_UP)),
+            Timer::Goodbye => self.finish_closing(now),
+        }
+    }
+
+    /// After every input: ask for what is wanted, and see whether the state of things calls for music or an end.
+    fn settle(&mut self, now: CallTime) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        self.ask_for_response(now);
+        self.watch_dead_air(now);
+        self.watch_goodbye(now);
+    }
+
+    fn is_present(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    fn emit(&mut self, output: Output) {
+        self.out.push_back(output);
+    }
+
+    fn note(&mut self, event: Event) {
+        self.emit(Output::Event(event));
+    }
+}

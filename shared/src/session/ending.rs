@@ -1,0 +1,103 @@
+//! How a call ends: once, whoever wants it, and with the last words heard.
+
+use super::output::{Event, Output};
+use super::responses::{Reason, Wish};
+use super::{Phase, Session, Timer};
+use crate::audio::recording::RecordOp;
+use crate::calls::{CallStatus, Ending};
+use crate::model::ToolUse;
+use crate::session::link::millis;
+use crate::time::CallTime;
+
+pub(super) const SAY_GOODBYE: &str = "Say goodbye to the caller in one short, friendly sentence.";
+pub(super) const TIME_IS_UP: &str =
+    "The time for this call is up. Tell the caller so in one sentence, and say goodbye. Ask nothing.";
+const STILL_THERE: &str = "The caller has been silent for a while. Ask in a few words whether they are still there.";
+const NOBODY_THERE: &str = "The caller does not answer any more. Say that you are hanging up now, and goodbye.";
+
+impl Session {
+    /// Ends the call politely: no more turns, the last words if there are to be any, then hang up when they have
+    /// been played, or when that takes too long.
+    pub(super) fn close(&mut self, now: CallTime, ending: Ending, last_words: Option<&str>) {
+        if !matches!(self.phase, Phase::Talking) || !self.is_present() {
+            if !matches!(self.phase, Phase::Closing(_) | Phase::Over) {
+                self.end(now, ending);
+            }
+            return;
+        }
+        self.cancel_tools();
+        self.end_music(now);
+        self.line.speaking = false;
+        self.phase = Phase::Closing(ending);
+        self.responses.forget_wish();
+        self.timers.disarm(&Timer::Silence);
+        self.timers.arm(Timer::Goodbye, now + self.plan.agent.limits.goodbye);
+        if let Some(words) = last_words.filter(|_| self.link.is_ready()) {
+            let instructions = Some(words.to_owned());
+            self.responses.want(Wish { reason: Reason::Farewell, instructions, tools: ToolUse::Forbidden });
+        }
+    }
+
+    /// The last words are said and heard.
+    pub(super) fn watch_goodbye(&mut self, now: CallTime) {
+        let Phase::Closing(ending) = self.phase else { return };
+        if self.responses.is_idle() && self.playback.is_played_out() {
+            self.end(now, ending);
+        }
+    }
+
+    pub(super) fn finish_closing(&mut self, now: CallTime) {
+        if let Phase::Closing(ending) = self.phase {
+            self.end(now, ending);
+        }
+    }
+
+    /// Ends the call now.
+    pub(super) fn end(&mut self, now: CallTime, ending: Ending) {
+        self.leave(now);
+        self.emit(Output::Status(CallStatus::Ended(ending)));
+        self.note(Event::Ended { ending, after_ms: now.as_millis() });
+        self.emit(Output::HangUp(ending));
+    }
+
+    /// The process goes away and the call stays: the carrier will come back for it.
+    pub(super) fn let_go(&mut self, now: CallTime) {
+        self.leave(now);
+        self.emit(Output::LetGo);
+    }
+
+    fn leave(&mut self, now: CallTime) {
+        self.cancel_tools();
+        self.stop_music();
+        self.tallies.rest().into_iter().for_each(|event| self.note(event));
+        if !self.link.is_down() {
+            self.emit(Output::CloseModel);
+        }
+        self.emit(Output::Record(RecordOp::Finish { at: now.into() }));
+        self.timers.clear();
+        self.phase = Phase::Over;
+    }
+
+    pub(super) fn rearm_silence(&mut self, now: CallTime) {
+        self.timers.arm(Timer::Silence, now + self.plan.agent.limits.silence);
+    }
+
+    /// Nobody has said a word for long: ask, and the next time say goodbye.
+    pub(super) fn on_silence(&mut self, now: CallTime) {
+        let limit = self.plan.agent.limits.silence;
+        let last_word = self.turn.caller_spoke_at.max(self.playback.ends_at()).max(self.attached_at.unwrap_or(now));
+        let busy = self.line.speaking || self.tools.is_pending() || !self.link.is_ready() || !self.responses.is_idle();
+        if busy {
+            return self.rearm_silence(now);
+        }
+        if millis(now.since(last_word)) < millis(limit) {
+            return self.timers.arm(Timer::Silence, last_word + limit);
+        }
+        if std::mem::replace(&mut self.turn.checked, true) {
+            return self.close(now, Ending::CallerSilent, Some(NOBODY_THERE));
+        }
+        let instructions = Some(STILL_THERE.to_owned());
+        self.responses.want(Wish { reason: Reason::Check, instructions, tools: ToolUse::Forbidden });
+        self.rearm_silence(now);
+    }
+}

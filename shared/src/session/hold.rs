@@ -1,0 +1,89 @@
+//! No dead air: music while a tool runs or the model is away, and never under or over a word.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::caller::put_on_wire;
+use super::output::{Event, Output};
+use super::playback::Source;
+use super::{Phase, Session, Timer};
+use crate::audio::hold_music;
+use crate::time::{CallTime, Samples};
+
+/// A piece of music, and how long before its end the next one is sent.
+const PIECE: Samples = Samples::from_millis(1_000);
+const AHEAD: Duration = Duration::from_millis(300);
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Hold {
+    playing: bool,
+    /// Where in the piece to go on, so that it does not begin anew each time.
+    offset: Samples,
+}
+
+impl Session {
+    /// Arms the timer when there is something to wait for and nothing to hear; stops what nobody waits for.
+    pub(super) fn watch_dead_air(&mut self, now: CallTime) {
+        let waits = self.is_held_up();
+        if self.hold.playing {
+            if !waits && self.responses.is_idle() {
+                self.end_music(now);
+            }
+        } else if !waits {
+            self.timers.disarm(&Timer::Hold);
+        } else if !self.timers.is_armed(&Timer::Hold) {
+            let silent_from = self.playback.ends_at().max(now);
+            self.timers.arm(Timer::Hold, silent_from + self.plan.agent.limits.hold_after);
+        }
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.phase == Phase::Talking
+            && self.is_present()
+            && !self.line.speaking
+            && (self.tools.is_pending() || !self.link.is_ready())
+    }
+
+    pub(super) fn on_hold_timer(&mut self, now: CallTime) {
+        if !self.hold.playing {
+            if !self.playback.is_silent(now) {
+                let silent_from = self.playback.ends_at().max(now);
+                return self.timers.arm(Timer::Hold, silent_from + self.plan.agent.limits.hold_after);
+            }
+            self.hold.playing = true;
+            self.note(Event::HoldStarted);
+        }
+        self.play_piece(now);
+    }
+
+    fn play_piece(&mut self, now: CallTime) {
+        let piece = hold_music::piece(self.hold.offset, PIECE);
+        self.hold.offset += piece.samples();
+        let Self { playback, out, stream, .. } = self;
+        let Some(stream) = stream else { return };
+        playback.push(&Source::HoldMusic, piece, now, |send| put_on_wire(out, stream, send));
+        let ends_at = self.playback.ends_at();
+        self.timers.arm(Timer::Hold, CallTime(ends_at.0.saturating_sub(AHEAD.as_millis() as u64)).max(now + AHEAD));
+    }
+
+    /// Something else is to be heard, or nobody waits any more: what is left of the music at the carrier is cleared.
+    pub(super) fn end_music(&mut self, now: CallTime) {
+        if !self.hold.playing {
+            return;
+        }
+        self.stop_music();
+        if !self.playback.is_silent(now) {
+            self.playback.cut(now);
+            self.clear_caller(now);
+        }
+    }
+
+    /// Sends no more of it.
+    pub(super) fn stop_music(&mut self) {
+        self.timers.disarm(&Timer::Hold);
+        if std::mem::take(&mut self.hold.playing) {
+            self.emit(Output::Event(Event::HoldStopped));
+        }
+    }
+}

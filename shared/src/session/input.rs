@@ -1,0 +1,51 @@
+//! What can happen to a call.
+
+use crate::ids::{StreamSid, ToolCallId};
+use crate::model::{ModelEvent, Severity};
+use crate::tools::ToolOutcome;
+use crate::twilio::media::StreamMessage;
+
+/// One thing that happened. The driver hands each over once, in the order in which it learned of them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A stream of the carrier's is now this call's. Its messages follow; a second stream replaces the first.
+    CallerAttached {
+        stream: StreamSid,
+    },
+    Caller(StreamMessage),
+    /// The stream's socket is gone, and no `stop` was seen.
+    CallerDetached {
+        stream: StreamSid,
+    },
+    /// The carrier says that the call is over.
+    CallEnded,
+    /// The socket that [`Output::DialModel`](super::Output::DialModel) asked for is open.
+    ModelConnected,
+    Model(ModelEvent),
+    /// The socket is gone or never came to be.
+    ModelDisconnected {
+        cause: ModelLoss,
+    },
+    Tool {
+        call: ToolCallId,
+        outcome: ToolOutcome,
+    },
+    Operator(OperatorCommand),
+    /// The process is going away; the call must end now if nobody takes it over.
+    Shutdown,
+    /// Time has passed: call at [`Session::deadline`](super::Session::deadline), or whenever.
+    Tick,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelLoss {
+    /// A stable word for logs and metrics: `http_401`, `timeout`, `closed_4000`, `refused` …
+    pub code: String,
+    pub severity: Severity,
+}
+
+/// What a person at the console may ask of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperatorCommand {
+    HangUp,
+}

@@ -1,0 +1,202 @@
+//! What the heart wants done. Values only: a scenario file prints them, a test compares them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audio::Payload;
+use crate::audio::recording::RecordOp;
+use crate::calls::{CallStatus, Ending};
+use crate::ids::{ItemId, ResponseId, StreamSid, ToolCallId};
+use crate::model::{ModelCommand, Usage};
+use crate::redact::Pii;
+use crate::time::CallTime;
+use crate::tools::{ToolErrorKind, ToolRequest};
+
+/// One thing to do, in the order given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// To the carrier's stream.
+    Caller(ToCaller),
+    /// To the model's socket. Only while it is connected.
+    Model(ModelCommand),
+    /// Open a socket to the model; any earlier one is closed.
+    DialModel,
+    CloseModel,
+    RunTool(ToolRequest),
+    CancelTool(ToolCallId),
+    Record(RecordOp),
+    /// A line of the transcript, new or more complete than before: same `number`, same line.
+    Transcript(Line),
+    /// For the log, the metrics and whoever watches.
+    Event(Event),
+    Status(CallStatus),
+    /// End the call. Comes once, and last.
+    HangUp(Ending),
+    /// Let go of the call without ending it: close the caller's stream, and the carrier comes back by
+    /// `/twiml/resume` to whoever takes it then. Comes once, and last.
+    LetGo,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToCaller {
+    Media { stream: StreamSid, payload: Payload },
+    Mark { stream: StreamSid, mark: Mark },
+    Clear { stream: StreamSid },
+}
+
+/// A place in what was sent to the caller. Its echo says that the audio before it was played, if the generation is
+/// still the current one: a `clear` sends all pending marks back and begins another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mark {
+    pub generation: u32,
+    pub number: u64,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "g{}m{}", self.generation, self.number)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a mark of ours")]
+pub struct NotOurs;
+
+impl FromStr for Mark {
+    type Err = NotOurs;
+
+    fn from_str(name: &str) -> Result<Self, NotOurs> {
+        let (generation, number) = name.strip_prefix('g').and_then(|rest| rest.split_once('m')).ok_or(NotOurs)?;
+        Ok(Self { generation: generation.parse().map_err(|_| NotOurs)?, number: number.parse().map_err(|_| NotOurs)? })
+    }
+}
+
+/// One utterance. The number is given when it begins, so a late transcription still finds its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub number: u32,
+    pub at: CallTime,
+    pub speaker: Speaker,
+    pub item: ItemId,
+    /// `None`: spoken, but not made out.
+    pub text: Option<Pii<String>>,
+    /// The caller spoke into it.
+    pub interrupted: Option<Interruption>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    Caller,
+    Agent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interruption {
+    pub heard_ms: u64,
+    /// How much of it had been sent by then.
+    pub sent_ms: u64,
+}
+
+/// Something worth knowing about a call. None of these carries a number or a word of the caller's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    CallerAttached {
+        stream: StreamSid,
+    },
+    CallerDetached,
+    ModelDialled {
+        attempt: u32,
+    },
+    ModelReady {
+        after_ms: u64,
+    },
+    ModelLost {
+        code: String,
+        fatal: bool,
+    },
+    ModelError {
+        code: String,
+    },
+    ModelUnknown {
+        kind: String,
+    },
+    /// `start` to the first frame of the greeting.
+    Greeted {
+        after_ms: u64,
+    },
+    /// The end of the caller's speech to the first audio of the answer.
+    Answered {
+        after_ms: u64,
+    },
+    BargeIn {
+        item: ItemId,
+        heard_ms: u64,
+        sent_ms: u64,
+    },
+    ResponseDone {
+        response: ResponseId,
+        status: String,
+        usage: Option<Usage>,
+    },
+    ResponseRejected {
+        code: String,
+    },
+    ToolStarted {
+        call: ToolCallId,
+        name: String,
+    },
+    ToolFinished {
+        call: ToolCallId,
+        name: String,
+        took_ms: u64,
+        error: Option<ToolErrorKind>,
+    },
+    /// An outcome that came when nobody waited for it any more.
+    ToolLate {
+        call: ToolCallId,
+    },
+    HoldStarted,
+    HoldStopped,
+    Dtmf {
+        digit: Pii<char>,
+    },
+    /// Frames of the caller's that never came. Counts like this one run over the whole call and are told at powers
+    /// of two and at the end, so that a bad line does not fill the log.
+    FramesLost {
+        count: u64,
+    },
+    FramesDropped {
+        reason: DropReason,
+        count: u64,
+    },
+    SilenceFilled {
+        ms: u64,
+    },
+    PrerollDropped {
+        ms: u64,
+    },
+    /// Audio of responses that were cancelled, or that nobody was there to hear.
+    AudioDropped {
+        ms: u64,
+    },
+    /// A message that made no sense where it came: another stream's, a second `start` …
+    Unexpected {
+        what: String,
+    },
+    Ended {
+        ending: Ending,
+        after_ms: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    Duplicate,
+    Late,
+    WrongStream,
+}

@@ -1,0 +1,179 @@
+//! The one place from which responses are asked for: one at a time, never while one is active, never while the
+//! caller speaks. So `conversation_already_has_active_response` cannot be provoked; should the model say it all the
+//! same, the rejection is recognised by the event id it quotes, and the wish is kept.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{EventId, ResponseId};
+use crate::model::{ModelCommand, Severity, ToolUse};
+use crate::time::CallTime;
+
+/// Why a response is wanted. When wishes meet, the greater one stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reason {
+    /// The caller has been silent.
+    Check,
+    /// The connection was gone for a while.
+    Resume,
+    ToolResults,
+    Answer,
+    Greeting,
+    Farewell,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wish {
+    pub(super) reason: Reason,
+    pub(super) instructions: Option<String>,
+    pub(super) tools: ToolUse,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+enum State {
+    #[default]
+    Idle,
+    /// Sent and not yet begun. `stale`: the caller has spoken since, nobody wants it any more.
+    Requested { event: EventId, wish: Wish, stale: bool },
+    /// The model says that one is active which we do not know: it will say when it is done.
+    Busy,
+    /// `unwanted`: its audio is dropped.
+    Active { response: ResponseId, wish: Option<Wish>, unwanted: bool, audible: bool },
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Responses {
+    state: State,
+    wish: Option<Wish>,
+    asked: u64,
+    /// Failures in a row.
+    failures: u32,
+    /// When the model last said anything of what we wait for.
+    heard_at: CallTime,
+}
+
+impl Responses {
+    pub(super) fn want(&mut self, wish: Wish) {
+        if self.wish.as_ref().is_none_or(|present| present.reason <= wish.reason) {
+            self.wish = Some(wish);
+        }
+    }
+
+    /// The wish becomes a command, if nothing is active. The caller of this has checked that nothing else forbids it.
+    pub(super) fn ask(&mut self, now: CallTime) -> Option<ModelCommand> {
+        if self.state != State::Idle {
+            return None;
+        }
+        let wish = self.wish.take()?;
+        self.asked += 1;
+        self.heard_at = now;
+        let event = EventId::new(format!("respond-{}", self.asked));
+        self.state = State::Requested { event: event.clone(), wish: wish.clone(), stale: false };
+        Some(ModelCommand::CreateResponse { event, instructions: wish.instructions, tools: wish.tools })
+    }
+
+    /// A response has begun. Returns whether it should be cancelled, because nobody wants it any more.
+    pub(super) fn started(&mut self, response: &ResponseId, now: CallTime) -> bool {
+        self.heard_at = now;
+        let (wish, unwanted) = match std::mem::take(&mut self.state) {
+            State::Requested { wish, stale, .. } => (Some(wish), stale),
+            _ => (None, false),
+        };
+        self.state = State::Active { response: response.detached(), wish, unwanted, audible: false };
+        unwanted
+    }
+
+    /// Whether audio of this response is to be heard; and whether this is its first.
+    pub(super) fn audio(&mut self, of: &ResponseId, now: CallTime) -> Option<bool> {
+        match &mut self.state {
+            State::Active { response, unwanted: false, audible, .. } if response == of => {
+                self.heard_at = now;
+                Some(!std::mem::replace(audible, true))
+            }
+            _ => None,
+        }
+    }
+
+    /// The caller has spoken: what is active or on its way is not wanted any more. Returns whether one is active.
+    pub(super) fn interrupt(&mut self) -> bool {
+        match &mut self.state {
+            State::Active { unwanted, .. } => !std::mem::replace(unwanted, true),
+            State::Requested { stale, .. } => {
+                *stale = true;
+                false
+            }
+            State::Idle | State::Busy => false,
+        }
+    }
+
+    pub(super) fn done(&mut self, response: &ResponseId) -> Option<Wish> {
+        match std::mem::take(&mut self.state) {
+            State::Active { response: active, wish, unwanted, .. } if active == *response => wish.filter(|_| !unwanted),
+            State::Busy => None,
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Counts a failure; returns how many that makes in a row.
+    pub(super) fn failed(&mut self) -> u32 {
+        self.failures += 1;
+        self.failures
+    }
+
+    /// An error that quotes our request. Returns the wish unless it is kept here for when the model is free.
+    pub(super) fn rejected(&mut self, event: &EventId, severity: Severity) -> Option<Rejected> {
+        let State::Requested { event: asked, wish, stale } = &self.state else { return None };
+        if asked != event {
+            return None;
+        }
+        let (wish, stale) = (wish.clone(), *stale);
+        self.state = if severity == Severity::Busy { State::Busy } else { State::Idle };
+        if severity == Severity::Busy && !stale {
+            self.want(wish);
+            return Some(Rejected { wish: None });
+        }
+        Some(Rejected { wish: (!stale).then_some(wish) })
+    }
+
+    /// The session is gone, and with it whatever was active. Returns what was wanted of it.
+    pub(super) fn reset(&mut self) {
+        let wish = match std::mem::take(&mut self.state) {
+            State::Requested { wish, stale: false, .. } => Some(wish),
+            State::Active { wish, unwanted: false, audible: false, .. } => wish,
+            _ => None,
+        };
+        wish.into_iter().for_each(|wish| self.want(wish));
+    }
+
+    /// Forgets what is wanted: the call is ending.
+    pub(super) fn forget_wish(&mut self) {
+        self.wish = None;
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.state == State::Idle && self.wish.is_none()
+    }
+
+    /// Something was asked for, or is on its way, and the model owes us a sign.
+    pub(super) fn waits_since(&self) -> Option<CallTime> {
+        (self.state != State::Idle).then_some(self.heard_at)
+    }
+
+    /// A response is active and has been heard.
+    pub(super) fn is_audible(&self) -> bool {
+        matches!(self.state, State::Active { audible: true, unwanted: false, .. })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rejected {
+    /// To be asked for again, later.
+    pub(super) wish: Option<Wish>,
+}

@@ -1,0 +1,88 @@
+//! Every wait of a call has a name; nothing waits without one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ToolCallId;
+use crate::time::CallTime;
+
+/// Why the session wants to be called again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timer {
+    /// The caller's stream has not come, or not come back.
+    Attach,
+    /// A frame is missing from the sequence; those behind it have waited long enough.
+    Gap,
+    /// The caller was speaking and no frame comes any more.
+    Stall,
+    /// The model has been dialled and is not ready.
+    ModelReady,
+    Redial,
+    /// A response was asked for, or begun, and nothing is heard of it.
+    Response,
+    /// A failed response is asked for again.
+    Retry,
+    Tool(ToolCallId),
+    /// Dead air has lasted long enough, or the hold music needs its next piece.
+    Hold,
+    Silence,
+    LongestCall,
+    /// The last words have taken too long.
+    Goodbye,
+}
+
+/// What is armed. Few at a time, so a map kept in order is all it takes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Timers(#[serde(with = "as_pairs")] BTreeMap<Timer, CallTime>);
+
+impl Timers {
+    pub(super) fn arm(&mut self, timer: Timer, at: CallTime) {
+        self.0.insert(timer, at);
+    }
+
+    pub(super) fn disarm(&mut self, timer: &Timer) {
+        self.0.remove(timer);
+    }
+
+    pub(super) fn is_armed(&self, timer: &Timer) -> bool {
+        self.0.contains_key(timer)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn next(&self) -> Option<(CallTime, Timer)> {
+        self.0.iter().map(|(timer, at)| (*at, timer)).min().map(|(at, timer)| (at, timer.clone()))
+    }
+
+    /// Takes the earliest timer that is due.
+    pub(super) fn take_due(&mut self, now: CallTime) -> Option<Timer> {
+        let (at, timer) = self.next()?;
+        if at > now {
+            return None;
+        }
+        self.0.remove(&timer);
+        Some(timer)
+    }
+}
+
+/// JSON has no maps with keys like these.
+mod as_pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Timer;
+    use crate::time::CallTime;
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Timer, CallTime>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<Timer, CallTime>, D::Error> {
+        Ok(Vec::<(Timer, CallTime)>::deserialize(de)?.into_iter().collect())
+    }
+}

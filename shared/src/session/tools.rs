@@ -1,0 +1,133 @@
+//! Tool calls under way: several at once, each with its time limit, all within the agent's limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Limits;
+use crate::ids::ToolCallId;
+use crate::redact::Pii;
+use crate::time::CallTime;
+use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolSpec};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Toolbox {
+    pending: BTreeMap<ToolCallId, Pending>,
+    /// Every call that was ever seen: the same id is carried out once.
+    seen: BTreeSet<ToolCallId>,
+    /// Rounds since the caller last spoke.
+    rounds: u32,
+    round_open: bool,
+    /// Results that came while there was no model to hear them.
+    kept: Vec<(String, Pii<String>)>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) name: String,
+    pub(super) since: CallTime,
+}
+
+/// What to do about a call the model made.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    Run,
+    /// Answer it at once with this error.
+    Refuse(ToolError),
+    /// It was made before.
+    Seen,
+}
+
+impl Toolbox {
+    pub(super) fn admit(
+        &mut self,
+        call: &ToolCallId,
+        name: &str,
+        arguments: &str,
+        specs: &[ToolSpec],
+        limits: &Limits,
+    ) -> Admission {
+        if !self.seen.insert(call.detached()) {
+            return Admission::Seen;
+        }
+        if !std::mem::replace(&mut self.round_open, true) {
+            self.rounds += 1;
+        }
+        match self.fault(name, arguments, specs, limits) {
+            Some(fault) => Admission::Refuse(fault),
+            None => Admission::Run,
+        }
+    }
+
+    fn fault(&self, name: &str, arguments: &str, specs: &[ToolSpec], limits: &Limits) -> Option<ToolError> {
+        use ToolErrorKind::{InvalidArguments, TooLarge, TooMany, UnknownTool};
+        let error = |kind, message: String| Some(ToolError::new(kind, message));
+        if self.is_tripped(limits) {
+            return error(TooMany, "too many tool calls; answer the caller with what you have".to_owned());
+        }
+        if !specs.iter().any(|spec| spec.name == name) {
+            return error(UnknownTool, "there is no tool of this name".to_owned());
+        }
+        if arguments.len() > limits.tool_bytes {
+            return error(TooLarge, format!("arguments are limited to {} bytes", limits.tool_bytes));
+        }
+        match serde_json::from_str::<serde_json::Value>(arguments) {
+            Ok(value) if value.is_object() => None,
+            _ => error(InvalidArguments, "arguments must be a JSON object".to_owned()),
+        }
+    }
+
+    /// The breaker: a model that calls tools and never talks to the caller is stopped.
+    pub(super) fn is_tripped(&self, limits: &Limits) -> bool {
+        self.rounds > limits.tool_rounds || self.seen.len() > limits.tool_calls as usize
+    }
+
+    pub(super) fn started(&mut self, call: &ToolCallId, name: &str, now: CallTime) {
+        self.pending.insert(call.detached(), Pending { name: name.to_owned(), since: now });
+    }
+
+    pub(super) fn finished(&mut self, call: &ToolCallId) -> Option<Pending> {
+        self.pending.remove(call)
+    }
+
+    /// All results are in: the next call begins another round.
+    pub(super) fn close_round(&mut self) {
+        self.round_open = false;
+    }
+
+    pub(super) fn caller_spoke(&mut self) {
+        self.rounds = 0;
+        self.round_open = false;
+    }
+
+    /// The session that asked is gone; the next one is told.
+    pub(super) fn keep(&mut self, name: &str, output: Pii<String>) {
+        self.kept.push((name.to_owned(), output));
+    }
+
+    pub(super) fn take_kept(&mut self) -> Vec<(String, Pii<String>)> {
+        std::mem::take(&mut self.kept)
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    pub(super) fn take_pending(&mut self) -> impl Iterator<Item = (ToolCallId, Pending)> + use<> {
+        std::mem::take(&mut self.pending).into_iter()
+    }
+}
+
+/// The outcome as the model gets it, within the size limit.
+pub(super) fn output_of(outcome: ToolOutcome, limits: &Limits) -> (Pii<String>, Option<ToolErrorKind>) {
+    let outcome = outcome.and_then(|output| {
+        if output.reveal().len() <= limits.tool_bytes {
+            return Ok(output);
+        }
+        Err(ToolError::new(ToolErrorKind::TooLarge, format!("the result is longer than {} bytes", limits.tool_bytes)))
+    });
+    match outcome {
+        Ok(output) => (output, None),
+        Err(error) => (error.to_output(), Some(error.kind)),
+    }
+}

@@ -1,0 +1,7 @@
+//! The carrier's languages: stream messages, webhook forms, TwiML, signatures, and the bodies of its REST API.
+
+pub mod media;
+pub mod rest;
+pub mod signature;
+pub mod twiml;
+pub mod webhook;

@@ -1,0 +1,313 @@
+//! Twilio's REST API, as far as a running call needs it: requests as values, answers as types. Nothing is sent here.
+//!
+//! Shapes: <https://www.twilio.com/docs/voice/api/call-resource>, and Twilio's OpenAPI description, against which
+//! `functions/tests/contract` sends them.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::twiml;
+use super::webhook::CarrierStatus;
+use crate::config::{Reader, Source};
+use crate::ids::CallSid;
+use crate::redact::Secret;
+
+/// TwiML in a request may have this many characters; a document behind a URL may be longer.
+pub const LONGEST_TWIML: usize = 4_000;
+
+/// Which account, and by which right. An API key is the better right: it can be revoked by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub sid: String,
+    /// The user of HTTP Basic authentication: the account's SID, or the key's.
+    pub user: String,
+    pub secret: Secret,
+}
+
+impl Account {
+    pub fn with_auth_token(sid: &str, auth_token: &Secret) -> Self {
+        Self { sid: sid.to_owned(), user: sid.to_owned(), secret: auth_token.clone() }
+    }
+
+    pub fn with_api_key(sid: &str, key: &str, secret: &Secret) -> Self {
+        Self { sid: sid.to_owned(), user: key.to_owned(), secret: secret.clone() }
+    }
+}
+
+/// Where Twilio's API is, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    pub base: Url,
+    pub account: Account,
+}
+
+impl Access {
+    /// `None` where no account is configured. With both an API key and an auth token, the key is used.
+    pub fn read<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Option<Self> {
+        let base = reader.parsed("TWILIO_API_URL", "a URL").or_else(|| Url::parse("https://api.twilio.com").ok())?;
+        let sid = reader.text("TWILIO_ACCOUNT_SID")?;
+        let (key, secret) = (reader.text("TWILIO_API_KEY"), reader.secret("TWILIO_API_SECRET"));
+        reader.rule(key.is_some() == secret.is_some(), "TWILIO_API_KEY and TWILIO_API_SECRET belong together");
+        let account = match (key, secret, reader.secret("TWILIO_AUTH_TOKEN")) {
+            (Some(key), Some(secret), _) => Account::with_api_key(&sid, &key, &secret),
+            (_, _, Some(token)) => Account::with_auth_token(&sid, &token),
+            _ => return None,
+        };
+        Some(Self { base, account })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+}
+
+/// A request without its host and its authorisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestRequest {
+    pub method: Method,
+    pub path: String,
+    /// The body of a POST.
+    pub form: Vec<(&'static str, String)>,
+}
+
+impl RestRequest {
+    /// Ends the call, also one that is only ringing. Safe to repeat.
+    pub fn complete_call(account: &Account, call: &CallSid) -> Self {
+        let form = vec![("Status", "completed".to_owned())];
+        Self { method: Method::Post, path: call_path(account, call), form }
+    }
+
+    /// Leaves whatever the call is doing, a stream included, and does this instead.
+    pub fn instruct_call(account: &Account, call: &CallSid, twiml: &twiml::Response) -> Result<Self, TwimlTooLong> {
+        let twiml = twiml.to_string();
+        let length = twiml.chars().count();
+        if length > LONGEST_TWIML {
+            return Err(TwimlTooLong(length));
+        }
+        Ok(Self { method: Method::Post, path: call_path(account, call), form: vec![("Twiml", twiml)] })
+    }
+
+    pub fn fetch_call(account: &Account, call: &CallSid) -> Self {
+        Self { method: Method::Get, path: call_path(account, call), form: Vec::new() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("TwiML of {0} characters does not fit into a request; {LONGEST_TWIML} are allowed")]
+pub struct TwimlTooLong(pub usize);
+
+/// Without `.json`, Twilio answers XML. A SID that is none is escaped, so that it cannot point elsewhere.
+fn call_path(account: &Account, call: &CallSid) -> String {
+    format!("/2010-04-01/Accounts/{}/Calls/{}.json", segment(&account.sid), segment(call.as_str()))
+}
+
+fn segment(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// What Twilio says of a call, as far as we want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallResource {
+    pub sid: CallSid,
+    pub status: CarrierStatus,
+}
+
+/// Why a request had no success.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestError {
+    #[error("Twilio refused with HTTP {}, code {}: {}", .0.status, .0.code, .0.message)]
+    Refused(Problem),
+    #[error("Twilio answered HTTP {status} with something that is not a call")]
+    Unreadable { status: u16 },
+}
+
+/// Twilio's own account of an error, from either of the two shapes it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub status: u16,
+    /// Twilio's number of the error, documented at `https://www.twilio.com/docs/api/errors/{code}`; 0 if it gives none.
+    pub code: u64,
+    pub message: String,
+}
+
+/// "Too many requests": never carried out, always safe to repeat.
+const TOO_MANY_REQUESTS: u64 = 20_429;
+/// "Call is not in-progress": it is over, there is nothing left to change.
+const CALL_NOT_IN_PROGRESS: u64 = 21_220;
+
+impl RestError {
+    /// Whether the same request may succeed in a moment.
+    pub fn is_retryable(&self) -> bool {
+        let status = match self {
+            Self::Refused(problem) => problem.status,
+            Self::Unreadable { status } => *status,
+        };
+        self.is_throttled() || (500..600).contains(&status)
+    }
+
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.status == 429 || problem.code == TOO_MANY_REQUESTS)
+    }
+
+    /// Whether the call was over before the request arrived.
+    pub fn is_call_over(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.code == CALL_NOT_IN_PROGRESS)
+    }
+
+    /// Whether this account has no such call.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.status == 404)
+    }
+}
+
+/// Reads the answer to any of the requests above.
+pub fn parse_response(status: u16, body: &[u8]) -> Result<CallResource, RestError> {
+    if !(200..300).contains(&status) {
+        return Err(RestError::Refused(problem(status, body)));
+    }
+    let call: WireCall = serde_json::from_slice(body).map_err(|_| RestError::Unreadable { status })?;
+    Ok(CallResource { sid: call.sid, status: CarrierStatus::read(&call.status) })
+}
+
+/// The HTTP status counts, whatever the body claims; a body that is no JSON (a proxy's page) says nothing more.
+fn problem(status: u16, body: &[u8]) -> Problem {
+    let wire: WireProblem = serde_json::from_slice(body).unwrap_or_default();
+    let message = wire.message.or(wire.detail).or(wire.title).unwrap_or_else(|| "no explanation".to_owned());
+    Problem { status, code: wire.code.unwrap_or_default(), message }
+}
+
+#[derive(Deserialize)]
+struct WireCall {
+    sid: CallSid,
+    status: String,
+}
+
+/// `{code, message, more_info, status}`, and RFC 9457's `{type, title, status, detail, instance}` with a `code`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WireProblem {
+    code: Option<u64>,
+    message: Option<String>,
+    title: Option<String>,
+    detail: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const CALL: &str = "CA0123456789abcdef0123456789abcdef";
+
+    fn account() -> Account {
+        Account::with_auth_token("AC1", &Secret::new("token"))
+    }
+
+    fn refused(status: u16, body: &str) -> RestError {
+        parse_response(status, body.as_bytes()).unwrap_err()
+    }
+
+    fn access(values: &[(&str, &str)]) -> Result<Option<Access>, crate::config::ConfigErrors> {
+        let values: BTreeMap<_, _> = values.iter().copied().collect();
+        let source = |key: &str| values.get(key).map(|value| (*value).to_owned());
+        let mut reader = Reader::new(&source);
+        let access = Access::read(&mut reader);
+        reader.finish(access)
+    }
+
+    #[test]
+    fn ending_a_call_is_one_post() {
+        let request = RestRequest::complete_call(&account(), &CALL.into());
+        assert_eq!(request.method, Method::Post);
+        assert_eq!(request.path, format!("/2010-04-01/Accounts/AC1/Calls/{CALL}.json"));
+        assert_eq!(request.form, [("Status", "completed".to_owned())]);
+    }
+
+    #[test]
+    fn a_sid_cannot_point_elsewhere() {
+        let request = RestRequest::fetch_call(&account(), &"../../x?y#z".into());
+        assert_eq!(request.path, "/2010-04-01/Accounts/AC1/Calls/..%2F..%2Fx%3Fy%23z.json");
+    }
+
+    #[test]
+    fn instructions_of_more_than_4000_characters_are_refused_here() {
+        let instruct = |length: usize| {
+            RestRequest::instruct_call(&account(), &CALL.into(), &twiml::Response::new().say("ü".repeat(length)))
+        };
+        let frame = twiml::Response::new().say("").to_string().len();
+        assert_eq!(instruct(LONGEST_TWIML - frame).unwrap().form[0].1.chars().count(), LONGEST_TWIML);
+        assert_eq!(instruct(LONGEST_TWIML - frame + 1), Err(TwimlTooLong(LONGEST_TWIML + 1)));
+    }
+
+    #[test]
+    fn a_call_is_read_from_its_resource() {
+        let body = format!(r#"{{"sid":"{CALL}","status":"completed","price":null,"duration":"15"}}"#);
+        let call = parse_response(200, body.as_bytes()).unwrap();
+        assert_eq!(call, CallResource { sid: CALL.into(), status: CarrierStatus::Completed });
+    }
+
+    #[test]
+    fn both_shapes_of_an_error_are_read() {
+        let old = r#"{"code":20003,"message":"Authenticate","more_info":"https://x","status":401}"#;
+        let new = r#"{"type":"https://x","title":"Unauthorized","status":401,"code":20003,"detail":"Authenticate"}"#;
+        let expected = RestError::Refused(Problem { status: 401, code: 20_003, message: "Authenticate".to_owned() });
+        assert_eq!((refused(401, old), refused(401, new)), (expected.clone(), expected));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_json_is_an_error_all_the_same() {
+        let page = refused(502, "<html>Bad gateway</html>");
+        assert!(page.is_retryable());
+        assert_eq!(page.to_string(), "Twilio refused with HTTP 502, code 0: no explanation");
+        let odd = parse_response(200, b"<html>").unwrap_err();
+        assert_eq!(odd, RestError::Unreadable { status: 200 });
+        assert!(!odd.is_retryable());
+    }
+
+    #[test]
+    fn only_what_may_pass_is_repeated() {
+        let retryable = |status, body: &str| refused(status, body).is_retryable();
+        for status in [429, 500, 502, 503, 504, 599] {
+            assert!(retryable(status, "{}"), "{status}");
+        }
+        assert!(retryable(400, r#"{"code":20429,"message":"Too Many Requests"}"#));
+        for status in [301, 400, 401, 403, 404, 409] {
+            assert!(!retryable(status, r#"{"code":20003,"message":"no"}"#), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_over_is_told_from_one_that_never_was() {
+        let over = refused(400, r#"{"code":21220,"message":"Call is not in-progress. Cannot redirect.","status":400}"#);
+        assert!(over.is_call_over() && !over.is_not_found() && !over.is_retryable());
+        let unknown = refused(404, r#"{"code":20404,"message":"The requested resource was not found","status":404}"#);
+        assert!(unknown.is_not_found() && !unknown.is_call_over() && !unknown.is_retryable());
+    }
+
+    #[test]
+    fn an_api_key_goes_before_the_auth_token() {
+        let sid = ("TWILIO_ACCOUNT_SID", "AC1");
+        let token = ("TWILIO_AUTH_TOKEN", "t");
+        let key = [("TWILIO_API_KEY", "SK1"), ("TWILIO_API_SECRET", "s")];
+        let by_token = access(&[sid, token]).unwrap().unwrap();
+        assert_eq!(by_token.account, Account::with_auth_token("AC1", &Secret::new("t")));
+        assert_eq!(by_token.base.as_str(), "https://api.twilio.com/");
+        let by_key = access(&[sid, token, key[0], key[1], ("TWILIO_API_URL", "http://localhost:1/")]).unwrap().unwrap();
+        assert_eq!(by_key.account, Account::with_api_key("AC1", "SK1", &Secret::new("s")));
+        assert_eq!(by_key.base.as_str(), "http://localhost:1/");
+        assert_eq!(access(&[token]), Ok(None));
+        assert_eq!(access(&[sid]), Ok(None));
+        assert!(access(&[sid, token, key[0]]).is_err());
+        assert!(access(&[sid, token, ("TWILIO_API_URL", "nowhere")]).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_the_parser_panic(status: u16, body: Vec<u8>) {
+            let _no_panic = parse_response(status, &body);
+        }
+    }
+}
