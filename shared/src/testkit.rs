@@ -1,0 +1,39 @@
+//! For tests only: a carrier that plays in virtual time, a model that keeps the vendor's rules, and a reader of
+//! scenario files. All as deterministic as what they test.
+
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed"
+)]
+
+pub mod carrier;
+pub mod render;
+pub mod scenario;
+pub mod vendor;
+
+use crate::agent::Agent;
+use crate::model::Capabilities;
+use crate::session::Plan;
+use crate::time::Samples;
+use crate::tools::ToolSpec;
+
+/// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
+pub fn plan(agent: Agent) -> Plan {
+    let tools = agent.tools.iter().map(|name| tool(name)).collect();
+    Plan {
+        sid: "CA00000000000000000000000000000001".into(),
+        agent,
+        tools,
+        capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
+        mark_every: Samples::from_millis(200),
+        reorder_ms: 100,
+        history: Vec::new(),
+    }
+}
+
+fn tool(name: &str) -> ToolSpec {
+    let parameters = serde_json::json!({ "type": "object" });
+    ToolSpec { name: name.to_owned(), description: String::new(), parameters }
+}

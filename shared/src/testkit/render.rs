@@ -1,0 +1,105 @@
+//! Outputs as one line each, for scenario files.
+
+use crate::audio::recording::{RecordOp, Track};
+use crate::model::{ModelCommand, ToolUse};
+use crate::session::{Event, Line, Output, ToCaller};
+
+/// The word by which a scenario hides this kind of output, and its line.
+pub fn render(output: &Output) -> (&'static str, String) {
+    match output {
+        Output::Caller(ToCaller::Media { payload, .. }) => {
+            ("media", format!("caller media {} ms", payload.samples().as_millis()))
+        }
+        Output::Caller(ToCaller::Mark { mark, .. }) => ("mark", format!("caller mark {mark}")),
+        Output::Caller(ToCaller::Clear { .. }) => ("clear", "caller clear".to_owned()),
+        Output::Model(command) => command_line(command),
+        Output::DialModel => ("dial", "dial model".to_owned()),
+        Output::CloseModel => ("dial", "close model".to_owned()),
+        Output::RunTool(request) => {
+            ("tool", format!("run tool {} {} {}", request.call, request.name, request.arguments.reveal()))
+        }
+        Output::CancelTool(call) => ("tool", format!("cancel tool {call}")),
+        Output::Record(op) => ("record", record_line(op)),
+        Output::Transcript(line) => ("transcript", transcript_line(line)),
+        Output::Event(event) => ("event", format!("event {}", event_line(event))),
+        Output::Status(status) => ("status", format!("status {}", json(status))),
+        Output::HangUp(ending) => ("end", format!("hang up {}", json(ending))),
+        Output::LetGo => ("end", "let go".to_owned()),
+    }
+}
+
+fn command_line(command: &ModelCommand) -> (&'static str, String) {
+    match command {
+        ModelCommand::AppendAudio(payload) => ("append", format!("model append {} ms", payload.samples().as_millis())),
+        ModelCommand::Configure(config) => ("model", format!("model configure ({} tools)", config.tools.len())),
+        ModelCommand::CreateResponse { event, instructions, tools } => {
+            let forbidden = if *tools == ToolUse::Forbidden { " without tools" } else { "" };
+            let how = instructions.as_deref().map(|text| format!(": {}", own_words(text))).unwrap_or_default();
+            ("model", format!("model respond {event}{forbidden}{how}"))
+        }
+        ModelCommand::CancelResponse => ("model", "model cancel".to_owned()),
+        ModelCommand::Truncate { item, heard_ms, .. } => ("model", format!("model truncate {item} at {heard_ms} ms")),
+        ModelCommand::ToolOutput { call, output } => {
+            ("model", format!("model tool output {call} {}", beginning(output.reveal())))
+        }
+        ModelCommand::Note { text } => ("model", format!("model note: {}", beginning(text.reveal()))),
+        ModelCommand::Remember { speaker, text } => {
+            ("model", format!("model remember {}: {}", json(speaker), text.reveal()))
+        }
+    }
+}
+
+fn record_line(op: &RecordOp) -> String {
+    match op {
+        RecordOp::Audio { track, at, payload } => {
+            format!("record {} {} ms at {}", side(*track), payload.samples().as_millis(), at.as_millis())
+        }
+        RecordOp::Cut { track, at } => format!("record cut {} at {}", side(*track), at.as_millis()),
+        RecordOp::Finish { at } => format!("record finish at {}", at.as_millis()),
+    }
+}
+
+fn transcript_line(line: &Line) -> String {
+    let text = line.text.as_ref().map_or("(not made out)".to_owned(), |text| format!("{:?}", text.reveal()));
+    let cut = line.interrupted.map(|cut| format!(" cut at {} of {} ms", cut.heard_ms, cut.sent_ms)).unwrap_or_default();
+    format!("transcript {} @{} {}: {text}{cut}", line.number, line.at.as_millis(), json(&line.speaker))
+}
+
+/// `{"event":"barge_in","heard_ms":40}` → `barge_in heard_ms=40`
+fn event_line(event: &Event) -> String {
+    let value = serde_json::to_value(event).unwrap();
+    let fields = value.as_object().unwrap();
+    let name = fields["event"].as_str().unwrap();
+    let rest = fields.iter().filter(|(key, value)| *key != "event" && !value.is_null());
+    rest.fold(name.to_owned(), |line, (key, value)| format!("{line} {key}={}", bare(value)))
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value).unwrap() {
+        serde_json::Value::Object(fields) => fields.values().map(bare).collect::<Vec<_>>().join(" "),
+        other => bare(&other),
+    }
+}
+
+fn bare(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The agent's instructions come first in every response of ours; a scenario shows what was added, and that they are there.
+fn own_words(text: &str) -> String {
+    let (agent, how) = text.split_once("\n\nNow: ").expect("instructions that keep the agent's");
+    assert!(!agent.is_empty());
+    beginning(how)
+}
+
+fn beginning(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() { short + "…" } else { short }
+}
+
+fn side(track: Track) -> &'static str {
+    match track {
+        Track::Caller => "caller",
+        Track::Agent => "agent",
+    }
+}

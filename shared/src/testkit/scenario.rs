@@ -1,0 +1,352 @@
+//! A conversation in a file: what happens, and what the heart wants done about it, interleaved.
+//!
+//! ```text
+//! # Why this scenario exists.
+//! agent {"limits":{"silence":10000}}      overrides of the default agent
+//! show append record                      outputs that are hidden unless asked for
+//! marks 1000                              milliseconds between marks, 200 otherwise
+//! carrier 30                              the carrier plays and echoes marks; 30 ms each way
+//! history caller "I am back"              said before, to another relay
+//!
+//! @0 given a ready call                   opened, model ready, caller there at 100; or: a greeted caller, at 900
+//! @0 open                                 or in full
+//!   dial model                            two blanks: an output, generated
+//! @40 model connected
+//! ~120 timer hold                         a tilde: something the runner made happen, generated
+//! ```
+//!
+//! Inputs are kept and everything generated is made anew; a scenario holds if nothing changed. After each input the
+//! session is serialised and read back, so every scenario is a hand-over too.
+
+use super::carrier::Carrier;
+use super::render::render;
+use crate::agent::Agent;
+use crate::audio::Payload;
+use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity};
+use crate::redact::Pii;
+use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker};
+use crate::time::{CallTime, Samples};
+use crate::tools::{ToolError, ToolErrorKind};
+use crate::twilio::media::{MediaFormat, Start, StreamEvent};
+
+const HIDDEN: [&str; 2] = ["append", "record"];
+
+/// Plays a scenario; returns the file as it should be.
+pub fn play(text: &str) -> String {
+    let mut run = Run::new(text);
+    for line in text.lines().filter(|line| !line.starts_with("  ") && !line.starts_with('~')) {
+        let Some(rest) = line.strip_prefix('@') else {
+            run.page.push(line.to_owned());
+            continue;
+        };
+        let (at, input) = rest.split_once(' ').expect("@<ms> <input>");
+        let at = CallTime(at.parse().expect("milliseconds"));
+        run.pass_time(at);
+        run.page.push(line.to_owned());
+        run.happen(at, input.trim());
+    }
+    run.page.join("\n") + "\n"
+}
+
+const READY: [(u64, &str); 5] =
+    [(0, "open"), (30, "model connected"), (60, "model ready"), (100, "attach MZ1"), (100, "start")];
+const GREETED: [(u64, &str); 5] = [
+    (150, "model started r1"),
+    (160, "model audio r1 i1 400"),
+    (170, "model audio_done r1 i1"),
+    (170, "model said i1 \"Hello, how can I help?\""),
+    (171, "model done r1 completed"),
+];
+
+struct Run {
+    plan: Plan,
+    session: Option<Session>,
+    carrier: Carrier,
+    plays: bool,
+    hidden: Vec<&'static str>,
+    page: Vec<String>,
+    /// The last generated line and how often it came, so that repetitions are counted instead of listed.
+    repeated: usize,
+    over: bool,
+}
+
+impl Run {
+    fn new(text: &str) -> Self {
+        let directive = |name: &str| {
+            text.lines().filter_map(move |line| line.strip_prefix(name)).map(str::trim).collect::<Vec<_>>()
+        };
+        let mut agent = serde_json::to_value(Agent::default()).unwrap();
+        directive("agent ")
+            .into_iter()
+            .for_each(|json| merge(&mut agent, serde_json::from_str(json).expect("agent JSON")));
+        let mut plan = super::plan(serde_json::from_value(agent).expect("an agent"));
+        plan.history =
+            directive("history ").iter().zip(1..).map(|(said, number)| spoken_before(number, said)).collect();
+        if let Some(ms) = directive("reorder ").first() {
+            plan.reorder_ms = ms.parse().unwrap();
+        }
+        if let Some(ms) = directive("marks ").first() {
+            plan.mark_every = Samples::from_millis(ms.parse().unwrap());
+        }
+        plan.capabilities.interrupts_itself = !text.lines().any(|line| line == "model never interrupts itself");
+        let carrier = directive("carrier ").first().map(|ms| ms.parse().expect("milliseconds each way"));
+        let shown = directive("show ").join(" ");
+        let hidden_too = directive("hide ").join(" ");
+        let all = [
+            "echo",
+            "append",
+            "record",
+            "media",
+            "mark",
+            "event",
+            "transcript",
+            "status",
+            "model",
+            "dial",
+            "tool",
+            "clear",
+        ];
+        let is_hidden = |name: &&str| {
+            hidden_too.split(' ').any(|word| word == *name)
+                || HIDDEN.contains(name) && !shown.split(' ').any(|word| word == *name)
+        };
+        Self {
+            plan,
+            session: None,
+            carrier: Carrier::new("MZ1", carrier.unwrap_or(0)),
+            plays: carrier.is_some(),
+            hidden: all.into_iter().filter(is_hidden).collect(),
+            page: Vec::new(),
+            repeated: 1,
+            over: false,
+        }
+    }
+
+    fn happen(&mut self, at: CallTime, input: &str) {
+        let (verb, rest) = input.split_once(' ').unwrap_or((input, ""));
+        match verb {
+            "open" => {
+                self.session = Some(Session::open(self.plan.clone(), at));
+                self.drain(at);
+            }
+            "given" => self.given(rest),
+            "frames" => self.frames(at, rest),
+            "skip" => self.carrier.skip(number(rest, 0), number(rest, 1)),
+            _ => {
+                let input = self.input(verb, rest);
+                self.hand_in(at, input);
+            }
+        }
+    }
+
+    /// What many scenarios begin with, without its output.
+    fn given(&mut self, what: &str) {
+        let page = std::mem::take(&mut self.page);
+        let plays = std::mem::replace(&mut self.plays, true);
+        let mut steps: Vec<(u64, &str)> = READY.to_vec();
+        if what == "a greeted caller" {
+            steps.extend(GREETED);
+        }
+        for (at, input) in steps {
+            self.pass_time(CallTime(at));
+            self.happen(CallTime(at), input);
+        }
+        self.pass_time(CallTime(if what == "a greeted caller" { 900 } else { 100 }));
+        self.page = page;
+        self.plays = plays;
+    }
+
+    /// Timers and echoes that come before this time.
+    fn pass_time(&mut self, until: CallTime) {
+        loop {
+            let timer = self.session.as_ref().and_then(Session::deadline).filter(|(at, _)| *at <= until);
+            let echo = self.plays.then(|| self.carrier.next_echo_at()).flatten().filter(|at| *at <= until);
+            match (timer, echo) {
+                (timer, Some(at)) if timer.as_ref().is_none_or(|(due, _)| at <= *due) => {
+                    let Some(mark) = self.carrier.take_echo(at) else { return };
+                    if !self.hidden.contains(&"echo") {
+                        self.say(&format!("~{} echo {mark}", at.as_millis()), true);
+                    }
+                    let message = self.carrier.echo(mark);
+                    self.hand_in(at, Input::Caller(message));
+                }
+                (Some((at, timer)), _) => {
+                    self.say(&format!("~{} timer {timer:?}", at.as_millis()), true);
+                    self.hand_in(at, Input::Tick);
+                }
+                (None, _) => return,
+            }
+        }
+    }
+
+    fn frames(&mut self, at: CallTime, count: &str) {
+        for frame in 0..count.parse().expect("how many") {
+            let at = CallTime(at.0 + frame * 20);
+            self.pass_time(at);
+            let message = self.carrier.frame(Payload::encode(&[0x7e; 160]));
+            self.hand_in(at, Input::Caller(message));
+        }
+    }
+
+    fn hand_in(&mut self, at: CallTime, input: Input) {
+        let session = self.session.as_mut().expect("@… open comes first");
+        session.handle(at, input);
+        self.drain(at);
+        let saved = serde_json::to_string(self.session.as_ref().unwrap()).unwrap();
+        self.session = Some(serde_json::from_str(&saved).expect("a session that was drained reads back"));
+    }
+
+    fn drain(&mut self, at: CallTime) {
+        while let Some(output) = self.session.as_mut().and_then(Session::poll) {
+            assert!(!self.over, "nothing comes after the end, but: {output:?}");
+            self.over = matches!(output, Output::HangUp(_) | Output::LetGo);
+            if let Output::Caller(message) = &output {
+                self.carrier.receive(at, message);
+            }
+            let (kind, line) = render(&output);
+            if !self.hidden.contains(&kind) {
+                self.say(&format!("  {line}"), false);
+            }
+        }
+    }
+
+    /// Adds a generated line; the same one again is counted.
+    fn say(&mut self, line: &str, always: bool) {
+        let last = self.page.last().map(String::as_str).unwrap_or_default();
+        let (text, _) = last.rsplit_once(" ×").unwrap_or((last, ""));
+        if text == line && !always {
+            self.repeated += 1;
+            self.page.pop();
+            self.page.push(format!("{line} ×{}", self.repeated));
+        } else {
+            self.repeated = 1;
+            self.page.push(line.to_owned());
+        }
+    }
+
+    fn input(&mut self, verb: &str, rest: &str) -> Input {
+        let stream = self.carrier.stream.clone();
+        match verb {
+            "attach" => {
+                if stream.as_str() != rest {
+                    self.carrier = Carrier::new(rest, 0);
+                }
+                Input::CallerAttached { stream: rest.into() }
+            }
+            "start" => Input::Caller(self.carrier.message(start(rest, &self.plan))),
+            "frame" => {
+                let mut message = self.carrier.frame(Payload::encode(&[0x7e; 160]));
+                message.sequence = number(rest, 0);
+                if let Some(stream) = rest.split(' ').nth(1) {
+                    message.stream = stream.into();
+                }
+                Input::Caller(message)
+            }
+            "dtmf" => Input::Caller(self.carrier.message(StreamEvent::Dtmf { digit: rest.chars().next().unwrap() })),
+            "mark" => Input::Caller(self.carrier.message(StreamEvent::Mark { name: rest.to_owned().into() })),
+            "stop" => Input::Caller(self.carrier.message(StreamEvent::Stop)),
+            "detach" => Input::CallerDetached { stream },
+            "ended" => Input::CallEnded,
+            "model" => model(rest),
+            "lost" => Input::ModelDisconnected {
+                cause: ModelLoss { code: word(rest, 0), severity: severity(&word(rest, 1)) },
+            },
+            "tool" => tool(rest),
+            "hangup" => Input::Operator(OperatorCommand::HangUp),
+            "shutdown" => Input::Shutdown,
+            "tick" => Input::Tick,
+            other => panic!("unknown input {other}"),
+        }
+    }
+}
+
+fn model(text: &str) -> Input {
+    let id = |index| word(text, index);
+    let quoted = || Pii::new(text.split('"').nth(1).expect("quoted words").to_owned());
+    Input::Model(match id(0).as_str() {
+        "connected" => return Input::ModelConnected,
+        "ready" => ModelEvent::Ready,
+        "speech_started" => ModelEvent::SpeechStarted { item: id(1).into(), at_ms: 0 },
+        "speech_stopped" => ModelEvent::SpeechStopped { item: id(1).into(), at_ms: 0 },
+        "committed" => ModelEvent::Committed { item: id(1).into() },
+        "caller_said" => ModelEvent::CallerSaid { item: id(1).into(), text: text.contains('"').then(quoted) },
+        "started" => ModelEvent::ResponseStarted { response: id(1).into() },
+        "audio" => {
+            let length = Samples::from_millis(number(text, 3));
+            let payload = Payload::encode(&vec![0x55; usize::try_from(length.0).unwrap()]);
+            ModelEvent::Audio { response: id(1).into(), item: id(2).into(), content_index: 0, payload }
+        }
+        "audio_done" => ModelEvent::AudioDone { response: id(1).into(), item: id(2).into() },
+        "says" => ModelEvent::AgentSays { item: id(1).into(), text: quoted() },
+        "said" => ModelEvent::AgentSaid { item: id(1).into(), text: quoted() },
+        "tool" => {
+            let arguments = Pii::new(text.splitn(5, ' ').nth(4).unwrap_or("{}").to_owned());
+            ModelEvent::ToolCall { response: id(1).into(), call: id(2).into(), name: id(3), arguments }
+        }
+        "done" => ModelEvent::ResponseDone { response: id(1).into(), status: status(text), usage: None },
+        "error" => ModelEvent::Error(ModelError {
+            code: id(1),
+            message: "".into(),
+            severity: severity(&id(2)),
+            event: text.split(' ').nth(3).map(Into::into),
+        }),
+        "unknown" => ModelEvent::Unknown { kind: id(1) },
+        other => panic!("unknown model event {other}"),
+    })
+}
+
+fn tool(text: &str) -> Input {
+    let rest = text.splitn(3, ' ').nth(2).unwrap_or_default();
+    let outcome = match word(text, 1).as_str() {
+        "ok" => Ok(Pii::new(rest.to_owned())),
+        kind => {
+            let kind: ToolErrorKind = serde_json::from_value(kind.into()).expect("a kind of tool error");
+            Err(ToolError::new(kind, rest))
+        }
+    };
+    Input::Tool { call: word(text, 0).into(), outcome }
+}
+
+fn status(text: &str) -> ResponseStatus {
+    match word(text, 2).as_str() {
+        "completed" => ResponseStatus::Completed,
+        "cancelled" => ResponseStatus::Cancelled,
+        "incomplete" => ResponseStatus::Incomplete { reason: word(text, 3) },
+        "failed" => ResponseStatus::Failed { code: word(text, 3), severity: severity(&word(text, 4)) },
+        other => panic!("unknown status {other}"),
+    }
+}
+
+fn start(call: &str, plan: &Plan) -> StreamEvent {
+    let call = if call.is_empty() { plan.sid.clone() } else { call.into() };
+    let format = MediaFormat { encoding: "audio/x-mulaw".to_owned(), sample_rate: 8_000, channels: 1 };
+    StreamEvent::Start(Box::new(Start { call, account: "AC1".into(), format, parameters: Default::default() }))
+}
+
+fn spoken_before(number: u32, said: &str) -> Line {
+    let speaker = if said.starts_with("caller") { Speaker::Caller } else { Speaker::Agent };
+    let text = said.split('"').nth(1).map(Pii::from);
+    let item = format!("before-{number}").into();
+    Line { number, at: CallTime(u64::from(number)), speaker, item, text, interrupted: None }
+}
+
+fn severity(word: &str) -> Severity {
+    serde_json::from_value(word.into()).unwrap_or_else(|_| panic!("unknown severity {word:?}"))
+}
+
+fn word(text: &str, index: usize) -> String {
+    text.split(' ').nth(index).unwrap_or_else(|| panic!("word {index} of {text:?}")).to_owned()
+}
+
+fn number(text: &str, index: usize) -> u64 {
+    word(text, index).parse().unwrap_or_else(|_| panic!("a number as word {index} of {text:?}"))
+}
+
+fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
+    match (into, from) {
+        (serde_json::Value::Object(into), serde_json::Value::Object(from)) => {
+            from.into_iter().for_each(|(key, value)| merge(into.entry(key).or_insert(serde_json::Value::Null), value));
+        }
+        (into, from) => *into = from,
+    }
+}

@@ -1,0 +1,40 @@
+//! Every scenario in `tests/golden` holds. `UPDATE_GOLDEN=1 cargo test -p shared --test golden` writes them anew; read
+//! the difference before you commit it.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test reads its files")]
+
+use std::path::PathBuf;
+
+use shared::testkit::scenario;
+
+#[test]
+fn every_scenario_holds() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut scenarios: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    scenarios.sort();
+    assert!(scenarios.len() > 40, "the scenarios are the specification; {} were found", scenarios.len());
+    let changed: Vec<String> = scenarios.iter().filter_map(difference).collect();
+    assert!(changed.is_empty(), "{} of {} scenarios changed:\n{}", changed.len(), scenarios.len(), changed.join("\n"));
+}
+
+fn difference(path: &PathBuf) -> Option<String> {
+    assert_eq!(
+        path.extension().and_then(|ending| ending.to_str()),
+        Some("scenario"),
+        "a stray file: {}",
+        path.display()
+    );
+    let before = std::fs::read_to_string(path).unwrap();
+    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let after = std::panic::catch_unwind(|| scenario::play(&before)).unwrap_or_else(|_| panic!("in {name}"));
+    if before == after {
+        return None;
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &after).unwrap();
+        return None;
+    }
+    let (was, is) =
+        before.lines().zip(after.lines().chain(std::iter::once(""))).find(|(was, is)| was != is).unwrap_or_default();
+    Some(format!("{name}\n  was: {was}\n  is:  {is}"))
+}

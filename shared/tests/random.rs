@@ -1,0 +1,305 @@
+//! The session against a vendor that keeps its rules and a carrier that plays in virtual time, in any order of events.
+//! `PROPTEST_CASES=10000` looks longer. A failing case is kept in `proptest-regressions/` and tried first ever after.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use shared::agent::Agent;
+use shared::audio::Payload;
+use shared::ids::ToolCallId;
+use shared::model::{ModelCommand, ResponseStatus, Severity};
+use shared::session::{Input, ModelLoss, Output, Session};
+use shared::testkit::{self, carrier::Carrier, vendor::Vendor};
+use shared::time::{CallTime, Samples};
+use shared::twilio::media::StreamEvent;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Wait(u64),
+    CallerFrame,
+    VendorReads,
+    VendorTells,
+    VendorSpeaks(u64),
+    VendorCallsTool,
+    VendorFinishes,
+    SpeechStarts,
+    SpeechEnds,
+    ToolAnswers,
+    SocketDrops,
+    StreamLost,
+    StreamBack,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    use Step::*;
+    prop_oneof![
+        6 => (1_u64..400).prop_map(Wait),
+        4 => Just(CallerFrame),
+        12 => Just(VendorReads),
+        14 => Just(VendorTells),
+        8 => (1_u64..9_000).prop_map(VendorSpeaks),
+        1 => Just(VendorCallsTool),
+        3 => Just(VendorFinishes),
+        3 => Just(SpeechStarts),
+        4 => Just(SpeechEnds),
+        2 => Just(ToolAnswers),
+        1 => prop_oneof![9 => Just(Wait(5)), 1 => Just(SocketDrops)],
+        1 => prop_oneof![9 => Just(Wait(5)), 1 => Just(StreamLost)],
+        2 => Just(StreamBack),
+    ]
+}
+
+struct World {
+    now: CallTime,
+    session: Session,
+    carrier: Carrier,
+    streams: u32,
+    attached: bool,
+    vendor: Vendor,
+    vendor_up: bool,
+    dialling: bool,
+    tools: Vec<ToolCallId>,
+    ran: BTreeSet<ToolCallId>,
+    over: bool,
+    one_way_ms: u64,
+    /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
+    sent: Samples,
+}
+
+impl World {
+    fn new(one_way_ms: u64) -> Self {
+        let mut agent = Agent::default();
+        agent.limits.redials = 1_000;
+        agent.limits.silence = std::time::Duration::from_secs(100_000);
+        agent.limits.attach = std::time::Duration::from_secs(100_000);
+        agent.limits.call = std::time::Duration::from_secs(1_000_000);
+        let mut world = Self {
+            now: CallTime::ZERO,
+            session: Session::open(testkit::plan(agent), CallTime::ZERO),
+            carrier: Carrier::new("MZ0", one_way_ms),
+            streams: 0,
+            attached: false,
+            vendor: Vendor::default(),
+            vendor_up: false,
+            dialling: false,
+            tools: Vec::new(),
+            ran: BTreeSet::new(),
+            over: false,
+            one_way_ms,
+            sent: Samples::ZERO,
+        };
+        world.drain();
+        world
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Wait(ms) => self.pass(*ms),
+            Step::CallerFrame if self.attached => {
+                let frame = self.carrier.frame(Payload::encode(&[0x42; 160]));
+                self.hand_in(Input::Caller(frame));
+            }
+            Step::VendorReads if self.vendor_up => self.vendor.read(),
+            Step::VendorTells => self.tell(),
+            Step::VendorSpeaks(samples) => self.vendor.speak(Samples(*samples)),
+            Step::VendorCallsTool => self.vendor.call_tool(),
+            Step::VendorFinishes => self.vendor.finish(ResponseStatus::Completed),
+            Step::SpeechStarts if self.vendor_up => self.vendor.hear_speech(),
+            Step::SpeechEnds => self.vendor.hear_pause(),
+            Step::ToolAnswers => self.answer_tool(),
+            Step::SocketDrops if self.vendor_up => self.drop_socket(),
+            Step::StreamLost if self.attached => self.lose_stream(),
+            Step::StreamBack if !self.attached => self.attach(),
+            _ => {}
+        }
+    }
+
+    /// The socket opens, or one event arrives.
+    fn tell(&mut self) {
+        if std::mem::take(&mut self.dialling) {
+            self.vendor_up = true;
+            return self.hand_in(Input::ModelConnected);
+        }
+        if let Some(event) = self.vendor.events.pop_front() {
+            self.hand_in(Input::Model(event));
+        }
+    }
+
+    fn answer_tool(&mut self) {
+        if let Some(call) = self.tools.pop() {
+            self.hand_in(Input::Tool { call, outcome: Ok("{}".into()) });
+        }
+    }
+
+    fn drop_socket(&mut self) {
+        self.vendor.drop_session();
+        self.vendor_up = false;
+        let cause = ModelLoss { code: "closed_1006".to_owned(), severity: Severity::SessionOver };
+        self.hand_in(Input::ModelDisconnected { cause });
+    }
+
+    fn attach(&mut self) {
+        self.streams += 1;
+        self.attached = true;
+        self.carrier = Carrier::new(&format!("MZ{}", self.streams), self.one_way_ms);
+        self.hand_in(Input::CallerAttached { stream: self.carrier.stream.clone() });
+        let start = self.carrier.message(StreamEvent::Mark { name: "not ours".into() });
+        self.hand_in(Input::Caller(start));
+    }
+
+    fn lose_stream(&mut self) {
+        self.attached = false;
+        self.hand_in(Input::CallerDetached { stream: self.carrier.stream.clone() });
+    }
+
+    /// Time passes; echoes and timers come in their order.
+    fn pass(&mut self, ms: u64) {
+        let until = CallTime(self.now.0 + ms);
+        loop {
+            let timer = self.session.deadline().map(|(at, _)| at).filter(|at| *at <= until);
+            let echo = self.carrier.next_echo_at().filter(|at| self.attached && *at <= until);
+            match (timer, echo) {
+                (timer, Some(at)) if timer.is_none_or(|due| at <= due) => {
+                    self.now = self.now.max(at);
+                    let mark = self.carrier.take_echo(self.now).unwrap();
+                    let message = self.carrier.echo(mark);
+                    self.hand_in(Input::Caller(message));
+                }
+                (Some(at), _) => {
+                    self.now = self.now.max(at);
+                    self.hand_in(Input::Tick);
+                }
+                (None, _) => break,
+            }
+        }
+        self.now = until;
+    }
+
+    fn hand_in(&mut self, input: Input) {
+        self.session.handle(self.now, input);
+        self.drain();
+        assert!(self.session.deadline().is_none_or(|(at, _)| at >= self.now), "a timer in the past spins the driver");
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll() {
+            assert!(!self.over, "after the end came {output:?}");
+            match output {
+                Output::Caller(message) => self.carrier.receive(self.now, &message),
+                Output::Model(command) => self.command(command),
+                Output::DialModel => {
+                    self.vendor.drop_session();
+                    (self.vendor_up, self.dialling) = (false, true);
+                }
+                Output::CloseModel => {
+                    self.vendor.drop_session();
+                    (self.vendor_up, self.dialling) = (false, false);
+                }
+                Output::RunTool(request) => {
+                    assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
+                    self.tools.push(request.call);
+                }
+                Output::HangUp(_) | Output::LetGo => self.over = true,
+                _ => {}
+            }
+        }
+    }
+
+    fn command(&mut self, command: ModelCommand) {
+        assert!(self.vendor_up, "a command without a socket: {command:?}");
+        self.vendor.commands.push_back(command);
+    }
+
+    /// Everything that is on its way arrives, and nobody says anything new.
+    fn settle(&mut self) {
+        if !self.attached {
+            self.attach();
+        }
+        for _ in 0..2_000 {
+            self.pass(500);
+            self.take(&Step::VendorReads);
+            self.vendor.hear_pause();
+            self.tell();
+            self.answer_tool();
+            if self.vendor.commands.is_empty() && self.vendor.events.is_empty() {
+                self.vendor.finish(ResponseStatus::Completed);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_vendor_is_never_offended_and_every_turn_is_answered(
+        one_way_ms in 0_u64..80,
+        steps in prop::collection::vec(step(), 1..400),
+    ) {
+        let mut world = World::new(one_way_ms);
+        for step in &steps {
+            world.take(step);
+        }
+        world.settle();
+        prop_assert_eq!(&world.vendor.offences, &Vec::<String>::new());
+        prop_assert!(world.vendor.is_idle(), "{:?}", world.vendor);
+        prop_assert_eq!(world.vendor.unanswered, 0, "a turn was closed and nobody answered");
+        prop_assert!(!world.over);
+    }
+
+    /// Any order within the window comes out as it was sent, byte for byte.
+    #[test]
+    fn shuffled_frames_reach_the_model_in_order(delays in prop::collection::vec(0_u64..90, 1..300)) {
+        let mut world = World::new(0);
+        world.take(&Step::VendorTells);
+        world.take(&Step::VendorReads);
+        world.take(&Step::VendorTells);
+        world.attach();
+        world.vendor.commands.clear();
+        let mut arrivals: Vec<_> = delays.iter().zip(0_u64..).map(|(delay, number)| {
+            let payload = Payload::encode(&number.to_be_bytes().repeat(20));
+            (number * 20 + delay, number, world.carrier.frame(payload))
+        }).collect();
+        arrivals.sort_by_key(|(at, number, _)| (*at, *number));
+        let base = world.now.0;
+        for (at, _, frame) in arrivals {
+            world.pass((base + at).saturating_sub(world.now.0));
+            world.hand_in(Input::Caller(frame));
+        }
+        world.pass(1_000);
+        let heard: Vec<u64> = world.vendor.commands.iter().filter_map(|command| match command {
+            ModelCommand::AppendAudio(payload) => Some(u64::from_be_bytes(payload.decode()[..8].try_into().unwrap())),
+            _ => None,
+        }).collect();
+        prop_assert_eq!(heard, (0..delays.len() as u64).collect::<Vec<_>>());
+    }
+
+    /// With a carrier that is no distance away, what the ledger says was heard is what was heard.
+    #[test]
+    fn the_ledger_agrees_with_the_carrier(deltas in prop::collection::vec((1_u64..12_000, 0_u64..900), 1..12)) {
+        let mut world = World::new(0);
+        world.take(&Step::VendorTells);
+        world.take(&Step::VendorReads);
+        world.take(&Step::VendorTells);
+        world.attach();
+        world.take(&Step::VendorReads);
+        world.take(&Step::VendorTells);
+        for (samples, wait) in deltas {
+            world.vendor.speak(Samples(samples));
+            world.tell();
+            world.sent += Samples(samples);
+            world.pass(wait);
+        }
+        let truth = world.carrier.heard_by(world.now, |_| true);
+        world.vendor.hear_speech();
+        world.tell();
+        let told = world.vendor.commands.iter().find_map(|command| match command {
+            ModelCommand::Truncate { heard_ms, .. } => Some(*heard_ms),
+            _ => None,
+        });
+        match told {
+            Some(heard_ms) => prop_assert!(heard_ms.abs_diff(truth.as_millis()) <= 2, "{} but {}", heard_ms, truth.as_millis()),
+            None => prop_assert!(truth.as_millis() + 1 >= world.sent.as_millis()),
+        }
+    }
+}
