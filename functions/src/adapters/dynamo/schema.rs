@@ -1,0 +1,110 @@
+//! The table: its keys, how long things stay in it, and how a laptop gets one.
+//!
+//! | pk | sk | what | stays |
+//! |---|---|---|---|
+//! | `CALL#{sid}` | `META` | the call; `gsi1`: `CALLS` by beginning | 30 days |
+//! | `CALL#{sid}` | `LINE#{number}` | a line of the transcript | 30 days |
+//! | `CALL#{sid}` | `EVENT#{at}#{number}` | an event, in the order of the call's own time | 30 days |
+//! | `CALL#{sid}` | `TOOL#{call}` | a tool call that was begun, and its outcome | 1 day |
+//! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
+//! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
+//! | `RELAY#{id}` | `META` | a relay; `gsi1`: `RELAYS` | 1 minute after its last heartbeat |
+//! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, TimeToLiveSpecification,
+};
+use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ports::{PortError, PortResult};
+
+use super::super::sdk::port_error;
+
+pub(super) const META: &str = "META";
+pub(super) const INDEX: &str = "gsi1";
+/// Epoch seconds. DynamoDB takes days to remove what has expired, so reads look at it too.
+pub(super) const EXPIRES: &str = "expires_at";
+
+pub(super) const CALLS_STAY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(super) const TOOLS_STAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// API Gateway closes a WebSocket after two hours.
+pub(super) const CONNECTIONS_STAY: Duration = Duration::from_secs(3 * 60 * 60);
+pub(super) const RELAYS_STAY: Duration = Duration::from_secs(60);
+
+pub(super) fn call_key(sid: &CallSid) -> String {
+    format!("CALL#{sid}")
+}
+
+pub(super) fn line_key(number: u32) -> String {
+    format!("LINE#{number:06}")
+}
+
+pub(super) fn event_key(at_ms: u64, number: u64) -> String {
+    format!("EVENT#{at_ms:010}#{number:010}")
+}
+
+pub(super) fn tool_key(call: &ToolCallId) -> String {
+    format!("TOOL#{call}")
+}
+
+pub(super) fn connection_key(id: &ConnectionId) -> String {
+    format!("CONN#{id}")
+}
+
+pub(super) fn relay_key(id: &RelayId) -> String {
+    format!("RELAY#{id}")
+}
+
+pub(super) fn data_key(kind: &str) -> String {
+    format!("DATA#{kind}")
+}
+
+/// Creates the table if it is not there yet. In the cloud the template does this.
+pub async fn ensure_table(client: &Client, table: &str) -> PortResult<()> {
+    match create_table(client, table)?.send().await {
+        Ok(_) => expire_items(client, table).await,
+        Err(error) if error.as_service_error().is_some_and(|cause| cause.is_resource_in_use_exception()) => Ok(()),
+        Err(error) => Err(port_error("create table", &error)),
+    }
+}
+
+fn create_table(client: &Client, table: &str) -> PortResult<CreateTableFluentBuilder> {
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(INDEX)
+        .key_schema(key("gsi1pk", KeyType::Hash)?)
+        .key_schema(key("gsi1sk", KeyType::Range)?)
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .build()
+        .map_err(|_| incomplete())?;
+    let mut request = client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash)?)
+        .key_schema(key("sk", KeyType::Range)?)
+        .global_secondary_indexes(index);
+    for name in ["pk", "sk", "gsi1pk", "gsi1sk"] {
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        request = request.attribute_definitions(definition.build().map_err(|_| incomplete())?);
+    }
+    Ok(request)
+}
+
+fn key(name: &str, kind: KeyType) -> PortResult<KeySchemaElement> {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(|_| incomplete())
+}
+
+async fn expire_items(client: &Client, table: &str) -> PortResult<()> {
+    let ttl = TimeToLiveSpecification::builder().attribute_name(EXPIRES).enabled(true);
+    let request = client.update_time_to_live().table_name(table);
+    let request = request.time_to_live_specification(ttl.build().map_err(|_| incomplete())?);
+    request.send().await.map(drop).map_err(|error| port_error("enable expiry", &error))
+}
+
+fn incomplete() -> PortError {
+    PortError::Corrupt("the table's definition is incomplete".to_owned())
+}

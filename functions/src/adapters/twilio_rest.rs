@@ -1,0 +1,166 @@
+//! Twilio's REST API over HTTP. What is said, and what an answer means, is `shared::twilio::rest`'s business; here it
+//! is sent, and sent again if Twilio asks for patience or stumbles.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use shared::ids::CallSid;
+use shared::ports::{PortError, PortResult, Telephony};
+use shared::twilio::rest::{Access, CallResource, Method, RestError, RestRequest, parse_response};
+use tokio::time::{Instant, sleep};
+
+/// For a request with all its repetitions.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// For one answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+const RETRIES: u32 = 3;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// The client is made with the first request: most processes never hang up a call.
+#[derive(Debug)]
+pub struct TwilioRest {
+    access: Access,
+    patience: Duration,
+    client: OnceLock<Client>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TwilioError {
+    #[error(transparent)]
+    Answer(#[from] RestError),
+    /// No answer at all. It may have been carried out none the less.
+    #[error("Twilio {0}")]
+    NoAnswer(&'static str),
+}
+
+impl TwilioRest {
+    pub fn new(access: Access) -> Self {
+        Self { access, patience: PATIENCE, client: OnceLock::new() }
+    }
+
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Sends a request that is safe to repeat, up to four times in all.
+    pub async fn send(&self, request: &RestRequest) -> Result<CallResource, TwilioError> {
+        let deadline = Instant::now() + self.patience;
+        let mut retry = 0;
+        loop {
+            let error = match self.send_once(request, deadline).await {
+                Ok(call) => return Ok(call),
+                Err(error) => error,
+            };
+            let pause = pause_before(retry, chance());
+            if !error.is_retryable() || retry == RETRIES || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tracing::info!(%error, retry, "asking Twilio again");
+            sleep(pause).await;
+            retry += 1;
+        }
+    }
+
+    async fn send_once(&self, request: &RestRequest, deadline: Instant) -> Result<CallResource, TwilioError> {
+        let Access { base, account } = &self.access;
+        let url = format!("{}{}", base.as_str().trim_end_matches('/'), request.path);
+        let client = self.client()?;
+        let sent = match request.method {
+            Method::Get => client.get(url),
+            Method::Post => client.post(url).form(&request.form),
+        };
+        let wait = deadline.saturating_duration_since(Instant::now()).min(LONGEST_WAIT);
+        let sent = sent.basic_auth(&account.user, Some(account.secret.reveal())).timeout(wait);
+        let answer = sent.send().await.map_err(|error| no_answer(&error))?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.map_err(|error| no_answer(&error))?;
+        Ok(parse_response(status, &body)?)
+    }
+
+    fn client(&self) -> Result<&Client, TwilioError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::builder().redirect(Policy::none()).user_agent("voicebridge").build();
+        let client = client.map_err(|error| no_answer(&error))?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+impl Telephony for TwilioRest {
+    /// A call that is over already is as good as hung up.
+    async fn hang_up(&self, sid: &CallSid) -> PortResult<()> {
+        let request = RestRequest::complete_call(&self.access.account, sid);
+        match self.send(&request).await {
+            Ok(_) => Ok(()),
+            Err(TwilioError::Answer(error)) if error.is_call_over() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl TwilioError {
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Answer(error) => error.is_retryable(),
+            Self::NoAnswer(_) => true,
+        }
+    }
+}
+
+impl From<TwilioError> for PortError {
+    fn from(error: TwilioError) -> Self {
+        match &error {
+            TwilioError::Answer(answer) if answer.is_not_found() => Self::Gone,
+            TwilioError::Answer(answer) if answer.is_throttled() => Self::Throttled(error.to_string()),
+            TwilioError::Answer(RestError::Unreadable { .. }) => Self::Corrupt(error.to_string()),
+            TwilioError::Answer(_) | TwilioError::NoAnswer(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Not reqwest's own words: they name the URL.
+fn no_answer(error: &reqwest::Error) -> TwilioError {
+    TwilioError::NoAnswer(match error {
+        error if error.is_timeout() => "did not answer in time",
+        error if error.is_connect() => "cannot be reached",
+        error if error.is_builder() => "cannot be asked: the client or its URL is unusable",
+        _ => "broke off",
+    })
+}
+
+/// Full jitter, as Twilio's own SDKs do it: anything from nothing to 100 ms, then 200, 400 …, at most 3 s.
+fn pause_before(retry: u32, chance: f64) -> Duration {
+    SHORTEST_PAUSE.saturating_mul(2_u32.saturating_pow(retry)).min(LONGEST_PAUSE).mul_f64(chance)
+}
+
+/// From 0 to 1. Good enough to keep clients apart: the standard library seeds each new hasher differently.
+#[allow(clippy::cast_precision_loss, reason = "53 bits are plenty")]
+fn chance() -> f64 {
+    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_three_seconds_and_are_shortened_by_chance() {
+        let longest: Vec<u128> = (0..8).map(|retry| pause_before(retry, 1.0).as_millis()).collect();
+        assert_eq!(longest, [100, 200, 400, 800, 1_600, 3_000, 3_000, 3_000]);
+        assert_eq!(pause_before(2, 0.25), Duration::from_millis(100));
+        assert_eq!(pause_before(u32::MAX, 0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn chance_is_a_fraction_and_differs() {
+        let draws: Vec<f64> = (0..10).map(|_| chance()).collect();
+        assert!(draws.iter().all(|draw| (0.0..=1.0).contains(draw)), "{draws:?}");
+        assert!(draws.windows(2).any(|pair| (pair[0] - pair[1]).abs() > f64::EPSILON), "{draws:?}");
+    }
+}

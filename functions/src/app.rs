@@ -1,0 +1,78 @@
+//! The composition root: what each binary is made of.
+//!
+//! A binary has four beats: [`telemetry`], its configuration, its app from here, and the runtime's loop. Nothing is
+//! connected before it is needed, and nothing is read that the binary does not need: `twiml` and `ws-connect` stand
+//! between a caller and the first word, and their cold start is heard.
+
+mod aws;
+mod relay;
+mod telemetry;
+
+use shared::config::{
+    ApiConfig, ConfigErrors, ConnectConfig, DisconnectConfig, FramesConfig, ToolsConfig, TwimlConfig,
+};
+use shared::ports::PortResult;
+
+pub use self::aws::Aws;
+pub use self::relay::{Cloud, relay};
+pub use self::telemetry::telemetry;
+use crate::adapters::clock::SystemClock;
+use crate::adapters::connections::{CallerSockets, ControlSockets};
+use crate::adapters::dynamo::Store;
+use crate::adapters::http_fetch::HttpFetch;
+use crate::adapters::random::SystemRandom;
+use crate::adapters::relay_frames::FramePosts;
+use crate::adapters::s3::RecordingStore;
+use crate::handlers::api::Api;
+use crate::handlers::tool_call::ToolCall;
+use crate::handlers::twiml::Twiml;
+use crate::handlers::ws_connect::WsConnect;
+use crate::handlers::ws_default::WsDefault;
+use crate::handlers::ws_disconnect::WsDisconnect;
+
+/// The process's environment as a [`Source`](shared::config::Source).
+pub fn environment(key: &str) -> Option<String> {
+    std::env::var(key).ok()
+}
+
+pub fn twiml(aws: &Aws, config: TwimlConfig) -> Twiml<Store, ControlSockets, SystemClock, SystemRandom> {
+    let relays = ControlSockets::new(aws.connections(&config.control_url));
+    Twiml::new(aws.store(&config.table), relays, SystemClock, SystemRandom, config)
+}
+
+pub fn ws_connect(aws: &Aws, config: &ConnectConfig) -> WsConnect<Store> {
+    WsConnect::new(aws.store(&config.table), &config.public_wss_url, &config.auth)
+}
+
+pub fn ws_disconnect(aws: &Aws, config: &DisconnectConfig) -> PortResult<WsDisconnect<Store, FramePosts>> {
+    Ok(WsDisconnect::new(aws.store(&config.table), FramePosts::new()?))
+}
+
+pub fn ws_default(
+    aws: &Aws,
+    config: &FramesConfig,
+) -> PortResult<WsDefault<Store, FramePosts, CallerSockets, SystemClock>> {
+    let sockets = CallerSockets::new(aws.connections(&config.connections_url));
+    Ok(WsDefault::new(aws.store(&config.table), FramePosts::new()?, sockets, SystemClock))
+}
+
+pub fn tool_call(aws: &Aws, config: ToolsConfig) -> ToolCall<Store, HttpFetch> {
+    ToolCall::new(aws.store(&config.table), HttpFetch::new(), config)
+}
+
+pub fn api(aws: &Aws, config: ApiConfig) -> Api<Store, RecordingStore, ControlSockets, SystemClock> {
+    let recordings = aws.recordings(&config.bucket);
+    let relays = ControlSockets::new(aws.connections(&config.control_url));
+    Api::new(aws.store(&config.table), recordings, relays, SystemClock, config)
+}
+
+/// What a binary cannot start without.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    #[error("AWS_REGION is not set")]
+    NoRegion,
+    #[error("a door does not open: {0}")]
+    Port(#[from] shared::ports::PortError),
+}

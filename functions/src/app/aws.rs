@@ -1,0 +1,98 @@
+//! AWS clients of one process: one configuration, one connection pool, and credentials from where they are known to
+//! be, so that nothing is probed at start.
+
+use std::time::Duration;
+
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use url::Url;
+
+use crate::adapters::dynamo::Store;
+use crate::adapters::handshake::HandshakeSigner;
+use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::s3::RecordingStore;
+
+/// A tool has its own, shorter, time limit in the heart; this is for an answer that never comes.
+const TOOL_PATIENCE: Duration = Duration::from_secs(30);
+const POST_PATIENCE: Duration = Duration::from_secs(3);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone)]
+pub struct Aws(SdkConfig);
+
+impl Aws {
+    /// Reads `AWS_*`. Lambda and a laptop hand credentials over in the environment, ECS at an address it names there.
+    pub async fn load() -> Self {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(aws_config::environment::EnvironmentVariableRegionProvider::new())
+            .credentials_provider(credentials())
+            .timeout_config(timeouts())
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
+        Self(loader.load().await)
+    }
+
+    pub fn config(&self) -> &SdkConfig {
+        &self.0
+    }
+
+    pub fn store(&self, table: &str) -> Store {
+        Store::new(aws_sdk_dynamodb::Client::new(&self.0), table)
+    }
+
+    /// Buckets in the path, so that an S3 on a laptop needs no name of its own for each.
+    pub fn recordings(&self, bucket: &str) -> RecordingStore {
+        let config = aws_sdk_s3::config::Builder::from(&self.0).force_path_style(true);
+        let config = config.timeout_config(transfers()).build();
+        RecordingStore::new(aws_sdk_s3::Client::from_conf(config), bucket)
+    }
+
+    /// The `@connections` of one stage. A post is tried once: a second try might arrive as a second post.
+    pub fn connections(&self, endpoint: &Url) -> aws_sdk_apigatewaymanagement::Client {
+        let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.0)
+            .endpoint_url(endpoint.as_str().trim_end_matches('/'))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts().to_builder().operation_timeout(POST_PATIENCE).build());
+        aws_sdk_apigatewaymanagement::Client::from_conf(config.build())
+    }
+
+    /// For the relay's control channel; `None` where no region is set.
+    pub fn handshakes(&self) -> Option<HandshakeSigner> {
+        Some(HandshakeSigner::new(self.0.region()?.as_ref(), self.0.credentials_provider()?))
+    }
+
+    pub fn tools(&self, function: &str) -> LambdaTools {
+        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).operation_timeout(TOOL_PATIENCE);
+        let config = aws_sdk_lambda::config::Builder::from(&self.0).timeout_config(patience.build());
+        LambdaTools::new(aws_sdk_lambda::Client::from_conf(config.build()), function)
+    }
+}
+
+/// For small requests: an answer that takes longer comes too late for a call.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_PATIENCE)
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(6))
+        .build()
+}
+
+/// For recordings: a part of one has five megabytes.
+fn transfers() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_PATIENCE)
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_secs(90))
+        .build()
+}
+
+fn credentials() -> SharedCredentialsProvider {
+    if std::env::var_os("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some() {
+        SharedCredentialsProvider::new(EcsCredentialsProvider::builder().build())
+    } else {
+        SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
+    }
+}

@@ -1,0 +1,75 @@
+//! The relay in the cloud, or on a laptop that plays it: its settings and its doors.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use shared::config::{RelayConfig, WebhookAuth};
+use shared::ports::PortResult;
+use url::Url;
+
+use super::{Aws, StartError};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::connections::CallerSockets;
+use crate::adapters::dynamo::Store;
+use crate::adapters::handshake::HandshakeSigner;
+use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::s3::RecordingStore;
+use crate::adapters::twilio_rest::TwilioRest;
+use crate::relay::settings::{DEFAULT_MOST_CALLS, DEFAULT_PING_EVERY};
+use crate::relay::{Doors, ModelSettings, Ports, Settings, SignHandshake};
+
+/// What a relay's world is made of.
+#[derive(Debug)]
+pub struct Cloud;
+
+impl Doors for Cloud {
+    type Store = Store;
+    type Callers = CallerSockets;
+    type Tools = LambdaTools;
+    type Recordings = RecordingStore;
+    type Telephony = TwilioRest;
+    type Signer = HandshakeSigner;
+    type Clock = SystemClock;
+}
+
+impl SignHandshake for HandshakeSigner {
+    async fn sign(&self, url: &Url, headers: &[(&'static str, String)]) -> PortResult<Vec<(HeaderName, HeaderValue)>> {
+        self.headers(url, headers).await
+    }
+}
+
+pub fn relay(aws: &Aws, config: RelayConfig) -> Result<(Settings, Ports<Cloud>), StartError> {
+    let ports = Ports {
+        store: Arc::new(aws.store(&config.table)),
+        callers: Arc::new(CallerSockets::new(aws.connections(&config.connections_url))),
+        tools: Arc::new(aws.tools(&config.tool_call_function)),
+        recordings: Arc::new(aws.recordings(&config.bucket)),
+        telephony: config.telephony.clone().map(|access| Arc::new(TwilioRest::new(access))),
+        signer: Arc::new(aws.handshakes().ok_or(StartError::NoRegion)?),
+        clock: Arc::new(SystemClock),
+    };
+    Ok((settings(config), ports))
+}
+
+fn settings(config: RelayConfig) -> Settings {
+    Settings {
+        private_listen: config.listen,
+        public_listen: config.public_listen,
+        address: config.address,
+        ecs_metadata: config.ecs_metadata_url,
+        public_wss_url: config.public_wss_url,
+        signing_token: match config.auth {
+            WebhookAuth::Signed(token) => Some(token),
+            WebhookAuth::Open => None,
+        },
+        control_url: config.control_wss_url,
+        model: ModelSettings {
+            endpoint: config.model_url,
+            key: config.model_key,
+            handshake_timeout: config.handshake_timeout,
+            ping_every: DEFAULT_PING_EVERY,
+        },
+        drain: config.drain,
+        most_calls: DEFAULT_MOST_CALLS,
+    }
+}

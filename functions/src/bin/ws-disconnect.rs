@@ -1,0 +1,20 @@
+//! `$disconnect`: tells the relay that a caller's socket is closed.
+
+use std::convert::Infallible;
+
+use functions::app::{self, StartError};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use shared::config::DisconnectConfig;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    app::telemetry(app::environment("LOG_LEVEL").as_deref());
+    let config = DisconnectConfig::read(&app::environment).map_err(StartError::from)?;
+    let app = app::ws_disconnect(&app::Aws::load().await, &config)?;
+    let handler = |event: LambdaEvent<Box<RawValue>>| async {
+        let event = event;
+        Ok::<_, Infallible>(app.handle(&event.payload).await)
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}

@@ -1,0 +1,251 @@
+//! What the console and the curious ask over HTTP.
+//!
+//! Health and settings are open. Whatever reveals a call needs the console's token; where none is set, only this very
+//! machine is served.
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use futures_util::future::{join, join3};
+use http::{Method, StatusCode, header};
+use serde_json::json;
+use shared::calls::{Call, CallStatus, Relay};
+use shared::config::{ApiConfig, is_loopback};
+use shared::control::Control;
+use shared::ids::CallSid;
+use shared::ports::{Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl};
+use shared::twilio::webhook::is_sid;
+use subtle::ConstantTimeEq as _;
+use url::form_urlencoded;
+
+use super::http::{Request, Response};
+
+/// What a Lambda function can answer with, less base64 and the envelope.
+const LONGEST_BODY: u64 = 4 * 1024 * 1024;
+const CALLS_LISTED: u32 = 50;
+const MOST_CALLS_LISTED: u32 = 200;
+
+#[derive(Debug)]
+pub struct Api<S, B, R, C> {
+    store: S,
+    recordings: B,
+    relays: R,
+    clock: C,
+    config: ApiConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Route {
+    Health,
+    StreamWithoutUpgrade,
+    Status,
+    PublicUrl,
+    Tools,
+    Calls,
+    Call(CallSid),
+    Recording(CallSid),
+    HangUp(CallSid),
+    Streams,
+    Sessions,
+}
+
+impl Route {
+    fn find(path: &str) -> Option<Self> {
+        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        match *segments.as_slice() {
+            ["health"] => Some(Self::Health),
+            ["stream"] => Some(Self::StreamWithoutUpgrade),
+            ["status"] => Some(Self::Status),
+            ["public-url"] => Some(Self::PublicUrl),
+            ["tools"] => Some(Self::Tools),
+            ["calls"] => Some(Self::Calls),
+            ["calls", sid] => call(sid).map(Self::Call),
+            ["calls", sid, "recording"] => call(sid).map(Self::Recording),
+            ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
+            ["streams"] => Some(Self::Streams),
+            ["realtime", "sessions"] => Some(Self::Sessions),
+            _ => None,
+        }
+    }
+
+    fn method(&self) -> Method {
+        if matches!(self, Self::HangUp(_)) { Method::POST } else { Method::GET }
+    }
+
+    /// Tells about a caller, or does something to one.
+    fn is_private(&self) -> bool {
+        match self {
+            Self::Health | Self::StreamWithoutUpgrade | Self::Status | Self::PublicUrl | Self::Tools => false,
+            Self::Calls | Self::Call(_) | Self::Recording(_) | Self::HangUp(_) | Self::Streams | Self::Sessions => true,
+        }
+    }
+}
+
+impl<S, B, R, C> Api<S, B, R, C>
+where
+    S: ReadCall + ReadHistory,
+    B: ReadRecording,
+    R: RelayControl,
+    C: Clock,
+{
+    pub fn new(store: S, recordings: B, relays: R, clock: C, config: ApiConfig) -> Self {
+        Self { store, recordings, relays, clock, config }
+    }
+
+    pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        match Request::read(event) {
+            Ok(request) => self.answer(&request).await.into(),
+            Err(_) => Response::problem(StatusCode::BAD_REQUEST, "the body is not base64").into(),
+        }
+    }
+
+    async fn answer(&self, request: &Request) -> Response {
+        let Some(route) = Route::find(&request.path) else { return Response::not_found() };
+        if request.method != route.method() {
+            return Response::not_allowed(if route.method() == Method::POST { "POST" } else { "GET" });
+        }
+        if route.is_private()
+            && let Some(refusal) = self.refusal(request)
+        {
+            return refusal;
+        }
+        self.route(route, request).await.unwrap_or_else(|error| {
+            tracing::error!(code = "store_failed", path = request.path, %error);
+            Response::problem(StatusCode::SERVICE_UNAVAILABLE, "what was asked for cannot be had right now")
+        })
+    }
+
+    fn refusal(&self, request: &Request) -> Option<Response> {
+        let Some(token) = &self.config.console_token else {
+            return (!is_loopback(&self.config.public_url)).then(closed);
+        };
+        let given = request.header(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+        if given.is_some_and(|given| given.as_bytes().ct_eq(token.reveal().as_bytes()).into()) {
+            return None;
+        }
+        tracing::warn!(code = "console_token_refused", path = request.path);
+        let refusal = Response::problem(StatusCode::UNAUTHORIZED, "the console's token is needed");
+        Some(refusal.header(header::WWW_AUTHENTICATE, "Bearer"))
+    }
+
+    async fn route(&self, route: Route, request: &Request) -> PortResult<Response> {
+        match route {
+            Route::Health => Ok(Response::text("OK")),
+            Route::StreamWithoutUpgrade => Ok(upgrade_required()),
+            Route::Status => self.status().await,
+            Route::PublicUrl => Ok(Response::json(&json!({ "public_url": self.config.public_url }))),
+            Route::Tools => Ok(Response::json(&json!({ "tools": shared::tools::all() }))),
+            Route::Calls => self.calls(limit(&request.query)).await,
+            Route::Call(sid) => self.call(&sid).await,
+            Route::Recording(sid) => self.recording(&sid).await,
+            Route::HangUp(sid) => self.hang_up(&sid).await,
+            Route::Streams => self.streams().await,
+            Route::Sessions => self.sessions().await,
+        }
+    }
+
+    async fn status(&self) -> PortResult<Response> {
+        let now = self.clock.unix_ms();
+        let relays = self.store.relays().await?;
+        let alive = relays.iter().filter(|relay| relay.alive(now));
+        let (count, calls) = alive.fold((0, 0), |(count, calls), relay| (count + 1, calls + relay.calls));
+        Ok(Response::json(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "media_path": self.config.media_path,
+            "relays": count,
+            "calls": calls,
+            "ready": Relay::pick(&relays, now).is_some(),
+        })))
+    }
+
+    async fn calls(&self, limit: u32) -> PortResult<Response> {
+        Ok(Response::json(&json!({ "calls": self.store.recent_calls(limit).await? })))
+    }
+
+    async fn call(&self, sid: &CallSid) -> PortResult<Response> {
+        let (call, lines, events) =
+            join3(self.store.call(sid), self.store.transcript(sid), self.store.events(sid)).await;
+        let Some(call) = call? else { return Ok(Response::not_found()) };
+        let events: Vec<_> = events?.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
+        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events })))
+    }
+
+    async fn recording(&self, sid: &CallSid) -> PortResult<Response> {
+        Ok(match self.recordings.read_recording(sid, LONGEST_BODY).await? {
+            Some(FoundRecording::Whole(wav)) => Response::bytes("audio/wav", wav),
+            Some(FoundRecording::At(url)) => {
+                Response::empty(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.as_str())
+            }
+            None => Response::not_found(),
+        })
+    }
+
+    async fn hang_up(&self, sid: &CallSid) -> PortResult<Response> {
+        let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
+        let Some(call) = call? else { return Ok(Response::not_found()) };
+        if call.status.ended().is_some() {
+            return Ok(Response::problem(StatusCode::CONFLICT, "the call is over"));
+        }
+        let relays = relays?;
+        let holder = call.lease.and_then(|lease| relays.into_iter().find(|relay| relay.id == lease.relay));
+        let Some(relay) = holder else { return Ok(unreachable_relay()) };
+        match self.relays.send(&relay, &Control::HangUp { sid: sid.clone() }).await {
+            Ok(()) => Ok(Response::empty(StatusCode::ACCEPTED)),
+            Err(PortError::Gone) => Ok(unreachable_relay()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Callers' streams that are open now.
+    async fn streams(&self) -> PortResult<Response> {
+        let calls = self.running().await?;
+        let streams: Vec<_> = calls
+            .iter()
+            .map(|call| json!({ "call": call.sid, "media_path": call.media_path, "streams": call.streams }))
+            .collect();
+        Ok(Response::json(&json!({ "streams": streams })))
+    }
+
+    /// The model's side: who holds how many sessions, and whose.
+    async fn sessions(&self) -> PortResult<Response> {
+        let (calls, relays) = join(self.running(), self.store.relays()).await;
+        let now = self.clock.unix_ms();
+        let relays: Vec<_> = relays?.into_iter().filter(|relay| relay.alive(now)).collect();
+        let sessions: Vec<_> = calls?
+            .iter()
+            .map(|call| {
+                let relay = call.lease.as_ref().map(|lease| &lease.relay);
+                json!({ "call": call.sid, "model": call.agent.model, "voice": call.agent.voice, "relay": relay })
+            })
+            .collect();
+        Ok(Response::json(&json!({ "sessions": sessions, "relays": relays })))
+    }
+
+    async fn running(&self) -> PortResult<Vec<Call>> {
+        let calls = self.store.recent_calls(MOST_CALLS_LISTED).await?;
+        Ok(calls.into_iter().filter(|call| call.status == CallStatus::InProgress).collect())
+    }
+}
+
+fn call(sid: &str) -> Option<CallSid> {
+    is_sid(sid, "CA").then(|| CallSid::from(sid))
+}
+
+fn limit(query: &str) -> u32 {
+    let limit = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "limit");
+    limit.and_then(|(_, value)| value.parse().ok()).unwrap_or(CALLS_LISTED).clamp(1, MOST_CALLS_LISTED)
+}
+
+fn upgrade_required() -> Response {
+    let problem = Response::problem(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket");
+    problem.header(header::UPGRADE, "websocket")
+}
+
+fn closed() -> Response {
+    Response::problem(StatusCode::FORBIDDEN, "no console token is set, so calls are shown on a loopback address only")
+}
+
+fn unreachable_relay() -> Response {
+    Response::problem(StatusCode::SERVICE_UNAVAILABLE, "the relay that has the call cannot be reached")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+use aws_lambda_events::encodings::Body;
+use serde_json::Value;
+use shared::calls::{Ending, MediaPath};
+use shared::redact::Secret;
+use shared::session::Event;
+use shared::time::CallTime;
+
+use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
+use super::*;
+
+const TOKEN: &str = "console-token";
+
+fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World> {
+    let config = ApiConfig {
+        public_url: public_url.parse().unwrap(),
+        media_path: MediaPath::Gateway,
+        table: "t".to_owned(),
+        bucket: "b".to_owned(),
+        control_url: "https://control.example.com/control".parse().unwrap(),
+        console_token: token.map(Secret::new),
+    };
+    Api::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
+}
+
+async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
+    let request = request.header("authorization", &format!("Bearer {TOKEN}"));
+    api(world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await
+}
+
+async fn json_of(world: &World, request: Http) -> Value {
+    let answer = ask(world, request).await;
+    assert_eq!(answer.status_code, 200);
+    serde_json::from_str(&text(&answer)).unwrap()
+}
+
+fn text(answer: &ApiGatewayV2httpResponse) -> String {
+    match &answer.body {
+        Some(Body::Text(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+fn of_call(rest: &str) -> String {
+    format!("/calls/{CALL}{rest}")
+}
+
+#[tokio::test]
+async fn health_is_ok_in_plain_text() {
+    let world = World::new();
+    world.state().broken = true;
+    let answer = ask(&world, Http::get("/health")).await;
+    assert_eq!((answer.status_code, text(&answer).as_str()), (200, "OK"));
+    assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+}
+
+#[tokio::test]
+async fn a_stream_is_a_websocket() {
+    let answer = ask(&World::new(), Http::get("/stream")).await;
+    assert_eq!((answer.status_code, answer.headers["upgrade"].to_str().unwrap()), (426, "websocket"));
+}
+
+#[tokio::test]
+async fn what_is_open_is_open_to_all() {
+    let world = World::new();
+    for path in ["/health", "/status", "/public-url", "/tools"] {
+        let answer = api(&world, PUBLIC_URL, None).handle(Http::get(path).event()).await;
+        assert_eq!(answer.status_code, 200, "{path}");
+    }
+    assert_eq!(json_of(&world, Http::get("/public-url")).await["public_url"], "https://voice.example.com/");
+    let tools = json_of(&world, Http::get("/tools")).await;
+    assert!(tools["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "get_weather"));
+}
+
+#[tokio::test]
+async fn the_status_counts_relays_that_are_alive() {
+    let world = World::new();
+    world.state().relays.extend([relay("relay-2", 3), relay("relay-3", 9)]);
+    world.state().relays[2].heartbeat_at_ms = NOW_MS - 60_000;
+    let status = json_of(&world, Http::get("/status")).await;
+    assert_eq!((&status["relays"], &status["calls"], &status["ready"]), (&json!(2), &json!(3), &json!(true)));
+}
+
+#[tokio::test]
+async fn whatever_reveals_a_call_needs_the_consoles_token() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let routes =
+        ["/calls".to_owned(), of_call(""), of_call("/recording"), "/streams".into(), "/realtime/sessions".into()];
+    for path in &routes {
+        let bare = api(&world, PUBLIC_URL, Some(TOKEN)).handle(Http::get(path).event()).await;
+        let wrong = Http::get(path).header("authorization", "Bearer console-tokem").event();
+        let wrong = api(&world, PUBLIC_URL, Some(TOKEN)).handle(wrong).await;
+        let closed = api(&world, PUBLIC_URL, None).handle(Http::get(path).event()).await;
+        let laptop = api(&world, "http://localhost:8787", None).handle(Http::get(path).event()).await;
+        assert_eq!((bare.status_code, wrong.status_code, closed.status_code), (401, 401, 403), "{path}");
+        assert_eq!(bare.headers["www-authenticate"], "Bearer");
+        assert!(matches!(laptop.status_code, 200 | 404), "{path}");
+        assert!(!text(&bare).contains(CALLER));
+    }
+    let hang_up = Http::post(&of_call("/hangup"));
+    assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(hang_up.event()).await.status_code, 401);
+    assert!(world.state().sent.is_empty());
+}
+
+#[tokio::test]
+async fn a_call_is_shown_with_its_transcript_and_events() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    world.state().events.push((CallTime(250), Event::HoldStarted));
+    let shown = json_of(&world, Http::get(&of_call(""))).await;
+    assert_eq!(shown["call"]["from"], CALLER);
+    assert_eq!(shown["events"], json!([{ "at": 250, "event": { "event": "hold_started" } }]));
+    assert_eq!(shown["transcript"], json!([]));
+    let listed = json_of(&world, Http::get("/calls?limit=1")).await;
+    assert_eq!(listed["calls"][0]["sid"], CALL);
+}
+
+#[tokio::test]
+async fn running_calls_have_streams_and_sessions() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    assert_eq!(json_of(&world, Http::get("/streams")).await["streams"][0]["call"], CALL);
+    let sessions = json_of(&world, Http::get("/realtime/sessions")).await;
+    assert_eq!(
+        (&sessions["sessions"][0]["relay"], &sessions["relays"][0]["id"]),
+        (&json!("relay-1"), &json!("relay-1"))
+    );
+    let world = world.with_call(CallStatus::Ended(Ending::CallerHungUp));
+    assert_eq!(json_of(&world, Http::get("/streams")).await["streams"], json!([]));
+}
+
+#[tokio::test]
+async fn a_recording_is_a_wav_or_a_way_to_it() {
+    let world = World::new();
+    assert_eq!(ask(&world, Http::get(&of_call("/recording"))).await.status_code, 404);
+    world.state().recording = Some(FoundRecording::Whole(b"RIFF".to_vec()));
+    let answer = ask(&world, Http::get(&of_call("/recording"))).await;
+    assert_eq!((answer.status_code, answer.is_base64_encoded), (200, true));
+    assert_eq!(answer.headers["content-type"], "audio/wav");
+    assert_eq!(serde_json::to_value(&answer).unwrap()["body"], "UklGRg==");
+    world.state().recording = Some(FoundRecording::At("https://bucket.example.com/long.wav".parse().unwrap()));
+    let answer = ask(&world, Http::get(&of_call("/recording"))).await;
+    assert_eq!(
+        (answer.status_code, &answer.headers["location"]),
+        (307, &"https://bucket.example.com/long.wav".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn a_call_can_be_hung_up_while_it_runs() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    assert_eq!(ask(&world, Http::post(&of_call("/hangup"))).await.status_code, 202);
+    assert_eq!(world.state().sent, [("relay-1".into(), Control::HangUp { sid: CALL.into() })]);
+    world.state().relays[0].control = None;
+    assert_eq!(ask(&world, Http::post(&of_call("/hangup"))).await.status_code, 503);
+    let over = World::new().with_call(CallStatus::Ended(Ending::CallerHungUp));
+    assert_eq!(ask(&over, Http::post(&of_call("/hangup"))).await.status_code, 409);
+    assert_eq!(ask(&World::new(), Http::post(&of_call("/hangup"))).await.status_code, 404);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404_json_and_a_wrong_method_405() {
+    for path in ["/", "/nowhere", "/calls/", "/calls/CA1", "/calls/../status", &of_call("/transcript"), "//health"] {
+        let answer = ask(&World::new(), Http::get(path)).await;
+        assert_eq!(answer.status_code, 404, "{path}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        assert_eq!(serde_json::from_str::<Value>(&text(&answer)).unwrap()["status"], 404);
+    }
+    let answer = ask(&World::new(), Http::post("/calls")).await;
+    assert_eq!((answer.status_code, answer.headers["allow"].to_str().unwrap()), (405, "GET"));
+    let answer = ask(&World::new(), Http::get(&of_call("/hangup"))).await;
+    assert_eq!((answer.status_code, answer.headers["allow"].to_str().unwrap()), (405, "POST"));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_said_so() {
+    let world = World::new();
+    world.state().broken = true;
+    let answer = ask(&world, Http::get("/calls")).await;
+    assert_eq!((answer.status_code, text(&answer).contains("fire")), (503, false));
+}

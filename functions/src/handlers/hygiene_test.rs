@@ -1,0 +1,176 @@
+//! Listens to the logs: no number, no word and no secret is said aloud, whatever happens.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use shared::agent::Agent;
+use shared::calls::{CallStatus, Ending, MediaPath};
+use shared::config::{ApiConfig, ToolsConfig, TwimlConfig, WebhookAuth};
+use shared::ports::{Delivery, PortError};
+use shared::redact::Secret;
+use shared::tools::ToolRequest;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::api::Api;
+use super::testing::{
+    AUTH_TOKEN, CALL, CALLED, CALLER, CONNECT, CONNECTION, DISCONNECT, Http, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL,
+    STREAM, World, frame, media, start, ws_event,
+};
+use super::tool_call::ToolCall;
+use super::twiml::Twiml;
+use super::ws_connect::WsConnect;
+use super::ws_default::WsDefault;
+use super::ws_disconnect::WsDisconnect;
+
+const CONSOLE_TOKEN: &str = "console-token-4711";
+const STREAM_TOKEN: &str = "stream-token-4711";
+const SPOKEN: &str = "Springfield";
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn twiml(world: &World) -> Twiml<World, World, World, World> {
+    let config = TwimlConfig {
+        public_url: PUBLIC_URL.parse().unwrap(),
+        public_wss_url: PUBLIC_WSS_URL.parse().unwrap(),
+        auth: WebhookAuth::Signed(Secret::new(AUTH_TOKEN)),
+        media_path: MediaPath::Gateway,
+        table: "t".to_owned(),
+        control_url: "https://control.example.com/control".parse().unwrap(),
+        agent: Agent::default(),
+    };
+    Twiml::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
+}
+
+/// Good and bad, with the store in order and on fire.
+async fn webhooks(world: &World) {
+    let incoming = [("CallSid", CALL), ("From", CALLER), ("To", CALLED)];
+    let twiml = twiml(world);
+    for request in [
+        Http::post("/twiml").form(&incoming).signed(),
+        Http::post("/twiml").form(&incoming),
+        Http::post("/twiml").form(&[("From", CALLER), ("SpeechResult", SPOKEN)]).signed(),
+        Http::get(&format!("/twiml?CallSid={CALL}&From=%2B15551234567")),
+        Http::post("/twiml/resume").form(&incoming).signed(),
+        Http::post("/call/status").form(&[("CallSid", CALL), ("From", CALLER), ("CallStatus", "completed")]).signed(),
+        Http::post("/stream/status")
+            .form(&[("CallSid", CALL), ("StreamSid", STREAM), ("StreamEvent", "stream-error"), ("StreamError", SPOKEN)])
+            .signed(),
+        Http::new("PATCH", "/twiml"),
+    ] {
+        twiml.handle(request.event()).await;
+    }
+}
+
+async fn sockets(world: &World) {
+    let auth = WebhookAuth::Signed(Secret::new(AUTH_TOKEN));
+    let connect = WsConnect::new(world.clone(), &PUBLIC_WSS_URL.parse().unwrap(), &auth);
+    let forged = ws_event(CONNECT, |event| event["headers"]["X-Twilio-Signature"] = json!(AUTH_TOKEN));
+    connect.handle(&forged).await;
+    let frames = WsDefault::new(world.clone(), world.clone(), world.clone(), world.clone());
+    for event in [start("stolen-4711"), start(STREAM_TOKEN), frame(&media(2)), frame(SPOKEN), frame("{\"event\":1}")] {
+        frames.handle(&event).await;
+    }
+    world.state().delivery = Some(Ok(Delivery::NotMine));
+    frames.handle(&frame(&media(3))).await;
+    world.state().delivery = Some(Err(PortError::Unavailable("the relay broke off".to_owned())));
+    frames.handle(&frame(&media(4))).await;
+    WsDisconnect::new(world.clone(), world.clone()).handle(&ws_event(DISCONNECT, |_| {})).await;
+}
+
+async fn the_rest(world: &World) {
+    let config = ApiConfig {
+        public_url: PUBLIC_URL.parse().unwrap(),
+        media_path: MediaPath::Gateway,
+        table: "t".to_owned(),
+        bucket: "b".to_owned(),
+        control_url: "https://control.example.com/control".parse().unwrap(),
+        console_token: Some(Secret::new(CONSOLE_TOKEN)),
+    };
+    let api = Api::new(world.clone(), world.clone(), world.clone(), world.clone(), config);
+    for token in [CONSOLE_TOKEN, "wrong-token-4711"] {
+        let request = Http::get(&format!("/calls/{CALL}")).header("authorization", &format!("Bearer {token}"));
+        api.handle(request.event()).await;
+    }
+    let nowhere: url::Url = "http://127.0.0.1:9".parse().unwrap();
+    let config = ToolsConfig { table: "t".to_owned(), weather_url: nowhere.clone(), geocoding_url: nowhere };
+    let tools = ToolCall::new(world.clone(), world.clone(), config);
+    for (call, name, arguments) in [
+        ("1", "get_weather", format!("{{\"place\":\"{SPOKEN}\"}}")),
+        ("1", "get_weather", format!("{{\"place\":\"{SPOKEN}\"}}")),
+        ("2", "lookup_prescription", format!("{{\"number\":\"{SPOKEN}\"}}")),
+        ("3", "lookup_menu", SPOKEN.to_owned()),
+    ] {
+        let arguments = arguments.as_str().into();
+        let _outcome =
+            tools.handle(&ToolRequest { sid: CALL.into(), call: call.into(), name: name.to_owned(), arguments }).await;
+    }
+}
+
+/// Everything that can be done in one world, and what was logged at `level` and above.
+fn listen(level: LevelFilter) -> String {
+    let log = Log::default();
+    let subscriber =
+        tracing_subscriber::fmt().json().without_time().with_max_level(level).with_writer(log.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            for status in [CallStatus::InProgress, CallStatus::Ended(Ending::ModelUnavailable)] {
+                let world = World::new().with_connection(CONNECTION).with_token(STREAM_TOKEN, NOW_MS + 1);
+                webhooks(&world).await;
+                let world = world.with_call(status);
+                sockets(&world).await;
+                the_rest(&world).await;
+                world.state().broken = true;
+                webhooks(&world).await;
+                sockets(&world).await;
+                the_rest(&world).await;
+            }
+        });
+    });
+    let text = log.0.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn no_number_no_word_and_no_secret_is_said_aloud() {
+    let log = listen(LevelFilter::INFO);
+    let codes = ["call_opened", "signature_refused", "webhook_malformed", "stream_refused", "stream_bound"];
+    for code in
+        codes.into_iter().chain(["frame_garbled", "frame_not_mine", "tool_failed", "store_failed", "stream_failed"])
+    {
+        assert!(log.contains(&format!("\"code\":\"{code}\"")), "`{code}` was not provoked:\n{log}");
+    }
+    for secret in ["1555", "4711", SPOKEN, AUTH_TOKEN, "token-1"] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "`{secret}` is in the log");
+    }
+}
+
+#[test]
+fn not_even_debugging_tells_a_number_or_a_secret() {
+    let log = listen(LevelFilter::TRACE);
+    for secret in ["15551234567", "15557654321", AUTH_TOKEN, STREAM_TOKEN, CONSOLE_TOKEN] {
+        assert!(!log.contains(secret), "`{secret}` is in the log");
+    }
+}

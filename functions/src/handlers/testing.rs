@@ -1,0 +1,441 @@
+//! A world in memory for the handlers' tests: every door, and what went through it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Lease, Relay};
+use shared::control::Control;
+use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ports::{
+    CallerSocket, Clock, Connections, Delivery, Fetch, FoundRecording, PortError, PortResult, Random, ReadCall,
+    ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
+};
+use shared::redact::Secret;
+use shared::session::{Event, Line};
+use shared::time::CallTime;
+use shared::tools::{ToolOutcome, ToolRequest};
+use shared::twilio::signature::Signer;
+
+pub(super) const CALL: &str = "CA00000000000000000000000000000001";
+pub(super) const STREAM: &str = "MZ00000000000000000000000000000001";
+pub(super) const CALLER: &str = "+15551234567";
+pub(super) const CALLED: &str = "+15557654321";
+pub(super) const AUTH_TOKEN: &str = "auth-token-of-the-account";
+pub(super) const PUBLIC_URL: &str = "https://voice.example.com";
+pub(super) const PUBLIC_WSS_URL: &str = "wss://calls.example.com/call";
+pub(super) const NOW_MS: u64 = 1_795_000_000_000;
+
+/// Clones share what they know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct World(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) calls: BTreeMap<CallSid, Call>,
+    /// By their text; `None` once redeemed.
+    pub(super) tokens: BTreeMap<String, Option<(CallSid, u64)>>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    pub(super) relays: Vec<Relay>,
+    pub(super) controls: BTreeMap<ConnectionId, RelayId>,
+    pub(super) transcript: Vec<Line>,
+    pub(super) events: Vec<(CallTime, Event)>,
+    pub(super) recording: Option<FoundRecording>,
+    pub(super) outcomes: BTreeMap<ToolCallId, Option<ToolOutcome>>,
+    /// Commands to relays.
+    pub(super) sent: Vec<(RelayId, Control)>,
+    /// Frames to relays.
+    pub(super) delivered: Vec<(ConnectionId, String)>,
+    pub(super) told_closed: Vec<ConnectionId>,
+    /// Sockets that were closed by us.
+    pub(super) closed: Vec<ConnectionId>,
+    pub(super) delivery: Option<PortResult<Delivery>>,
+    /// Looks at a connection until another process has bound it.
+    pub(super) bound_after: Option<(u32, Binding)>,
+    pub(super) looks: u32,
+    pub(super) fetched: u32,
+    pub(super) writes: u32,
+    pub(super) broken: bool,
+}
+
+impl World {
+    /// With one relay that is alive.
+    pub(super) fn new() -> Self {
+        let world = Self::default();
+        world.state().relays.push(relay("relay-1", 0));
+        world
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    fn read(&self) -> PortResult<MutexGuard<'_, State>> {
+        let state = self.state();
+        if state.broken { Err(PortError::Unavailable("the table is on fire".to_owned())) } else { Ok(state) }
+    }
+
+    fn write(&self) -> PortResult<MutexGuard<'_, State>> {
+        let mut state = self.read()?;
+        state.writes += 1;
+        Ok(state)
+    }
+
+    pub(super) fn with_call(self, status: CallStatus) -> Self {
+        self.state().calls.insert(CALL.into(), call(status));
+        self
+    }
+
+    pub(super) fn with_token(self, token: &str, expires_at_ms: u64) -> Self {
+        self.state().tokens.insert(token.to_owned(), Some((CALL.into(), expires_at_ms)));
+        self
+    }
+
+    pub(super) fn with_connection(self, id: &str) -> Self {
+        let connection = Connection { id: id.into(), opened_at_ms: NOW_MS, binding: None };
+        self.state().connections.insert(id.into(), connection);
+        self
+    }
+}
+
+pub(super) fn relay(id: &str, calls: u32) -> Relay {
+    Relay {
+        id: id.into(),
+        address: "http://10.0.1.17:8081".parse().unwrap(),
+        control: Some("Control=".into()),
+        calls,
+        draining: false,
+        cpu: 0.1,
+        event_loop_lag_ms: 0.5,
+        heartbeat_at_ms: NOW_MS,
+    }
+}
+
+pub(super) fn call(status: CallStatus) -> Call {
+    Call {
+        sid: CALL.into(),
+        from: CALLER.into(),
+        to: CALLED.into(),
+        agent: shared::agent::Agent::default(),
+        media_path: shared::calls::MediaPath::Gateway,
+        status,
+        began_at_ms: NOW_MS,
+        lease: Some(Lease { relay: "relay-1".into(), fence: 1 }),
+        streams: 1,
+    }
+}
+
+pub(super) fn binding() -> Binding {
+    Binding { call: CALL.into(), stream: STREAM.into(), relay: "relay-1".into(), address: relay("relay-1", 0).address }
+}
+
+impl Clock for World {
+    fn unix_ms(&self) -> u64 {
+        NOW_MS
+    }
+}
+
+impl Random for World {
+    fn token(&self) -> PortResult<Secret> {
+        Ok(Secret::new(format!("token-{}", self.state().tokens.len() + 1)))
+    }
+}
+
+impl ReadCall for World {
+    async fn call(&self, sid: &CallSid) -> PortResult<Option<Call>> {
+        Ok(self.read()?.calls.get(sid).cloned())
+    }
+}
+
+impl WriteCall for World {
+    async fn open_call(&self, call: &Call) -> PortResult<()> {
+        let mut state = self.write()?;
+        if state.calls.contains_key(&call.sid) {
+            return Err(PortError::Conflict("the call exists".to_owned()));
+        }
+        state.calls.insert(call.sid.clone(), call.clone());
+        Ok(())
+    }
+
+    async fn claim(&self, sid: &CallSid, relay: &RelayId, held: Option<u64>) -> PortResult<Lease> {
+        let mut state = self.write()?;
+        let call = state.calls.get_mut(sid).ok_or(PortError::Gone)?;
+        if call.lease.as_ref().map(|lease| lease.fence) != held {
+            return Err(PortError::Conflict("another relay has the call".to_owned()));
+        }
+        let lease = Lease { relay: relay.clone(), fence: held.unwrap_or_default() + 1 };
+        call.lease = Some(lease.clone());
+        Ok(lease)
+    }
+
+    async fn set_status(&self, sid: &CallSid, status: CallStatus, _lease: &Lease) -> PortResult<()> {
+        self.write()?.calls.get_mut(sid).ok_or(PortError::Gone)?.status = status;
+        Ok(())
+    }
+
+    async fn end_call(&self, sid: &CallSid, ending: Ending) -> PortResult<()> {
+        let mut state = self.write()?;
+        let call = state.calls.get_mut(sid).ok_or(PortError::Gone)?;
+        if call.status.ended().is_none() {
+            call.status = CallStatus::Ended(ending);
+        }
+        Ok(())
+    }
+
+    async fn count_stream(&self, sid: &CallSid) -> PortResult<u32> {
+        let mut state = self.write()?;
+        let call = state.calls.get_mut(sid).ok_or(PortError::Gone)?;
+        call.streams += 1;
+        Ok(call.streams)
+    }
+}
+
+impl ReadHistory for World {
+    async fn recent_calls(&self, limit: u32) -> PortResult<Vec<Call>> {
+        Ok(self.read()?.calls.values().rev().take(limit as usize).cloned().collect())
+    }
+
+    async fn transcript(&self, _sid: &CallSid) -> PortResult<Vec<Line>> {
+        Ok(self.read()?.transcript.clone())
+    }
+
+    async fn events(&self, _sid: &CallSid) -> PortResult<Vec<(CallTime, Event)>> {
+        Ok(self.read()?.events.clone())
+    }
+
+    async fn relays(&self) -> PortResult<Vec<Relay>> {
+        Ok(self.read()?.relays.clone())
+    }
+}
+
+impl Tokens for World {
+    async fn issue_token(&self, token: &Secret, call: &CallSid, expires_at_ms: u64) -> PortResult<()> {
+        self.write()?.tokens.insert(token.reveal().to_owned(), Some((call.clone(), expires_at_ms)));
+        Ok(())
+    }
+
+    async fn redeem_token(&self, token: &Secret) -> PortResult<CallSid> {
+        let mut state = self.write()?;
+        let kept = state.tokens.get_mut(token.reveal()).and_then(Option::take);
+        kept.filter(|(_, until)| *until > NOW_MS).map(|(call, _)| call).ok_or(PortError::Gone)
+    }
+}
+
+impl Connections for World {
+    async fn connection_opened(&self, connection: &Connection) -> PortResult<()> {
+        self.write()?.connections.insert(connection.id.clone(), connection.clone());
+        Ok(())
+    }
+
+    async fn connection(&self, id: &ConnectionId) -> PortResult<Option<Connection>> {
+        let mut state = self.read()?;
+        state.looks += 1;
+        if let Some((_, binding)) = state.bound_after.clone().filter(|(looks, _)| *looks < state.looks) {
+            return Ok(Some(Connection { id: id.clone(), opened_at_ms: NOW_MS, binding: Some(binding) }));
+        }
+        Ok(state.connections.get(id).cloned())
+    }
+
+    async fn bind_connection(&self, id: &ConnectionId, binding: &Binding) -> PortResult<()> {
+        self.write()?.connections.get_mut(id).ok_or(PortError::Gone)?.binding = Some(binding.clone());
+        Ok(())
+    }
+
+    async fn connection_closed(&self, id: &ConnectionId) -> PortResult<Option<Binding>> {
+        Ok(self.write()?.connections.remove(id).and_then(|connection| connection.binding))
+    }
+}
+
+impl Relays for World {
+    async fn register(&self, relay: &Relay) -> PortResult<()> {
+        self.write()?.relays.push(relay.clone());
+        Ok(())
+    }
+
+    async fn deregister(&self, id: &RelayId) -> PortResult<()> {
+        self.write()?.relays.retain(|relay| relay.id != *id);
+        Ok(())
+    }
+
+    async fn control_opened(&self, id: &RelayId, connection: &ConnectionId) -> PortResult<()> {
+        self.write()?.controls.insert(connection.clone(), id.clone());
+        Ok(())
+    }
+
+    async fn control_closed(&self, connection: &ConnectionId) -> PortResult<()> {
+        self.write()?.controls.remove(connection);
+        Ok(())
+    }
+}
+
+impl RelayControl for World {
+    async fn send(&self, relay: &Relay, command: &Control) -> PortResult<()> {
+        let mut state = self.read()?;
+        relay.control.as_ref().ok_or(PortError::Gone)?;
+        state.sent.push((relay.id.clone(), command.clone()));
+        Ok(())
+    }
+}
+
+impl RelayFrames for World {
+    async fn deliver(&self, id: &ConnectionId, _binding: &Binding, frame: &str) -> PortResult<Delivery> {
+        let mut state = self.state();
+        state.delivered.push((id.clone(), frame.to_owned()));
+        state.delivery.clone().unwrap_or(Ok(Delivery::Taken))
+    }
+
+    async fn closed(&self, id: &ConnectionId, _binding: &Binding) -> PortResult<()> {
+        self.state().told_closed.push(id.clone());
+        Ok(())
+    }
+}
+
+impl CallerSocket for World {
+    async fn post(&self, _id: &ConnectionId, _text: &str) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn close(&self, id: &ConnectionId) -> PortResult<()> {
+        self.state().closed.push(id.clone());
+        Ok(())
+    }
+}
+
+impl ReadRecording for World {
+    async fn read_recording(&self, _sid: &CallSid, _at_most: u64) -> PortResult<Option<FoundRecording>> {
+        Ok(self.read()?.recording.clone())
+    }
+}
+
+impl ToolLedger for World {
+    async fn begin(&self, request: &ToolRequest) -> PortResult<Option<ToolOutcome>> {
+        match self.write()?.outcomes.insert(request.call.clone(), None) {
+            None => Ok(None),
+            Some(None) => Err(PortError::Conflict("this tool call is being carried out".to_owned())),
+            Some(earlier) => Ok(earlier),
+        }
+    }
+
+    async fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> PortResult<()> {
+        self.write()?.outcomes.insert(request.call.clone(), Some(outcome.clone()));
+        Ok(())
+    }
+}
+
+impl ReferenceData for World {
+    async fn item(&self, kind: &str, id: &str) -> PortResult<Option<Value>> {
+        drop(self.read()?);
+        let seed = shared::tools::seed().into_iter();
+        Ok(seed.filter(|(of, name, _)| *of == kind && name == id).map(|(_, _, item)| item).next())
+    }
+
+    async fn items(&self, kind: &str) -> PortResult<Vec<Value>> {
+        drop(self.read()?);
+        Ok(shared::tools::seed().into_iter().filter(|(of, _, _)| *of == kind).map(|(_, _, item)| item).collect())
+    }
+}
+
+impl Fetch for World {
+    async fn get_json(&self, _url: &url::Url) -> PortResult<Value> {
+        self.state().fetched += 1;
+        Err(PortError::Unavailable("no weather today".to_owned()))
+    }
+}
+
+/// A request as the HTTP API hands it over. A body that is a form comes base64-encoded.
+pub(super) struct Http {
+    method: &'static str,
+    path: String,
+    query: String,
+    headers: BTreeMap<String, String>,
+    form: Vec<(String, String)>,
+}
+
+impl Http {
+    pub(super) fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    pub(super) fn post(path: &str) -> Self {
+        Self::new("POST", path)
+    }
+
+    pub(super) fn new(method: &'static str, path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let headers = BTreeMap::from([("host".to_owned(), "forged.example.org".to_owned())]);
+        Self { method, path: path.to_owned(), query: query.to_owned(), headers, form: Vec::new() }
+    }
+
+    pub(super) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.form = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
+    }
+
+    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With Twilio's signature over the public URL.
+    pub(super) fn signed(self) -> Self {
+        let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
+        let url = format!("{PUBLIC_URL}{}{query}", self.path);
+        let signature = Signer::new(&Secret::new(AUTH_TOKEN)).sign(&url, &self.form);
+        self.header("x-twilio-signature", &signature)
+    }
+
+    pub(super) fn event(&self) -> ApiGatewayV2httpRequest {
+        use base64::Engine as _;
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.form).finish();
+        let mut event: Value = serde_json::from_str(include_str!("../../tests/fixtures/http.json")).unwrap();
+        event["rawPath"] = json!(self.path);
+        event["rawQueryString"] = json!(self.query);
+        event["headers"] = json!(self.headers);
+        event["requestContext"]["http"]["method"] = json!(self.method);
+        event["requestContext"]["http"]["path"] = json!(self.path);
+        event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(form));
+        event["isBase64Encoded"] = json!(true);
+        serde_json::from_value(event).unwrap()
+    }
+}
+
+/// One of the WebSocket events in `tests/fixtures`, changed where it matters.
+pub(super) fn ws_event(fixture: &str, change: impl FnOnce(&mut Value)) -> Box<RawValue> {
+    let mut event: Value = serde_json::from_str(fixture).unwrap();
+    change(&mut event);
+    serde_json::value::to_raw_value(&event).unwrap()
+}
+
+pub(super) const CONNECT: &str = include_str!("../../tests/fixtures/ws-connect.json");
+pub(super) const MESSAGE: &str = include_str!("../../tests/fixtures/ws-message.json");
+pub(super) const DISCONNECT: &str = include_str!("../../tests/fixtures/ws-disconnect.json");
+pub(super) const CONNECTION: &str = "I8mzEc2bPHcCIWQ=";
+
+/// A frame that came over [`CONNECTION`].
+pub(super) fn frame(text: &str) -> Box<RawValue> {
+    ws_event(MESSAGE, |event| event["body"] = json!(text))
+}
+
+pub(super) fn start(token: &str) -> Box<RawValue> {
+    frame(
+        &json!({
+            "event": "start", "sequenceNumber": "1", "streamSid": STREAM,
+            "start": {
+                "accountSid": "AC1", "streamSid": STREAM, "callSid": CALL, "tracks": ["inbound"],
+                "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 },
+                "customParameters": { "token": token },
+            },
+        })
+        .to_string(),
+    )
+}
+
+pub(super) fn media(sequence: u32) -> String {
+    json!({
+        "event": "media", "sequenceNumber": sequence.to_string(), "streamSid": STREAM,
+        "media": { "track": "inbound", "chunk": "1", "timestamp": "20", "payload": "////" },
+    })
+    .to_string()
+}

@@ -1,0 +1,65 @@
+//! Runs one tool, once: the model's id of the call makes it idempotent.
+
+use std::time::Duration;
+
+use shared::config::ToolsConfig;
+use shared::ports::{Fetch, PortError, ReferenceData, ToolLedger};
+use shared::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, WeatherEndpoints};
+
+/// Ahead of the heart's own limit, so that an honest answer still arrives.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub struct ToolCall<S, F> {
+    store: S,
+    fetch: F,
+    endpoints: WeatherEndpoints,
+}
+
+impl<S: ToolLedger + ReferenceData, F: Fetch> ToolCall<S, F> {
+    pub fn new(store: S, fetch: F, config: ToolsConfig) -> Self {
+        let endpoints = WeatherEndpoints { forecast: config.weather_url, geocoding: config.geocoding_url };
+        Self { store, fetch, endpoints }
+    }
+
+    pub async fn handle(&self, request: &ToolRequest) -> ToolOutcome {
+        match self.store.begin(request).await {
+            Ok(None) => {}
+            Ok(Some(earlier)) => {
+                tracing::info!(code = "tool_repeated", call = %request.sid, tool = request.name);
+                return earlier;
+            }
+            Err(PortError::Conflict(_)) => {
+                return Err(ToolError::new(ToolErrorKind::Unavailable, "This is being looked up already."));
+            }
+            // A ledger that cannot be had does not keep a caller waiting: the tools only look things up.
+            Err(error) => tracing::error!(code = "store_failed", call = %request.sid, %error),
+        }
+        let outcome = self.run(request).await;
+        self.report(request, &outcome);
+        if let Err(error) = self.store.finish(request, &outcome).await {
+            tracing::error!(code = "store_failed", call = %request.sid, %error);
+        }
+        outcome
+    }
+
+    async fn run(&self, request: &ToolRequest) -> ToolOutcome {
+        let run = shared::tools::run(request, &self.fetch, &self.store, &self.endpoints);
+        match tokio::time::timeout(PATIENCE, run).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ToolError::new(ToolErrorKind::TimedOut, "It took too long.")),
+        }
+    }
+
+    /// An error's message may quote the arguments, which are the caller's words; its kind may not.
+    fn report(&self, request: &ToolRequest, outcome: &ToolOutcome) {
+        let ToolRequest { sid, name, .. } = request;
+        match outcome {
+            Ok(_) => tracing::info!(code = "tool_done", call = %sid, tool = name),
+            Err(error) => tracing::warn!(code = "tool_failed", call = %sid, tool = name, kind = ?error.kind),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

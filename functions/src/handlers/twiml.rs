@@ -1,0 +1,287 @@
+//! The voice webhook and its callbacks: what Twilio asks, and what it tells.
+//!
+//! Nothing is believed and nothing written before the signature has been checked. Afterwards the caller always gets
+//! an answer in TwiML: a fault of ours is an apology, not a dropped call.
+
+mod webhook;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use futures_util::future::join;
+use http::{Method, StatusCode};
+use shared::calls::{Call, CallStatus, Ending, Lease, Relay};
+use shared::config::TwimlConfig;
+use shared::control::Control;
+use shared::ids::CallSid;
+use shared::ports::{Clock, PortError, PortResult, Random, ReadCall, ReadHistory, RelayControl, Tokens, WriteCall};
+use shared::redact::Secret;
+use shared::twilio::twiml::{self, Stream};
+use shared::twilio::webhook::{CallStatusUpdate, CarrierStatus, Form, IncomingCall, StreamStatus, StreamStatusUpdate};
+
+use self::webhook::{Fault, Webhook};
+use super::http::{Request, Response};
+
+/// Twilio opens the stream at once; a token that is older was stolen.
+const TOKEN_LIVES_MS: u64 = 60_000;
+/// Streams of one call, all in all: the breaker against a loop of streams that close at once.
+const MOST_STREAMS: u32 = 10;
+
+const APOLOGY: &str = "We are sorry, we cannot take your call right now. Please try again in a few minutes.";
+
+#[derive(Debug)]
+pub struct Twiml<S, R, C, T> {
+    store: S,
+    relays: R,
+    clock: C,
+    random: T,
+    webhook: Webhook,
+    config: TwimlConfig,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    Incoming,
+    Resume,
+    CallStatus,
+    StreamStatus,
+}
+
+/// What the caller gets when the stream has ended or has never begun.
+#[derive(Debug)]
+enum Next {
+    Stream(Box<Call>),
+    HangUp,
+    Apologise,
+}
+
+impl Route {
+    fn find(path: &str) -> Option<Self> {
+        match path {
+            "/twiml" | "/incoming-call" => Some(Self::Incoming),
+            "/twiml/resume" => Some(Self::Resume),
+            "/call/status" => Some(Self::CallStatus),
+            "/stream/status" => Some(Self::StreamStatus),
+            _ => None,
+        }
+    }
+
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Incoming | Self::Resume => "GET, POST",
+            Self::CallStatus | Self::StreamStatus => "POST",
+        }
+    }
+}
+
+impl<S, R, C, T> Twiml<S, R, C, T>
+where
+    S: ReadCall + WriteCall + ReadHistory + Tokens,
+    R: RelayControl,
+    C: Clock,
+    T: Random,
+{
+    pub fn new(store: S, relays: R, clock: C, random: T, config: TwimlConfig) -> Self {
+        let webhook = Webhook::new(&config.public_url, &config.auth);
+        Self { store, relays, clock, random, webhook, config }
+    }
+
+    pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        match Request::read(event) {
+            Ok(request) => self.answer(&request).await.into(),
+            Err(_) => Response::problem(StatusCode::BAD_REQUEST, "the body is not base64").into(),
+        }
+    }
+
+    async fn answer(&self, request: &Request) -> Response {
+        let Some(route) = Route::find(&request.path) else { return Response::not_found() };
+        let get = request.method == Method::GET && route.allow().contains("GET");
+        if !get && request.method != Method::POST {
+            return Response::not_allowed(route.allow());
+        }
+        let answer = match self.webhook.verify(request) {
+            Ok(form) => self.route(route, &form).await,
+            Err(fault) => Err(fault),
+        };
+        answer.unwrap_or_else(|fault| fault.answer(&request.path))
+    }
+
+    async fn route(&self, route: Route, form: &Form) -> Result<Response, Fault> {
+        match route {
+            Route::Incoming => {
+                let call = IncomingCall::try_from(form)?;
+                Ok(self.caller_gets(&call.call, self.incoming(&call).await).await)
+            }
+            Route::Resume => {
+                let call = IncomingCall::try_from(form)?;
+                Ok(self.caller_gets(&call.call, self.resume(&call).await).await)
+            }
+            Route::CallStatus => Ok(self.call_status(&CallStatusUpdate::try_from(form)?).await),
+            Route::StreamStatus => Ok(stream_status(&StreamStatusUpdate::try_from(form)?)),
+        }
+    }
+
+    /// A new call, or a webhook that Twilio sent twice: then the call that is there gets a fresh token.
+    async fn incoming(&self, incoming: &IncomingCall) -> PortResult<Next> {
+        let relays = self.store.relays().await?;
+        let now = self.clock.unix_ms();
+        let Some(relay) = Relay::pick(&relays, now) else {
+            tracing::error!(code = "no_relay", call = %incoming.call);
+            return Ok(Next::Apologise);
+        };
+        let call = self.new_call(incoming, relay, now);
+        match self.store.open_call(&call).await {
+            Ok(()) => {
+                tracing::info!(code = "call_opened", call = %call.sid, relay = %relay.id);
+                self.prepare(relay, &call).await;
+                Ok(Next::Stream(Box::new(call)))
+            }
+            Err(PortError::Conflict(_)) => self.proceed(&incoming.call, &relays).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn new_call(&self, incoming: &IncomingCall, relay: &Relay, now: u64) -> Call {
+        Call {
+            sid: incoming.call.clone(),
+            from: incoming.from.clone(),
+            to: incoming.to.clone(),
+            agent: self.config.agent.clone(),
+            media_path: self.config.media_path,
+            status: CallStatus::Ringing,
+            began_at_ms: now,
+            lease: Some(Lease { relay: relay.id.clone(), fence: 1 }),
+            streams: 1,
+        }
+    }
+
+    /// The stream has ended. The call goes on unless it is over.
+    async fn resume(&self, incoming: &IncomingCall) -> PortResult<Next> {
+        if incoming.status.is_over() {
+            return Ok(Next::HangUp);
+        }
+        let relays = self.store.relays().await?;
+        let next = self.proceed(&incoming.call, &relays).await?;
+        let Next::Stream(call) = next else { return Ok(next) };
+        if self.store.count_stream(&call.sid).await? > MOST_STREAMS {
+            tracing::error!(code = "too_many_streams", call = %call.sid);
+            return Ok(Next::Apologise);
+        }
+        Ok(Next::Stream(call))
+    }
+
+    /// A call that is there already: with the relay that has it, or with another if that one is gone.
+    async fn proceed(&self, sid: &CallSid, relays: &[Relay]) -> PortResult<Next> {
+        let Some(mut call) = self.store.call(sid).await? else {
+            tracing::warn!(code = "call_unknown", call = %sid);
+            return Ok(Next::Apologise);
+        };
+        if let Some(ending) = call.status.ended() {
+            return Ok(if ending == Ending::ModelUnavailable { Next::Apologise } else { Next::HangUp });
+        }
+        let now = self.clock.unix_ms();
+        let holder = call.lease.as_ref().and_then(|lease| relays.iter().find(|relay| relay.id == lease.relay));
+        if !holder.is_some_and(|relay| relay.alive(now)) {
+            let Some(relay) = Relay::pick(relays, now) else {
+                tracing::error!(code = "no_relay", call = %sid);
+                return Ok(Next::Apologise);
+            };
+            let held = call.lease.as_ref().map(|lease| lease.fence);
+            call.lease = Some(self.store.claim(sid, &relay.id, held).await?);
+            tracing::warn!(code = "call_moved", call = %sid, relay = %relay.id);
+            self.prepare(relay, &call).await;
+        }
+        Ok(Next::Stream(Box::new(call)))
+    }
+
+    /// Lets the relay dial the model while Twilio is still opening the stream. If it does not hear of it, it will
+    /// dial when the stream is there.
+    async fn prepare(&self, relay: &Relay, call: &Call) {
+        let command = Control::Prepare { call: Box::new(call.clone()) };
+        if let Err(error) = self.relays.send(relay, &command).await {
+            tracing::warn!(code = "relay_not_prepared", call = %call.sid, relay = %relay.id, %error);
+        }
+    }
+
+    async fn caller_gets(&self, sid: &CallSid, next: PortResult<Next>) -> Response {
+        let document = match next {
+            Ok(Next::Stream(call)) => self.stream(&call).await,
+            Ok(Next::HangUp) => Ok(twiml::Response::new().hangup()),
+            Ok(Next::Apologise) => Ok(apology()),
+            Err(error) => Err(error),
+        };
+        let document = document.unwrap_or_else(|error| {
+            tracing::error!(code = "store_failed", call = %sid, %error);
+            apology()
+        });
+        Response::xml(twiml::CONTENT_TYPE, &document)
+    }
+
+    async fn stream(&self, call: &Call) -> PortResult<twiml::Response> {
+        let token = self.random.token()?;
+        let expires_at_ms = self.clock.unix_ms() + TOKEN_LIVES_MS;
+        self.store.issue_token(&token, &call.sid, expires_at_ms).await?;
+        let stream = self.stream_verb(&token)?;
+        Ok(twiml::Response::new().connect(stream).redirect(self.webhook.url("/twiml/resume")))
+    }
+
+    fn stream_verb(&self, token: &Secret) -> PortResult<Stream> {
+        Stream::to(self.config.public_wss_url.as_str())
+            .status_callback(self.webhook.url("/stream/status"))
+            .parameter("token", token.reveal())
+            .map_err(|error| PortError::Corrupt(error.to_string()))
+    }
+
+    /// The carrier's word on the whole call.
+    async fn call_status(&self, update: &CallStatusUpdate) -> Response {
+        if !update.status.is_over() {
+            return Response::empty(StatusCode::NO_CONTENT);
+        }
+        let ending = match update.status {
+            CarrierStatus::Completed => Ending::CallerHungUp,
+            _ => Ending::Abandoned,
+        };
+        match self.end(&update.call, ending).await {
+            Ok(()) => tracing::info!(code = "call_over", call = %update.call, seconds = update.duration_s),
+            Err(PortError::Gone) => tracing::warn!(code = "call_unknown", call = %update.call),
+            Err(error) => {
+                tracing::error!(code = "store_failed", call = %update.call, %error);
+                return Response::problem(StatusCode::SERVICE_UNAVAILABLE, "the status could not be stored");
+            }
+        }
+        Response::empty(StatusCode::NO_CONTENT)
+    }
+
+    async fn end(&self, sid: &CallSid, ending: Ending) -> PortResult<()> {
+        self.store.end_call(sid, ending).await?;
+        let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
+        let lease = call?.and_then(|call| call.lease);
+        let relays = relays?;
+        let holder = lease.and_then(|lease| relays.into_iter().find(|relay| relay.id == lease.relay));
+        let Some(relay) = holder else { return Ok(()) };
+        if let Err(error) = self.relays.send(&relay, &Control::CallEnded { sid: sid.clone() }).await {
+            tracing::warn!(code = "relay_not_told", call = %sid, relay = %relay.id, %error);
+        }
+        Ok(())
+    }
+}
+
+fn apology() -> twiml::Response {
+    twiml::Response::new().say(APOLOGY).hangup()
+}
+
+/// The carrier's word on one stream: for the log. The call's fate is decided elsewhere.
+fn stream_status(update: &StreamStatusUpdate) -> Response {
+    let StreamStatusUpdate { call, stream, event } = update;
+    match event {
+        StreamStatus::Started => tracing::info!(code = "stream_started", %call, %stream),
+        StreamStatus::Stopped => tracing::info!(code = "stream_stopped", %call, %stream),
+        StreamStatus::Failed(cause) => {
+            tracing::warn!(code = "stream_failed", %call, %stream);
+            tracing::debug!(code = "stream_failed", %call, cause);
+        }
+        StreamStatus::Unknown => tracing::warn!(code = "stream_status_unknown", %call, %stream),
+    }
+    Response::empty(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+use serde_json::json;
+use shared::redact::Secret;
+
+use super::super::testing::{AUTH_TOKEN, CONNECT, CONNECTION, PUBLIC_WSS_URL, World, ws_event};
+use super::*;
+
+fn connect(world: &World) -> WsConnect<World> {
+    let auth = WebhookAuth::Signed(Secret::new(AUTH_TOKEN));
+    WsConnect::new(world.clone(), &PUBLIC_WSS_URL.parse().unwrap(), &auth)
+}
+
+fn signed(url: &str, name: &str) -> Box<RawValue> {
+    let signature = Signer::new(&Secret::new(AUTH_TOKEN)).sign(url, &[]);
+    ws_event(CONNECT, |event| {
+        event["headers"][name] = json!(signature);
+        event["multiValueHeaders"][name] = json!([signature]);
+    })
+}
+
+#[tokio::test]
+async fn twilio_may_open_a_socket_and_it_is_remembered() {
+    for (url, header) in [
+        (PUBLIC_WSS_URL.to_owned(), "X-Twilio-Signature"),
+        (format!("{PUBLIC_WSS_URL}/"), "x-twilio-signature"),
+        ("wss://calls.example.com:443/call".to_owned(), "x-twilio-signature"),
+    ] {
+        let world = World::new();
+        assert_eq!(connect(&world).handle(&signed(&url, header)).await.status_code, 200, "{url}");
+        let state = world.state();
+        let connection = &state.connections[&CONNECTION.into()];
+        assert_eq!((connection.opened_at_ms, &connection.binding), (1_795_000_000_000, &None));
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_may_and_nothing_is_written() {
+    let unsigned = ws_event(CONNECT, |_| {});
+    let forged = ws_event(CONNECT, |event| event["headers"]["X-Twilio-Signature"] = json!("Zm9yZ2Vk"));
+    let elsewhere = signed("wss://elsewhere.example.com/call", "x-twilio-signature");
+    let as_https = signed("https://calls.example.com/call", "x-twilio-signature");
+    for event in [unsigned, forged, elsewhere, as_https] {
+        let world = World::new();
+        assert_eq!(connect(&world).handle(&event).await.status_code, 403);
+        assert_eq!(world.state().writes, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_relays_control_channel_is_noted_under_its_name() {
+    let world = World::new();
+    let event = ws_event(CONNECT, |event| {
+        event["requestContext"]["stage"] = json!("control");
+        event["headers"]["x-voicebridge-relay"] = json!("relay-1");
+    });
+    assert_eq!(connect(&world).handle(&event).await.status_code, 200);
+    let state = world.state();
+    assert_eq!(state.controls[&CONNECTION.into()].as_str(), "relay-1");
+    assert!(state.connections.is_empty());
+}
+
+#[tokio::test]
+async fn a_relay_without_a_name_is_no_relay() {
+    let world = World::new();
+    let event = ws_event(CONNECT, |event| event["requestContext"]["stage"] = json!("control"));
+    assert_eq!(connect(&world).handle(&event).await.status_code, 400);
+    assert_eq!(world.state().writes, 0);
+}
+
+#[tokio::test]
+async fn a_socket_that_cannot_be_remembered_is_refused() {
+    let world = World::new();
+    world.state().broken = true;
+    assert_eq!(connect(&world).handle(&signed(PUBLIC_WSS_URL, "x-twilio-signature")).await.status_code, 500);
+}
+
+#[tokio::test]
+async fn an_event_of_no_known_shape_is_refused() {
+    let event = serde_json::value::to_raw_value(&json!({ "hello": "world" })).unwrap();
+    assert_eq!(connect(&World::new()).handle(&event).await.status_code, 400);
+}

@@ -1,0 +1,189 @@
+//! A caller's frames, one invocation each, in any order and spread over several processes.
+//!
+//! Whatever happens, the answer is 200: API Gateway would otherwise put an error frame of its own into Twilio's
+//! socket. A connection is bound to its call by the token in its `start`; the binding is kept in memory, so a frame
+//! costs one request to the relay and no lookup. Frames that overtake their `start` wait for the binding, for no more
+//! than a second.
+
+mod bindings;
+
+use std::time::Duration;
+
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use serde_json::value::RawValue;
+use shared::calls::{Binding, Connection, Relay};
+use shared::ids::{CallSid, ConnectionId, StreamSid};
+use shared::ports::{
+    CallerSocket, Clock, Connections, Delivery, PortError, PortResult, ReadCall, ReadHistory, RelayFrames, Tokens,
+};
+use shared::redact::Secret;
+use shared::twilio::media::{self, Message, Start, StreamEvent};
+
+use self::bindings::Bindings;
+use super::tally::Tally;
+use super::ws_event::{WsEvent, answer};
+
+/// Between looks at the store for a binding that another process is about to write: 970 ms in all.
+const WAITS_MS: [u64; 6] = [20, 50, 100, 200, 300, 300];
+
+#[derive(Debug)]
+pub struct WsDefault<S, R, K, C> {
+    store: S,
+    relays: R,
+    sockets: K,
+    clock: C,
+    bindings: Bindings,
+    tally: Tally,
+}
+
+/// Why a stream is not let in. Its socket is closed, and Twilio goes on to `<Redirect>`.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("`start` has no token")]
+    NoToken,
+    #[error("the token is unknown, expired or used")]
+    BadToken,
+    #[error("the token is another call's")]
+    OtherCall,
+    #[error("the call is over or unknown")]
+    NoCall,
+    #[error("the call's relay is gone")]
+    NoRelay,
+    #[error("the store")]
+    Store(#[from] PortError),
+}
+
+impl<S, R, K, C> WsDefault<S, R, K, C>
+where
+    S: Tokens + ReadCall + ReadHistory + Connections,
+    R: RelayFrames,
+    K: CallerSocket,
+    C: Clock,
+{
+    pub fn new(store: S, relays: R, sockets: K, clock: C) -> Self {
+        Self { store, relays, sockets, clock, bindings: Bindings::default(), tally: Tally::default() }
+    }
+
+    pub async fn handle(&self, event: &RawValue) -> ApiGatewayProxyResponse {
+        match WsEvent::read(event) {
+            Some(event) => self.frame(&event).await,
+            None => self.note("event_unreadable", &ConnectionId::default()),
+        }
+        answer(200)
+    }
+
+    async fn frame(&self, event: &WsEvent) {
+        if let Some(binding) = self.bindings.get(&event.connection) {
+            return self.deliver(event, &binding).await;
+        }
+        match media::parse(&event.text) {
+            Ok(Message::Connected) => {}
+            Ok(Message::Stream(message)) => match message.event {
+                StreamEvent::Start(start) => self.begin(event, message.stream.detached(), &start).await,
+                _ => self.follow(event).await,
+            },
+            Err(_) => self.note("frame_garbled", &event.connection),
+        }
+    }
+
+    /// The first frame of a stream. All others wait for what is done here.
+    async fn begin(&self, event: &WsEvent, stream: StreamSid, start: &Start) {
+        match self.bind(&event.connection, stream, start).await {
+            Ok(Some(binding)) => {
+                tracing::info!(code = "stream_bound", call = %binding.call, relay = %binding.relay);
+                self.bindings.insert(&event.connection, &binding);
+                self.deliver(event, &binding).await;
+            }
+            Ok(None) => self.note("second_start", &event.connection),
+            Err(refusal) => self.refuse(&event.connection, &refusal).await,
+        }
+    }
+
+    /// `None` if the connection was bound before: this is its second `start`.
+    async fn bind(&self, id: &ConnectionId, stream: StreamSid, start: &Start) -> Result<Option<Binding>, Refusal> {
+        let token = start.parameters.get("token").ok_or(Refusal::NoToken)?;
+        let call = match self.store.redeem_token(&Secret::new(token.reveal())).await {
+            Ok(call) if call == start.call => call,
+            Ok(_) => return Err(Refusal::OtherCall),
+            Err(PortError::Gone) if self.is_bound(id).await? => return Ok(None),
+            Err(PortError::Gone) => return Err(Refusal::BadToken),
+            Err(error) => return Err(error.into()),
+        };
+        let relay = self.relay_of(&call).await?;
+        let binding = Binding { call, stream, relay: relay.id, address: relay.address };
+        self.store.bind_connection(id, &binding).await?;
+        Ok(Some(binding))
+    }
+
+    async fn relay_of(&self, sid: &CallSid) -> Result<Relay, Refusal> {
+        let call = self.store.call(sid).await?.filter(|call| call.status.ended().is_none()).ok_or(Refusal::NoCall)?;
+        let lease = call.lease.ok_or(Refusal::NoRelay)?;
+        let now = self.clock.unix_ms();
+        let mut relays = self.store.relays().await?.into_iter();
+        relays.find(|relay| relay.id == lease.relay && relay.alive(now)).ok_or(Refusal::NoRelay)
+    }
+
+    async fn is_bound(&self, id: &ConnectionId) -> PortResult<bool> {
+        Ok(self.store.connection(id).await?.is_some_and(|connection| connection.binding.is_some()))
+    }
+
+    /// A later frame in a process that has not seen its `start`.
+    async fn follow(&self, event: &WsEvent) {
+        match self.await_binding(&event.connection).await {
+            Ok(Some(binding)) => {
+                self.bindings.insert(&event.connection, &binding);
+                self.deliver(event, &binding).await;
+            }
+            Ok(None) => self.note("frame_unbound", &event.connection),
+            Err(error) => {
+                tracing::warn!(code = "store_failed", connection = %event.connection, %error);
+            }
+        }
+    }
+
+    async fn await_binding(&self, id: &ConnectionId) -> PortResult<Option<Binding>> {
+        let mut waits = WAITS_MS.into_iter().map(Duration::from_millis);
+        loop {
+            match self.store.connection(id).await? {
+                // Closed and forgotten already, or never let in.
+                None => return Ok(None),
+                Some(Connection { binding: Some(binding), .. }) => return Ok(Some(binding)),
+                Some(Connection { binding: None, .. }) => {}
+            }
+            match waits.next() {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn deliver(&self, event: &WsEvent, binding: &Binding) {
+        let lost = match self.relays.deliver(&event.connection, binding, &event.text).await {
+            Ok(Delivery::Taken) => return,
+            Ok(Delivery::NotMine) => "frame_not_mine",
+            Ok(Delivery::Draining) => "frame_relay_draining",
+            Err(_) => "frame_relay_unreachable",
+        };
+        if let Some(count) = self.tally.count(lost) {
+            tracing::warn!(code = lost, count, call = %binding.call, relay = %binding.relay);
+        }
+    }
+
+    async fn refuse(&self, id: &ConnectionId, refusal: &Refusal) {
+        let cause = std::error::Error::source(refusal).map(tracing::field::display);
+        tracing::warn!(code = "stream_refused", connection = %id, reason = %refusal, cause);
+        match self.sockets.close(id).await {
+            Ok(()) | Err(PortError::Gone) => {}
+            Err(error) => tracing::error!(code = "stream_not_closed", connection = %id, %error),
+        }
+    }
+
+    fn note(&self, code: &'static str, id: &ConnectionId) {
+        if let Some(count) = self.tally.count(code) {
+            tracing::warn!(code, count, connection = %id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

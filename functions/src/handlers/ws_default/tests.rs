@@ -1,0 +1,176 @@
+use serde_json::json;
+use shared::calls::{CallStatus, Ending};
+
+use super::super::testing::{
+    CALL, CONNECTION, MESSAGE, NOW_MS, STREAM, World, binding, frame, media, relay, start, ws_event,
+};
+use super::*;
+
+type Frames = WsDefault<World, World, World, World>;
+
+fn frames(world: &World) -> Frames {
+    WsDefault::new(world.clone(), world.clone(), world.clone(), world.clone())
+}
+
+/// A call that was opened, whose stream has just connected.
+fn world() -> World {
+    World::new().with_call(CallStatus::Ringing).with_connection(CONNECTION).with_token("good", NOW_MS + 1)
+}
+
+async fn send(frames: &Frames, event: &RawValue) {
+    assert_eq!(frames.handle(event).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_start_with_its_token_binds_the_connection_and_is_delivered() {
+    let world = world();
+    let frames = frames(&world);
+    send(&frames, &ws_event(MESSAGE, |_| {})).await;
+    send(&frames, &start("good")).await;
+    let state = world.state();
+    assert_eq!(state.connections[&CONNECTION.into()].binding, Some(binding()));
+    assert_eq!(state.delivered.len(), 1, "`connected` says nothing about a call");
+    assert!(state.delivered[0].1.contains("\"start\""));
+    assert!(state.closed.is_empty());
+}
+
+#[tokio::test]
+async fn frames_of_a_bound_connection_are_delivered_as_they_came_without_a_lookup() {
+    let world = world();
+    let frames = frames(&world);
+    send(&frames, &start("good")).await;
+    let looks = world.state().looks;
+    for text in [media(2), "no JSON at all".to_owned(), media(3)] {
+        send(&frames, &frame(&text)).await;
+    }
+    let state = world.state();
+    assert_eq!(state.looks, looks);
+    let texts: Vec<&str> = state.delivered.iter().skip(1).map(|(_, text)| text.as_str()).collect();
+    assert_eq!(texts, [&media(2), "no JSON at all", &media(3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_overtakes_its_start_waits_for_the_binding() {
+    let world = world();
+    world.state().bound_after = Some((3, binding()));
+    let frames = frames(&world);
+    send(&frames, &frame(&media(2))).await;
+    send(&frames, &frame(&media(3))).await;
+    let state = world.state();
+    assert_eq!((state.delivered.len(), state.looks), (2, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_does_not_wait_for_ever() {
+    let world = world();
+    let begun = tokio::time::Instant::now();
+    send(&frames(&world), &frame(&media(2))).await;
+    assert!(begun.elapsed() <= Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(world.state().delivered.is_empty());
+}
+
+#[tokio::test]
+async fn a_frame_of_a_connection_that_nobody_knows_is_dropped_at_once() {
+    let world = World::new();
+    send(&frames(&world), &frame(&media(2))).await;
+    let state = world.state();
+    assert_eq!((state.looks, state.delivered.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_bad_token_closes_the_socket_so_that_twilio_goes_on() {
+    let expired = world().with_token("old", NOW_MS);
+    let unknown = world();
+    for (world, token) in [(expired, "old"), (unknown, "never-issued")] {
+        send(&frames(&world), &start(token)).await;
+        let state = world.state();
+        assert_eq!(state.closed, [ConnectionId::from(CONNECTION)], "{token}");
+        assert_eq!((state.delivered.len(), &state.connections[&CONNECTION.into()].binding), (0, &None));
+    }
+}
+
+#[tokio::test]
+async fn a_token_lets_one_stream_in() {
+    let world = world().with_connection("Other=");
+    send(&frames(&world), &start("good")).await;
+    let stolen = serde_json::from_str::<serde_json::Value>(start("good").get()).unwrap();
+    let again = ws_event(&stolen.to_string(), |event| event["requestContext"]["connectionId"] = json!("Other="));
+    send(&frames(&world), &again).await;
+    let state = world.state();
+    assert_eq!(state.closed, [ConnectionId::from("Other=")]);
+    assert_eq!(state.connections[&"Other=".into()].binding, None);
+}
+
+#[tokio::test]
+async fn a_second_start_is_ignored_and_the_stream_goes_on() {
+    let world = world();
+    send(&frames(&world), &start("good")).await;
+    // Another process, which has not seen the first one.
+    let other = frames(&world);
+    send(&other, &start("good")).await;
+    assert!(world.state().closed.is_empty());
+    assert_eq!(world.state().delivered.len(), 1);
+    send(&other, &frame(&media(2))).await;
+    assert_eq!(world.state().delivered.len(), 2);
+}
+
+#[tokio::test]
+async fn a_start_that_does_not_fit_its_token_is_refused() {
+    let tokenless = json!({
+        "event": "start", "sequenceNumber": "1", "streamSid": STREAM,
+        "start": { "accountSid": "AC1", "callSid": CALL,
+                   "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 } },
+    });
+    let other_call = start("good").get().replace(CALL, "CA00000000000000000000000000000002");
+    for event in [frame(&tokenless.to_string()), RawValue::from_string(other_call).unwrap()] {
+        let world = world();
+        send(&frames(&world), &event).await;
+        assert_eq!(world.state().closed.len(), 1);
+        assert!(world.state().delivered.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_a_call_that_is_over_or_has_no_relay_is_refused() {
+    let over = world().with_call(CallStatus::Ended(Ending::CallerHungUp));
+    let orphaned = world();
+    orphaned.state().relays = vec![relay("relay-2", 0)];
+    let broken = world();
+    broken.state().broken = true;
+    for world in [over, orphaned, broken] {
+        send(&frames(&world), &start("good")).await;
+        assert_eq!(world.state().closed, [ConnectionId::from(CONNECTION)]);
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_does_not_hurt_the_socket() {
+    for delivery in [
+        Ok(Delivery::NotMine),
+        Ok(Delivery::Draining),
+        Err(PortError::Unavailable("the relay cannot be reached".to_owned())),
+    ] {
+        let world = world();
+        let frames = frames(&world);
+        send(&frames, &start("good")).await;
+        world.state().delivery = Some(delivery);
+        send(&frames, &frame(&media(2))).await;
+        let state = world.state();
+        assert_eq!((state.delivered.len(), state.closed.len()), (2, 0));
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_answered_200_and_costs_no_lookup() {
+    let world = world();
+    let frames = frames(&world);
+    for text in ["", "{}", "null", "{\"event\":\"media\"}", "{\"event\":\"party\",\"streamSid\":\"MZ1\"}", "\u{0}"] {
+        send(&frames, &frame(text)).await;
+    }
+    let bad_payload = media(2).replace("////", "not base64");
+    send(&frames, &frame(&bad_payload)).await;
+    send(&frames, &ws_event(MESSAGE, |event| event["isBase64Encoded"] = json!(true))).await;
+    send(&frames, &serde_json::value::to_raw_value("not an event").unwrap()).await;
+    let state = world.state();
+    assert_eq!((state.looks, state.writes, state.delivered.len()), (0, 0, 0));
+}

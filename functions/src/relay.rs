@@ -1,0 +1,123 @@
+//! The relay: a long-lived process that holds, for each of its calls, a session between the caller's stream and the
+//! model's socket.
+//!
+//! ```text
+//! ws-default ─▶ server ─▶ ┌ driver ────────────┐ ─▶ caller_link ─▶ @connections, or the carrier's socket
+//!     carrier ─▶ (frames) │  shared::Session   │ ─▶ model_socket ◀─▶ the model
+//!     control ─▶ calls ─▶ └ one task per call ─┘ ─▶ recorder, chronicle, tools
+//! ```
+//!
+//! **Architecture invariant:** calls share nothing but [`calls::Calls`], the table by which they are found, and its
+//! lock is held for a look-up. Every queue has a bound and every wait a limit. The audio is never opened: what goes
+//! in comes out, byte for byte. No vendor's SDK is named here; [`doors::Doors`] is what the world looks like.
+
+pub mod address;
+pub mod caller_link;
+pub mod calls;
+pub mod chronicle;
+pub mod clock;
+pub mod control;
+pub mod doors;
+pub mod drain;
+pub mod driver;
+pub mod inbound;
+pub mod metrics;
+pub mod model_socket;
+pub mod random;
+pub mod recorder;
+pub mod registry;
+pub mod scratch;
+pub mod server;
+pub mod settings;
+pub mod stamped;
+pub mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::ids::RelayId;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+pub use doors::{Doors, Ports, SignHandshake};
+pub use settings::{ModelSettings, Settings};
+
+use calls::{Calls, Common};
+use metrics::Metrics;
+use model_socket::Dialler;
+use server::{Listening, Server};
+use tls::Tls;
+
+/// A relay at work.
+#[derive(Debug)]
+pub struct Relay<D: Doors> {
+    pub calls: Arc<Calls<D>>,
+    /// Where it is reached from inside.
+    pub address: Url,
+    pub listening: Listening,
+    drain: Duration,
+    /// Tells the registry that something changed that cannot wait for the next heartbeat.
+    changed: Arc<Notify>,
+    /// Stops listeners, heartbeat and control channel, after the calls.
+    stop: CancellationToken,
+    upkeep: Vec<JoinHandle<()>>,
+}
+
+/// Why a relay did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("TLS cannot be set up")]
+    Tls(#[from] tls::TlsError),
+    #[error("the listeners cannot be opened")]
+    Listen(#[from] server::ListenError),
+    #[error("nobody could find this relay")]
+    Address(#[from] address::AddressError),
+}
+
+/// The whole life of a relay process: until it is asked to go, and then until its calls are over.
+pub async fn run<D: Doors>(settings: Settings, ports: Ports<D>) -> Result<(), StartError> {
+    let relay = Relay::start(settings, ports).await?;
+    if let Err(error) = drain::asked_to_go().await {
+        tracing::error!(%error, "signals cannot be heard; draining at once");
+    }
+    relay.stop().await;
+    Ok(())
+}
+
+impl<D: Doors> Relay<D> {
+    pub async fn start(settings: Settings, ports: Ports<D>) -> Result<Self, StartError> {
+        let tls = Tls::reaching(settings.control_url.iter().chain([&settings.model.endpoint]))?;
+        let metrics = Arc::new(Metrics::new());
+        let dialler = Dialler::new(settings.model.clone(), tls.clone(), Arc::clone(&metrics));
+        let id = RelayId::from(random::name());
+        let calls = Calls::new(Arc::new(Common { id, ports, metrics, dialler, most_calls: settings.most_calls }));
+        let stop = CancellationToken::new();
+        let listening = Server::new(&settings, Arc::clone(&calls)).listen(&settings, stop.clone()).await?;
+        let address = address::resolve(&settings, listening.private).await?;
+        let changed = Arc::new(Notify::new());
+        let registry = registry::run(Arc::clone(&calls), address.clone(), Arc::clone(&changed), stop.clone());
+        let mut upkeep = vec![tokio::spawn(registry)];
+        if let Some(url) = settings.control_url {
+            upkeep.push(tokio::spawn(control::run(Arc::clone(&calls), url, tls, stop.clone())));
+        }
+        tracing::info!(relay = %calls.common().id, %address, public = %listening.public, "relay at work");
+        Ok(Self { calls, address, listening, drain: settings.drain, changed, stop, upkeep })
+    }
+
+    /// Drains, takes itself off the list, and closes its doors.
+    pub async fn stop(self) {
+        self.calls.begin_drain();
+        self.changed.notify_one();
+        drain::drain(&self.calls, self.drain).await;
+        self.stop.cancel();
+        for task in self.upkeep {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the relay's died");
+            }
+        }
+        self.listening.stopped().await;
+        tracing::info!("relay stopped");
+    }
+}

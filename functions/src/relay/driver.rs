@@ -1,0 +1,278 @@
+//! One task per call: takes everything that is ready, hands it to the session, and carries out what the session
+//! wants done. It carries; it does not judge.
+//!
+//! Priorities, when several things are ready at once:
+//! 1. the caller's frames, 2. the model's frames, 3. tools' outcomes, 4. commands, 5. the session's timer,
+//! 6. the process going away, 7. the news that another relay holds the call.
+
+mod carry;
+mod ending;
+mod links;
+mod ready;
+mod tools;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::calls::{Call, Ending, Lease, MediaPath};
+use shared::ids::CallSid;
+use shared::model::{Capabilities, Dialect, ModelEvent};
+use shared::ports::Clock as _;
+use shared::session::{Input, Line, OperatorCommand, Plan, Session};
+use shared::time::{CallTime, Samples};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::calls::{Calls, Command, Common, FromCaller, Taken};
+use super::chronicle::Scribe;
+use super::clock::CallClock;
+use super::doors::Doors;
+use super::metrics::Told;
+use super::model_socket::{FromModel, ModelSocket};
+use super::recorder::Recorder;
+use super::stamped::Stamped;
+use links::Links;
+use ready::Ready;
+use tools::Tools;
+
+pub struct Driver<D: Doors> {
+    sid: CallSid,
+    lease: Lease,
+    agent: shared::agent::Agent,
+    common: Arc<Common<D>>,
+    calls: Arc<Calls<D>>,
+    clock: CallClock,
+    session: Session,
+    dialect: &'static dyn Dialect,
+    links: Links,
+    model: Option<ModelSocket>,
+    /// Counts sockets, so that what an earlier one left in a batch is not taken for the present one's.
+    model_epoch: u32,
+    tools: Tools,
+    recorder: Recorder<D::Recordings>,
+    scribe: Scribe,
+    told: Told,
+    ready: Ready,
+    /// What carrying itself brought to light.
+    aftermath: VecDeque<Input>,
+    shutdown: CancellationToken,
+    fenced: CancellationToken,
+    end: Option<End>,
+}
+
+/// Why a driver stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    HungUp(Ending),
+    /// The process goes away; the carrier will come back for the call.
+    LetGo,
+    /// Another relay holds the call.
+    Fenced,
+}
+
+/// What an output is owed to: when it reached us, and whether it was the caller's voice.
+#[derive(Debug, Clone, Copy)]
+struct Cause {
+    at: Instant,
+    barge_in: bool,
+}
+
+impl<D: Doors> Driver<D> {
+    pub fn new(
+        calls: Arc<Calls<D>>,
+        taken: Taken,
+        inbox: mpsc::Sender<FromCaller>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let Taken { call, lease, history } = taken;
+        let common = Arc::clone(calls.common());
+        let dialect = shared::model::dialect(call.agent.backend);
+        let clock = CallClock::set(call.began_at_ms, common.ports.clock.unix_ms());
+        let fenced = CancellationToken::new();
+        let metrics = &common.metrics;
+        let store = Arc::clone(&common.ports.store);
+        let scribe = Scribe::start(call.sid.clone(), lease.clone(), store, fenced.clone(), Arc::clone(metrics));
+        let recordings = Arc::clone(&common.ports.recordings);
+        let recorder = Recorder::start(call.sid.clone(), clock, recordings, Arc::clone(metrics));
+        Self {
+            session: Session::open(plan(&call, history, dialect.capabilities()), clock.now()),
+            dialect,
+            links: Links::new(inbox),
+            model: None,
+            model_epoch: 0,
+            tools: Tools::new(),
+            recorder,
+            scribe,
+            ready: Ready::default(),
+            aftermath: VecDeque::new(),
+            shutdown,
+            fenced,
+            end: None,
+            told: Told::default(),
+            agent: call.agent,
+            sid: call.sid,
+            lease,
+            common,
+            calls,
+            clock,
+        }
+    }
+
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<FromCaller>, mut commands: mpsc::Receiver<Command>) {
+        self.drain(self.clock.now(), Cause { at: Instant::now(), barge_in: false });
+        while self.end.is_none() && !self.session.is_over() {
+            self.wait(&mut inbox, &mut commands).await;
+            self.ready.top_up(&mut inbox, self.model.as_mut(), &mut self.tools, &mut commands);
+            self.act();
+        }
+        drop(inbox);
+        self.finish().await;
+    }
+
+    /// Until at least one thing is ready.
+    async fn wait(&mut self, inbox: &mut mpsc::Receiver<FromCaller>, commands: &mut mpsc::Receiver<Command>) {
+        let due = self.session.deadline().map(|(time, _)| self.clock.instant(time));
+        let ready = &mut self.ready;
+        tokio::select! {
+            biased;
+            _ = inbox.recv_many(&mut ready.caller, ready::BATCH) => {}
+            () = ready::model(self.model.as_mut(), &mut ready.model) => {}
+            Some(outcome) = self.tools.outcomes.recv() => ready.tools.push(outcome),
+            Some(command) = commands.recv() => ready.commands.push(command),
+            () = sleep_until(due) => {}
+            () = self.shutdown.cancelled(), if !ready.shutdown_taken => ready.shutdown = true,
+            () = self.fenced.cancelled() => self.end = Some(End::Fenced),
+        }
+    }
+
+    /// Hands over all that is ready, in the order of priority, with one reading of the clock.
+    fn act(&mut self) {
+        let now = self.clock.now();
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.caller.drain(..).for_each(|message| self.hear_caller(now, message));
+        let epoch = self.model_epoch;
+        for message in ready.model.drain(..) {
+            if self.model_epoch == epoch {
+                self.hear_model(now, message);
+            }
+        }
+        for (call, outcome) in ready.tools.drain(..) {
+            self.tools.forget(&call);
+            self.feed(now, Input::Tool { call, outcome });
+        }
+        ready.commands.drain(..).for_each(|command| self.feed(now, command_input(command)));
+        if std::mem::take(&mut ready.shutdown) {
+            ready.shutdown_taken = true;
+            self.feed(now, Input::Shutdown);
+        }
+        self.ready = ready;
+        if self.session.deadline().is_some_and(|(due, _)| due <= now) {
+            self.feed(now, Input::Tick);
+        }
+    }
+
+    fn hear_caller(&mut self, now: CallTime, message: FromCaller) {
+        match message {
+            FromCaller::Attached(link) => {
+                let stream = link.stream.clone();
+                self.links.attach(*link);
+                self.feed(now, Input::CallerAttached { stream });
+            }
+            FromCaller::Gateway { connection, stream, frame } => {
+                if self.links.is_new(&connection, &stream) {
+                    self.links.attach_gateway(&self.sid, &connection, &stream, &self.common);
+                    self.calls.bind(&connection, &self.sid);
+                    self.feed(now, Input::CallerAttached { stream: stream.detached() });
+                }
+                self.feed_at(now, frame.at, Input::Caller(frame.value));
+            }
+            FromCaller::Frame(frame) => self.feed_at(now, frame.at, Input::Caller(frame.value)),
+            FromCaller::Detached(link) => {
+                if let Some(stream) = self.links.detach(&link) {
+                    self.feed(now, Input::CallerDetached { stream });
+                }
+            }
+        }
+    }
+
+    fn hear_model(&mut self, now: CallTime, message: Stamped<FromModel>) {
+        match message.value {
+            FromModel::Connected => self.feed(now, Input::ModelConnected),
+            FromModel::Event(event) => {
+                let cause = Cause { at: message.at, barge_in: matches!(event, ModelEvent::SpeechStarted { .. }) };
+                self.hand_over(now, cause, Input::Model(event));
+            }
+            FromModel::Lost(cause) => {
+                self.model = None;
+                self.model_epoch += 1;
+                self.feed(now, Input::ModelDisconnected { cause });
+            }
+        }
+    }
+
+    fn feed(&mut self, now: CallTime, input: Input) {
+        self.feed_at(now, Instant::now(), input);
+    }
+
+    fn feed_at(&mut self, now: CallTime, at: Instant, input: Input) {
+        self.hand_over(now, Cause { at, barge_in: false }, input);
+    }
+
+    /// One input, then drain; and so with what the draining brought to light.
+    fn hand_over(&mut self, now: CallTime, cause: Cause, input: Input) {
+        self.session.handle(now, input);
+        self.drain(now, cause);
+        while let Some(input) = self.aftermath.pop_front() {
+            self.session.handle(now, input);
+            self.drain(now, cause);
+        }
+    }
+
+    fn drain(&mut self, now: CallTime, cause: Cause) {
+        while let Some(output) = self.session.poll() {
+            self.carry(now, cause, output);
+        }
+    }
+}
+
+fn command_input(command: Command) -> Input {
+    match command {
+        Command::CallEnded => Input::CallEnded,
+        Command::HangUp => Input::Operator(OperatorCommand::HangUp),
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Through API Gateway a mark is a paid message and frames overtake each other; on a socket neither is so.
+fn plan(call: &Call, history: Vec<Line>, capabilities: Capabilities) -> Plan {
+    let (tools, unknown) = shared::tools::named(&call.agent.tools);
+    if !unknown.is_empty() {
+        tracing::warn!(call = %call.sid, ?unknown, "the agent names tools that do not exist");
+    }
+    let (mark_every_ms, reorder) = match call.media_path {
+        MediaPath::Gateway => (500, Duration::from_millis(120)),
+        MediaPath::Direct => (200, Duration::ZERO),
+    };
+    Plan {
+        sid: call.sid.clone(),
+        agent: call.agent.clone(),
+        tools,
+        capabilities,
+        history,
+        mark_every: Samples::from_millis(mark_every_ms),
+        reorder_ms: u64::try_from(reorder.as_millis()).unwrap_or_default(),
+    }
+}
+
+impl<D: Doors> std::fmt::Debug for Driver<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("sid", &self.sid).field("lease", &self.lease).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+//! From what the session wants done to the hands that do it. Nothing here waits.
+
+use std::sync::Arc;
+
+use shared::calls::CallStatus;
+use shared::model::{ModelCommand, Severity};
+use shared::session::{Event, Input, ModelLoss, Output, ToCaller};
+use shared::time::CallTime;
+
+use super::{Cause, Driver, End};
+use crate::relay::caller_link::Parcel;
+use crate::relay::doors::Doors;
+use crate::relay::metrics::label;
+
+impl<D: Doors> Driver<D> {
+    pub(super) fn carry(&mut self, now: CallTime, cause: Cause, output: Output) {
+        match output {
+            Output::Caller(message) => self.tell_caller(cause, message),
+            Output::Model(command) => self.tell_model(cause, command),
+            Output::DialModel => self.dial_model(),
+            Output::CloseModel => self.close_model(),
+            Output::RunTool(request) => self.tools.run(Arc::clone(&self.common.ports.tools), request),
+            Output::CancelTool(call) => self.tools.cancel(&call),
+            Output::Record(op) => self.recorder.record(op),
+            Output::Transcript(line) => self.scribe.line(line),
+            Output::Event(event) => self.note(now, event),
+            // How a call ended is written down by `finish`, which has to know whether that was still ours to say.
+            Output::Status(CallStatus::Ended(_)) => {}
+            Output::Status(status) => self.scribe.status(status),
+            Output::HangUp(ending) => self.end = Some(End::HungUp(ending)),
+            Output::LetGo => self.end = Some(End::LetGo),
+        }
+    }
+
+    fn tell_caller(&mut self, cause: Cause, message: ToCaller) {
+        if !self.links.send(Parcel { at: cause.at, barge_in: cause.barge_in, message }) {
+            self.common.metrics.frames_dropped.get_or_create(&label("no_caller")).inc();
+        }
+    }
+
+    fn tell_model(&mut self, cause: Cause, command: ModelCommand) {
+        let Some(model) = &self.model else {
+            self.common.metrics.frames_dropped.get_or_create(&label("no_model")).inc();
+            return;
+        };
+        if model.send(cause.at, command).is_err() {
+            self.close_model();
+            let cause = ModelLoss { code: "slow".to_owned(), severity: Severity::Retry };
+            self.aftermath.push_back(Input::ModelDisconnected { cause });
+        }
+    }
+
+    fn dial_model(&mut self) {
+        self.close_model();
+        self.model = Some(self.common.dialler.dial(&self.sid, &self.agent, self.dialect));
+    }
+
+    fn close_model(&mut self) {
+        self.model = None;
+        self.model_epoch += 1;
+    }
+
+    fn note(&mut self, now: CallTime, event: Event) {
+        tracing::info!(call = %self.sid, at_ms = now.as_millis(), ?event);
+        self.told.note(&event, &self.common.metrics, &self.agent.tools);
+        self.scribe.event(now, event);
+    }
+}

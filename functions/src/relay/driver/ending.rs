@@ -1,0 +1,107 @@
+//! The end of a call: write down how it ended, hang up if that is still ours to do, close what is open.
+
+use std::time::Duration;
+
+use shared::calls::{CallStatus, Ending, Lease};
+use shared::ids::CallSid;
+use shared::ports::{PortError, Telephony, WriteCall};
+
+use super::links::Links;
+use super::{Driver, End};
+use crate::relay::calls::Calls;
+use crate::relay::doors::Doors;
+use crate::relay::recorder::Recorder;
+
+/// For each step of the farewell. Together they stay within what a SIGTERM leaves.
+const STEP: Duration = Duration::from_secs(3);
+const STATUS_RETRIES: u32 = 3;
+
+/// Whether the call was still this relay's to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Ours,
+    Anothers,
+}
+
+impl<D: Doors> Driver<D> {
+    pub(super) async fn finish(mut self) {
+        self.close_down();
+        match self.end {
+            Some(End::HungUp(ending)) => self.hang_up(ending).await,
+            Some(End::LetGo) | None => self.leave().await,
+            Some(End::Fenced) => give_way(&self.sid, self.links, &self.calls, self.recorder).await,
+        }
+    }
+
+    /// Nothing more is heard, and nothing more is run.
+    fn close_down(&mut self) {
+        self.model = None;
+        self.tools.cancel_all();
+    }
+
+    async fn hang_up(mut self, ending: Ending) {
+        self.scribe.finish(STEP).await;
+        let standing = end_in_store(self.common.ports.store.as_ref(), &self.sid, ending, &self.lease).await;
+        if standing == Standing::Anothers {
+            return give_way(&self.sid, self.links, &self.calls, self.recorder).await;
+        }
+        let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
+        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close());
+        self.calls.ended(&self.sid);
+        self.recorder.finish().await;
+        tracing::info!(call = %self.sid, ?ending, "call over");
+    }
+
+    /// The call stays, and is picked up elsewhere: the closed stream makes the carrier ask where.
+    async fn leave(mut self) {
+        self.scribe.finish(STEP).await;
+        self.calls.forget(&self.sid);
+        self.links.close().await;
+        self.recorder.pause().await;
+        tracing::info!(call = %self.sid, "call let go");
+    }
+}
+
+/// Another relay holds the call already.
+async fn give_way<D: Doors>(sid: &CallSid, mut links: Links, calls: &Calls<D>, recorder: Recorder<D::Recordings>) {
+    links.give_way().await;
+    calls.forget(sid);
+    recorder.pause().await;
+    tracing::info!(call = %sid, "call given up to another relay");
+}
+
+async fn end_in_store<W: WriteCall>(store: &W, sid: &CallSid, ending: Ending, lease: &Lease) -> Standing {
+    for _ in 0..STATUS_RETRIES {
+        let write = store.set_status(sid, CallStatus::Ended(ending), lease);
+        match tokio::time::timeout(STEP / STATUS_RETRIES, write).await {
+            Ok(Ok(())) => return Standing::Ours,
+            Ok(Err(PortError::Conflict(_))) => return Standing::Anothers,
+            Ok(Err(error)) => tracing::warn!(call = %sid, %error, "the end of the call was not written down"),
+            Err(_) => tracing::warn!(call = %sid, "the store takes too long"),
+        }
+    }
+    // Nobody said that the call is another's, and a caller must not be left in silence.
+    Standing::Ours
+}
+
+/// Closing the stream makes the carrier ask `/twiml/resume`, which hangs up too. Asking the carrier directly is
+/// quicker; it is left alone where the call is over already and where `/twiml/resume` has something to say first.
+fn carrier_must_be_told(ending: Ending) -> bool {
+    match ending {
+        Ending::CallerHungUp | Ending::ModelUnavailable => false,
+        Ending::AgentHungUp
+        | Ending::OperatorHungUp
+        | Ending::Abandoned
+        | Ending::CallerSilent
+        | Ending::LongestCall => true,
+    }
+}
+
+async fn tell_carrier<T: Telephony>(telephony: Option<&T>, sid: &CallSid) {
+    let Some(telephony) = telephony else { return };
+    match tokio::time::timeout(STEP, telephony.hang_up(sid)).await {
+        Ok(Ok(()) | Err(PortError::Gone)) => {}
+        Ok(Err(error)) => tracing::warn!(call = %sid, %error, "the carrier did not hang up; closing the stream does"),
+        Err(_) => tracing::warn!(call = %sid, "the carrier did not answer; closing the stream hangs up"),
+    }
+}

@@ -1,0 +1,145 @@
+//! The two listeners. The public one takes streams of the direct path; the private one takes frames of the gateway
+//! path from `ws-default`, and tells whoever may ask how the relay is.
+
+mod frames;
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::routing::{any, get, post};
+use prometheus_client::metrics::counter::Counter;
+use shared::calls::MediaPath;
+use shared::twilio::signature::Signer;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::calls::Calls;
+use super::doors::Doors;
+use super::metrics::{label, path_name};
+use super::settings::Settings;
+
+/// API Gateway's longest message. Twilio's are under 1 KB.
+const LONGEST_BODY: usize = 128 * 1024;
+
+#[derive(Debug)]
+pub struct Server<D: Doors> {
+    calls: Arc<Calls<D>>,
+    /// Checks upgrades; `None` lets everyone in.
+    signer: Option<Signer>,
+    public_wss_url: url::Url,
+    /// Frames that came by either path.
+    posted: Counter,
+    streamed: Counter,
+    /// Numbers the sockets of the direct path.
+    sockets: AtomicU64,
+}
+
+/// The listeners, bound and served.
+#[derive(Debug)]
+pub struct Listening {
+    pub public: SocketAddr,
+    pub private: SocketAddr,
+    tasks: [JoinHandle<()>; 2],
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct ListenError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+impl<D: Doors> Server<D> {
+    pub fn new(settings: &Settings, calls: Arc<Calls<D>>) -> Arc<Self> {
+        let received = |path| calls.common().metrics.frames_received.get_or_create_owned(&label(path_name(path)));
+        Arc::new(Self {
+            posted: received(MediaPath::Gateway),
+            streamed: received(MediaPath::Direct),
+            calls,
+            signer: settings.signing_token.as_ref().map(Signer::new),
+            public_wss_url: settings.public_wss_url.clone(),
+            sockets: AtomicU64::new(0),
+        })
+    }
+
+    /// Serves until `stop`; sockets that are open by then have ended with their calls.
+    pub async fn listen(
+        self: Arc<Self>,
+        settings: &Settings,
+        stop: CancellationToken,
+    ) -> Result<Listening, ListenError> {
+        let public = bind(settings.public_listen).await?;
+        let private = bind(settings.private_listen).await?;
+        Ok(Listening {
+            public: address(&public, settings.public_listen)?,
+            private: address(&private, settings.private_listen)?,
+            tasks: [serve(public, self.public_routes(), stop.clone()), serve(private, self.private_routes(), stop)],
+        })
+    }
+
+    fn public_routes(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/call", any(stream::upgrade::<D>))
+            .route("/call/", any(stream::upgrade::<D>))
+            .route("/health", get(health::<D>))
+            .with_state(Arc::clone(self))
+    }
+
+    fn private_routes(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/frames/{connection}", post(frames::take::<D>).delete(frames::closed::<D>))
+            .route("/metrics", get(metrics::<D>))
+            .route("/health", get(health::<D>))
+            .layer(DefaultBodyLimit::max(LONGEST_BODY))
+            .with_state(Arc::clone(self))
+    }
+}
+
+impl Listening {
+    /// After `stop`: requests that are being answered get their answer, within a second.
+    pub async fn stopped(self) {
+        for mut task in self.tasks {
+            if tokio::time::timeout(std::time::Duration::from_secs(1), &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}
+
+/// A relay that drains is not unhealthy: its calls go on. It just wants no more of them.
+async fn health<D: Doors>(State(server): State<Arc<Server<D>>>) -> (StatusCode, &'static str) {
+    if server.calls.is_draining() { (StatusCode::SERVICE_UNAVAILABLE, "draining") } else { (StatusCode::OK, "OK") }
+}
+
+async fn metrics<D: Doors>(State(server): State<Arc<Server<D>>>) -> ([(http::HeaderName, &'static str); 1], String) {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(http::header::CONTENT_TYPE, kind)], server.calls.common().metrics.text())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+}
+
+fn address(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, ListenError> {
+    listener.local_addr().map_err(|source| ListenError { address: asked, source })
+}
+
+fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a socket keeps its small packets waiting");
+            }
+        });
+        let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "a listener failed");
+        }
+    })
+}

@@ -1,0 +1,43 @@
+//! What a relay process is told at its start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use shared::redact::Secret;
+use url::Url;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Frames, metrics and health, for the inside of the VPC (`RELAY_LISTEN`).
+    pub private_listen: SocketAddr,
+    /// Streams of the direct path, and health (`RELAY_PUBLIC_LISTEN`).
+    pub public_listen: SocketAddr,
+    /// Where `ws-default` reaches the private listener (`RELAY_ADDRESS`); asked of ECS if absent.
+    pub address: Option<Url>,
+    /// `ECS_CONTAINER_METADATA_URI_V4`.
+    pub ecs_metadata: Option<Url>,
+    /// The URL that Twilio connects to and signs (`PUBLIC_WSS_URL`).
+    pub public_wss_url: Url,
+    /// Checks the signatures of upgrades. `None` lets everyone in: the configuration grants that to loopback only.
+    pub signing_token: Option<Secret>,
+    /// Where commands come from (`CONTROL_WSS_URL`). Without it a call is dialled when its stream comes.
+    pub control_url: Option<Url>,
+    pub model: ModelSettings,
+    /// How long calls may go on after a SIGTERM (`RELAY_DRAIN`); Fargate grants 120 s in all.
+    pub drain: Duration,
+    /// More are answered 503: a bound on memory, not a target.
+    pub most_calls: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct ModelSettings {
+    pub endpoint: Url,
+    pub key: Secret,
+    /// TCP, TLS and upgrade together.
+    pub handshake_timeout: Duration,
+    /// A ping this often; a socket that is silent for two of these is dead.
+    pub ping_every: Duration,
+}
+
+pub const DEFAULT_PING_EVERY: Duration = Duration::from_secs(20);
+pub const DEFAULT_MOST_CALLS: usize = 500;

@@ -1,0 +1,81 @@
+//! Our requests are requests of Twilio's API, by Twilio's own description of it.
+
+use functions::adapters::twilio_rest::{TwilioError, TwilioRest};
+use serde_json::Value;
+use shared::ids::CallSid;
+use shared::ports::{PortError, Telephony as _};
+use shared::redact::Secret;
+use shared::twilio::rest::{Access, Account, RestError, RestRequest};
+use shared::twilio::twiml;
+use shared::twilio::webhook::is_sid;
+use url::Url;
+
+use crate::prism::{Prism, shared_contract};
+
+const DESCRIPTION: &str = "twilio_api_v2010.json";
+const CALL: &str = "/2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json";
+
+fn account() -> Account {
+    let sid = "AC0123456789abcdef0123456789abcdef";
+    Account::with_api_key(sid, "SK0123456789abcdef0123456789abcdef", &Secret::new("secret"))
+}
+
+fn call() -> CallSid {
+    "CA0123456789abcdef0123456789abcdef".into()
+}
+
+fn instructions() -> twiml::Response {
+    twiml::Response::new().say("Grüße & a <moment>, please").redirect("https://example.com/twiml/resume")
+}
+
+fn client(base: &Url) -> TwilioRest {
+    TwilioRest::new(Access { base: base.clone(), account: account() })
+}
+
+fn refusal(outcome: Result<impl std::fmt::Debug, TwilioError>) -> u16 {
+    match outcome {
+        Err(TwilioError::Answer(RestError::Refused(problem))) => problem.status,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_request_is_accepted() {
+    let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
+    let twilio = client(&prism.url);
+    assert_eq!(twilio.hang_up(&call()).await, Ok(()));
+    let instruct = RestRequest::instruct_call(&account(), &call(), &instructions()).unwrap();
+    for request in [RestRequest::fetch_call(&account(), &call()), instruct] {
+        let call = twilio.send(&request).await.unwrap();
+        assert!(is_sid(call.sid.as_str(), "CA"), "{request:?}");
+        assert!(call.status.is_over(), "the description's example is a completed call");
+    }
+}
+
+/// Else the test above would prove nothing.
+#[tokio::test]
+async fn wrong_requests_are_refused() {
+    let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
+    let twilio = client(&prism.url);
+    let right = RestRequest::complete_call(&account(), &call());
+    let wrong_status = RestRequest { form: vec![("Status", "hung-up".to_owned())], ..right.clone() };
+    assert_eq!(refusal(twilio.send(&wrong_status).await), 422);
+    let wrong_path = RestRequest { path: right.path.replace("Calls", "Call"), ..right };
+    assert_eq!(refusal(twilio.send(&wrong_path).await), 404);
+    assert_eq!(refusal(twilio.send(&RestRequest::complete_call(&account(), &"CA1".into())).await), 422);
+    assert!(matches!(twilio.hang_up(&"CA1".into()).await, Err(PortError::Unavailable(_))));
+}
+
+/// Prism lets parameters pass that are not in the description.
+#[test]
+fn every_parameter_is_in_the_description() {
+    let text = std::fs::read_to_string(shared_contract(DESCRIPTION)).unwrap();
+    let description: Value = serde_json::from_str(&text).unwrap();
+    let content = &description["paths"][CALL]["post"]["requestBody"]["content"];
+    let known = content["application/x-www-form-urlencoded"]["schema"]["properties"].as_object().unwrap();
+    let complete = RestRequest::complete_call(&account(), &call());
+    let instruct = RestRequest::instruct_call(&account(), &call(), &instructions()).unwrap();
+    for (name, _) in complete.form.iter().chain(&instruct.form) {
+        assert!(known.contains_key(*name), "{name}");
+    }
+}

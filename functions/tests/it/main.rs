@@ -1,0 +1,9 @@
+//! The adapters against the services that a laptop has: DynamoDB and S3 over HTTP, with the real SDKs.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod fetch;
+mod http_server;
+mod recordings;
+mod store;
+mod world;

@@ -1,0 +1,103 @@
+//! Recordings: segments become one WAV, whatever happens on the way.
+
+use aws_sdk_s3::primitives::ByteStream;
+use shared::audio::wav;
+use shared::ids::CallSid;
+use shared::ports::{FoundRecording, ReadRecording, Recordings};
+
+use crate::world::{Bucket, CALL, bucket};
+
+/// Five seconds of stereo.
+const SEGMENT_BYTES: usize = 80_000;
+
+fn sid() -> CallSid {
+    CALL.into()
+}
+
+fn segment(number: u32) -> Vec<u8> {
+    (0..SEGMENT_BYTES).map(|at| (at as u32 * 31 + number * 7) as u8).collect()
+}
+
+async fn record(bucket: &Bucket, segments: std::ops::Range<u32>) {
+    for number in segments {
+        bucket.recordings.put_segment(&sid(), number, segment(number)).await.unwrap();
+    }
+}
+
+async fn keys(bucket: &Bucket) -> Vec<String> {
+    let listed = bucket.client.list_objects_v2().bucket("recordings").send().await.unwrap();
+    listed.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
+}
+
+fn assert_holds(file: &[u8], segments: std::ops::Range<u32>) {
+    let (header, data) = file.split_at(wav::HEADER_BYTES);
+    let expected: Vec<u8> = segments.flat_map(segment).collect();
+    assert_eq!(header, wav::mulaw_header(2, Some(expected.len() as u64)));
+    assert!(data == expected, "{} bytes", data.len());
+}
+
+#[tokio::test]
+async fn segments_become_a_wav_in_their_order_and_go() {
+    let bucket = bucket().await;
+    record(&bucket, 0..12).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..12);
+    assert_eq!(keys(&bucket).await, [format!("recordings/{CALL}.wav")]);
+}
+
+#[tokio::test]
+async fn a_long_recording_is_joined_in_parts() {
+    let bucket = bucket().await;
+    record(&bucket, 0..80).await; // 6.4 MB: a whole part and the last one
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..80);
+}
+
+#[tokio::test]
+async fn finishing_can_be_repeated() {
+    let bucket = bucket().await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_eq!(bucket.recordings.recording(&sid()).await.unwrap(), None);
+    record(&bucket, 0..3).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..3);
+}
+
+#[tokio::test]
+async fn a_crash_while_segments_are_removed_costs_nothing() {
+    let bucket = bucket().await;
+    record(&bucket, 0..4).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    // As if the process had died after the first two were removed.
+    record(&bucket, 2..4).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..4);
+    assert_eq!(keys(&bucket).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_before_that_is_made_good() {
+    let bucket = bucket().await;
+    record(&bucket, 0..4).await;
+    let half = ByteStream::from_static(b"RIFF");
+    let key = format!("recordings/{CALL}.wav");
+    bucket.client.put_object().bucket("recordings").key(key).body(half).send().await.unwrap();
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..4);
+}
+
+#[tokio::test]
+async fn a_recording_is_read_whole_or_by_a_link() {
+    let bucket = bucket().await;
+    assert_eq!(bucket.recordings.read_recording(&sid(), 1 << 20).await.unwrap(), None);
+    record(&bucket, 0..2).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    let whole = bucket.recordings.read_recording(&sid(), 1 << 20).await.unwrap();
+    let Some(FoundRecording::Whole(whole)) = whole else { panic!("{whole:?}") };
+    let Some(FoundRecording::At(link)) = bucket.recordings.read_recording(&sid(), 1_000).await.unwrap() else {
+        panic!("a link was expected")
+    };
+    let fetched = reqwest::get(link).await.unwrap().bytes().await.unwrap();
+    assert!(fetched == whole);
+}

@@ -1,0 +1,358 @@
+//! The store: what happens once happens once, and what was written comes back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::IntoResponse;
+use functions::adapters::dynamo::{Store, seed};
+use serde_json::{Value, json};
+use shared::calls::{Binding, CallStatus, Connection, Ending, Lease, Relay};
+use shared::ids::{CallSid, ConnectionId};
+use shared::ports::{
+    Chronicle, Connections, Entry, PortError, PortResult, ReadCall, ReadHistory, ReferenceData, Relays, Tokens,
+    ToolLedger, WriteCall,
+};
+use shared::redact::Secret;
+use shared::session::{Event, Line, Speaker};
+use shared::time::CallTime;
+use shared::tools::{ToolError, ToolErrorKind, ToolRequest};
+
+use crate::http_server::serve;
+use crate::world::{CALL, TABLE, call, dynamo, dynamo_at, store};
+
+fn sid() -> CallSid {
+    CALL.into()
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+}
+
+/// How many of these attempts, made at once, succeed.
+async fn race<F: Future<Output = PortResult<T>> + Send + 'static, T: Send + 'static>(
+    attempts: usize,
+    attempt: impl Fn(usize) -> F,
+) -> (usize, BTreeSet<String>) {
+    let attempts: Vec<_> = (0..attempts).map(|number| tokio::spawn(attempt(number))).collect();
+    let (mut won, mut faults) = (0, BTreeSet::new());
+    for attempt in attempts {
+        match attempt.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(error) => drop(faults.insert(error.to_string())),
+        }
+    }
+    (won, faults)
+}
+
+#[tokio::test]
+async fn a_call_is_opened_once_and_comes_back_whole() {
+    let store = store().await;
+    assert_eq!(store.call(&sid()).await.unwrap(), None);
+    store.open_call(&call(1)).await.unwrap();
+    assert_eq!(store.call(&sid()).await.unwrap(), Some(call(1)));
+    assert!(matches!(store.open_call(&call(1)).await, Err(PortError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn a_lease_is_taken_by_one_of_many() {
+    let store = store().await;
+    store.open_call(&call(1)).await.unwrap();
+    let (won, faults) = race(16, |number| {
+        let store = store.clone();
+        async move { store.claim(&sid(), &format!("relay-{number}").into(), None).await }
+    })
+    .await;
+    assert_eq!((won, faults.len()), (1, 1), "{faults:?}");
+    let lease = store.call(&sid()).await.unwrap().unwrap().lease.unwrap();
+    assert_eq!(lease.fence, 1);
+    assert_eq!(store.claim(&sid(), &"late".into(), Some(1)).await.unwrap(), Lease { relay: "late".into(), fence: 2 });
+    assert!(matches!(store.claim(&sid(), &"later".into(), Some(1)).await, Err(PortError::Conflict(_))));
+    assert_eq!(store.claim(&"CA2".into(), &"relay".into(), None).await, Err(PortError::Gone));
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_not_lost_itself() {
+    let store = store().await;
+    store.open_call(&call(1)).await.unwrap();
+    let lease = store.claim(&sid(), &"relay".into(), None).await.unwrap();
+    assert_eq!(store.claim(&sid(), &"relay".into(), None).await.unwrap(), lease);
+}
+
+#[tokio::test]
+async fn only_the_holder_of_the_lease_sets_the_status() {
+    let store = store().await;
+    store.open_call(&call(1)).await.unwrap();
+    let old = store.claim(&sid(), &"old".into(), None).await.unwrap();
+    let new = store.claim(&sid(), &"new".into(), Some(1)).await.unwrap();
+    let refused = store.set_status(&sid(), CallStatus::InProgress, &old).await;
+    assert!(matches!(refused, Err(PortError::Conflict(_))), "{refused:?}");
+    store.set_status(&sid(), CallStatus::InProgress, &new).await.unwrap();
+    assert_eq!(store.call(&sid()).await.unwrap().unwrap().status, CallStatus::InProgress);
+}
+
+#[tokio::test]
+async fn the_first_ending_stays() {
+    let store = store().await;
+    store.open_call(&call(1)).await.unwrap();
+    let lease = store.claim(&sid(), &"relay".into(), None).await.unwrap();
+    store.set_status(&sid(), CallStatus::Ended(Ending::AgentHungUp), &lease).await.unwrap();
+    store.end_call(&sid(), Ending::CallerHungUp).await.unwrap();
+    store.set_status(&sid(), CallStatus::InProgress, &lease).await.unwrap();
+    let status = store.call(&sid()).await.unwrap().unwrap().status;
+    assert_eq!(status, CallStatus::Ended(Ending::AgentHungUp));
+    assert_eq!(store.end_call(&"CA2".into(), Ending::CallerHungUp).await, Err(PortError::Gone));
+}
+
+#[tokio::test]
+async fn streams_are_counted() {
+    let store = store().await;
+    store.open_call(&call(1)).await.unwrap();
+    assert_eq!(store.count_stream(&sid()).await.unwrap(), 2);
+    assert_eq!(store.count_stream(&sid()).await.unwrap(), 3);
+    assert_eq!(store.count_stream(&"CA2".into()).await, Err(PortError::Gone));
+}
+
+#[tokio::test]
+async fn a_token_is_redeemed_by_one_of_sixty_four() {
+    let store = store().await;
+    let token = Secret::new("token");
+    store.issue_token(&token, &sid(), now_ms() + 60_000).await.unwrap();
+    let (won, faults) = race(64, |_| {
+        let (store, token) = (store.clone(), token.clone());
+        async move { store.redeem_token(&token).await }
+    })
+    .await;
+    assert_eq!((won, faults), (1, BTreeSet::from(["gone".to_owned()])));
+}
+
+#[tokio::test]
+async fn a_token_that_expired_or_never_was_is_gone() {
+    let dynamo = dynamo().await;
+    let store = Store::new(dynamo.clone(), TABLE);
+    store.issue_token(&Secret::new("old"), &sid(), now_ms()).await.unwrap();
+    assert_eq!(store.redeem_token(&Secret::new("old")).await, Err(PortError::Gone));
+    assert_eq!(store.redeem_token(&Secret::new("never")).await, Err(PortError::Gone));
+    store.issue_token(&Secret::new("a-secret-word"), &sid(), now_ms() + 60_000).await.unwrap();
+    assert_eq!(store.redeem_token(&Secret::new("a-secret-word")).await, Ok(sid()));
+    let items = dynamo.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
+    assert!(!format!("{items:?}").contains("a-secret-word"), "stored as a hash");
+    assert!(items.iter().all(|item| item.contains_key("expires_at")));
+}
+
+#[tokio::test]
+async fn a_connection_is_bound_and_forgotten() {
+    let store = store().await;
+    let id = ConnectionId::from("I8mzEc2bPHcCIWQ=");
+    let binding = Binding {
+        call: sid(),
+        stream: "MZ1".into(),
+        relay: "relay".into(),
+        address: "http://10.0.1.17:8081".parse().unwrap(),
+    };
+    assert_eq!(store.bind_connection(&id, &binding).await, Err(PortError::Gone), "closed before it was bound");
+    let opened = Connection { id: id.clone(), opened_at_ms: 7, binding: None };
+    store.connection_opened(&opened).await.unwrap();
+    assert_eq!(store.connection(&id).await.unwrap(), Some(opened.clone()));
+    store.bind_connection(&id, &binding).await.unwrap();
+    assert_eq!(store.connection(&id).await.unwrap(), Some(Connection { binding: Some(binding.clone()), ..opened }));
+    assert_eq!(store.connection_closed(&id).await.unwrap(), Some(binding));
+    assert_eq!(store.connection_closed(&id).await.unwrap(), None);
+    assert_eq!(store.connection(&id).await.unwrap(), None);
+}
+
+fn relay(calls: u32) -> Relay {
+    Relay {
+        id: "relay-1".into(),
+        address: "http://10.0.1.17:8081".parse().unwrap(),
+        control: None,
+        calls,
+        draining: false,
+        cpu: 0.25,
+        event_loop_lag_ms: 1.5,
+        heartbeat_at_ms: now_ms(),
+    }
+}
+
+#[tokio::test]
+async fn a_heartbeat_leaves_the_control_channel_alone() {
+    let store = store().await;
+    // The channel may be there before the first heartbeat.
+    store.control_opened(&"relay-1".into(), &"Control=".into()).await.unwrap();
+    assert_eq!(store.relays().await.unwrap(), []);
+    store.register(&relay(0)).await.unwrap();
+    store.register(&relay(3)).await.unwrap();
+    let listed = store.relays().await.unwrap();
+    assert_eq!((listed.len(), listed[0].calls, &listed[0].control), (1, 3, &Some("Control=".into())));
+    store.control_opened(&"relay-1".into(), &"Newer=".into()).await.unwrap();
+    store.control_closed(&"Control=".into()).await.unwrap();
+    assert_eq!(store.relays().await.unwrap()[0].control, Some("Newer=".into()), "an older channel's end");
+    store.control_closed(&"Newer=".into()).await.unwrap();
+    assert_eq!(store.relays().await.unwrap()[0].control, None);
+    store.deregister(&"relay-1".into()).await.unwrap();
+    assert_eq!(store.relays().await.unwrap(), []);
+}
+
+fn line(number: u32, text: &str) -> Entry {
+    Entry::Line(Line {
+        number,
+        at: CallTime(u64::from(number) * 1_000),
+        speaker: Speaker::Agent,
+        item: "item_1".into(),
+        text: Some(text.into()),
+        interrupted: None,
+    })
+}
+
+fn event(number: u64, at: u64) -> Entry {
+    Entry::Event {
+        number,
+        at: CallTime(at),
+        event: Event::Dtmf { digit: char::from_digit(number as u32 % 10, 10).unwrap().into() },
+    }
+}
+
+#[tokio::test]
+async fn lines_are_replaced_by_number_and_events_keep_their_order() {
+    let store = store().await;
+    let entries =
+        [line(1, "Hello"), event(2, 900), line(2, "Goodbye"), event(1, 900), line(1, "Hello there"), event(10, 12_000)];
+    store.append(&sid(), &entries).await.unwrap();
+    store.append(&sid(), &[line(2, "Good day")]).await.unwrap();
+    let spoken: Vec<String> =
+        store.transcript(&sid()).await.unwrap().into_iter().map(|line| line.text.unwrap().into_revealed()).collect();
+    assert_eq!(spoken, ["Hello there", "Good day"]);
+    let at: Vec<(u64, Event)> =
+        store.events(&sid()).await.unwrap().into_iter().map(|(at, event)| (at.0, event)).collect();
+    let digit = |digit: char| Event::Dtmf { digit: digit.into() };
+    assert_eq!(at, [(900, digit('1')), (900, digit('2')), (12_000, digit('0'))]);
+}
+
+#[tokio::test]
+async fn more_than_a_batch_is_written_in_batches() {
+    let store = store().await;
+    let entries: Vec<Entry> = (0..137).map(|number| event(number, number)).collect();
+    store.append(&sid(), &entries).await.unwrap();
+    assert_eq!(store.events(&sid()).await.unwrap().len(), 137);
+    store.append(&sid(), &[]).await.unwrap();
+}
+
+/// A DynamoDB that does half of each batch and leaves the rest, as a throttled one does.
+#[derive(Clone)]
+struct Halving {
+    behind: url::Url,
+    batches: Arc<AtomicUsize>,
+    http: reqwest::Client,
+    /// Leaves everything undone.
+    stuck: bool,
+}
+
+async fn halve(State(halving): State<Halving>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+    let mut request: Value = serde_json::from_slice(&body).unwrap();
+    let all = request["RequestItems"][TABLE].as_array().unwrap().clone();
+    let done = if halving.stuck { 0 } else { all.len().div_ceil(2) };
+    halving.batches.fetch_add(1, Ordering::Relaxed);
+    request["RequestItems"][TABLE] = all[..done].into();
+    if done > 0 {
+        let mut forward = halving.http.post(halving.behind.clone()).body(request.to_string());
+        for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
+            forward = forward.header(name, headers[name].clone());
+        }
+        let answer = forward.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+    let left = if done < all.len() { json!({ TABLE: &all[done..] }) } else { json!({}) };
+    let kind = [("content-type", HeaderValue::from_static("application/x-amz-json-1.0"))];
+    (kind, json!({ "UnprocessedItems": left }).to_string())
+}
+
+async fn halving(stuck: bool) -> (Store, Store, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let behind: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+    functions::adapters::dynamo::schema::ensure_table(&dynamo_at(&behind), TABLE).await.unwrap();
+    let batches = Arc::new(AtomicUsize::new(0));
+    let state = Halving { behind: behind.clone(), batches: batches.clone(), http: reqwest::Client::new(), stuck };
+    let front = serve(Router::new().fallback(halve).with_state(state)).await;
+    (Store::new(dynamo_at(&front), TABLE), Store::new(dynamo_at(&behind), TABLE), batches)
+}
+
+#[tokio::test]
+async fn what_is_left_undone_is_written_again() {
+    let (store, behind, batches) = halving(false).await;
+    let entries: Vec<Entry> = (0..20).map(|number| event(number, number)).collect();
+    store.append(&sid(), &entries).await.unwrap();
+    assert_eq!(behind.events(&sid()).await.unwrap().len(), 20);
+    assert_eq!(batches.load(Ordering::Relaxed), 5, "20, 10, 5, 2 and 1 left to do");
+}
+
+#[tokio::test]
+async fn a_table_that_does_nothing_is_a_fault_in_the_end() {
+    let (store, _, batches) = halving(true).await;
+    let begun = tokio::time::Instant::now();
+    assert!(matches!(store.append(&sid(), &[event(1, 1)]).await, Err(PortError::Throttled(_))));
+    assert!(batches.load(Ordering::Relaxed) > 3 && begun.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn the_newest_calls_come_first() {
+    let store = store().await;
+    for number in 1..=5 {
+        store.open_call(&call(number)).await.unwrap();
+    }
+    let newest = store.recent_calls(3).await.unwrap();
+    assert_eq!(newest, [call(5), call(4), call(3)]);
+}
+
+fn tool(call: &str) -> ToolRequest {
+    ToolRequest { sid: sid(), call: call.into(), name: "lookup_menu".to_owned(), arguments: "{}".into() }
+}
+
+#[tokio::test]
+async fn a_tool_call_is_begun_once_and_its_outcome_kept() {
+    let store = store().await;
+    let (won, faults) = race(8, |_| {
+        let store = store.clone();
+        async move { store.begin(&tool("call_1")).await }
+    })
+    .await;
+    assert_eq!((won, faults.len()), (1, 1), "{faults:?}");
+    let outcome = Ok("{\"items\":[]}".into());
+    store.finish(&tool("call_1"), &outcome).await.unwrap();
+    assert_eq!(store.begin(&tool("call_1")).await, Ok(Some(outcome)));
+    assert_eq!(store.begin(&tool("call_2")).await, Ok(None));
+    let error = Err(ToolError::new(ToolErrorKind::NotFound, "no such dish"));
+    store.finish(&tool("call_2"), &error).await.unwrap();
+    assert_eq!(store.begin(&tool("call_2")).await, Ok(Some(error)));
+}
+
+#[tokio::test]
+async fn the_lookup_tools_find_what_was_seeded() {
+    let store = store().await;
+    seed(&store).await.unwrap();
+    seed(&store).await.unwrap();
+    let (kind, id, item) = shared::tools::seed().swap_remove(0);
+    assert_eq!(store.item(kind, &id).await, Ok(Some(item)));
+    assert_eq!(store.item(kind, "no such id").await, Ok(None));
+    assert_eq!(store.item(kind, "").await, Ok(None));
+    let all = store.items(kind).await.unwrap();
+    assert_eq!(all.len(), shared::tools::seed().iter().filter(|(of, _, _)| *of == kind).count());
+}
+
+#[tokio::test]
+async fn the_table_can_be_asked_for_twice() {
+    let client = dynamo().await;
+    functions::adapters::dynamo::schema::ensure_table(&client, TABLE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_a_fault_without_details() {
+    let store = Store::new(dynamo().await, "elsewhere");
+    let error = store.call(&sid()).await.unwrap_err();
+    assert_eq!(error, PortError::Unavailable("get item: ResourceNotFoundException".to_owned()));
+}

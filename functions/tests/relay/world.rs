@@ -1,0 +1,465 @@
+//! The world as a test sees it: a store, a gateway, tools and a carrier in memory, and a relay between them. State
+//! lives in `watch` channels, so that a test waits for what it expects and never for time to pass.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use functions::relay::calls::CallHandle;
+use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake};
+use http::{HeaderName, HeaderValue};
+use shared::agent::Agent;
+use shared::calls::{Call, CallStatus, Ending, Lease, MediaPath, Relay as RelayRecord};
+use shared::ids::{CallSid, ConnectionId, RelayId};
+use shared::ports::*;
+use shared::redact::Secret;
+use shared::session::{Event, Line};
+use shared::time::CallTime;
+use shared::tools::{ToolOutcome, ToolRequest};
+use tokio::sync::{Semaphore, watch};
+use url::Url;
+
+pub const AUTH_TOKEN: &str = "an-auth-token-nobody-may-see";
+pub const MODEL_KEY: &str = "sk-a-key-nobody-may-see";
+pub const CALLER_NUMBER: &str = "+15550001234";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `ready` says so of what is watched; panics with what it saw if that takes too long.
+pub async fn until<T: Debug, R>(watched: &watch::Sender<T>, mut ready: impl FnMut(&T) -> Option<R>) -> R {
+    let mut receiver = watched.subscribe();
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            if let Some(found) = ready(&receiver.borrow_and_update()) {
+                return found;
+            }
+            receiver.changed().await.unwrap();
+        }
+    })
+    .await;
+    waited.unwrap_or_else(|_| panic!("never came to be; there is {:#?}", *watched.borrow()))
+}
+
+/// Bounds a wait on a socket.
+pub async fn soon<F: Future>(what: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, what).await.expect("in time")
+}
+
+#[derive(Debug)]
+pub struct World;
+
+impl Doors for World {
+    type Store = Store;
+    type Callers = Gateway;
+    type Tools = Tools;
+    type Recordings = Shelf;
+    type Telephony = Carrier;
+    type Signer = Pen;
+    type Clock = WallClock;
+}
+
+#[derive(Debug, Default)]
+pub struct Books {
+    pub calls: BTreeMap<CallSid, Call>,
+    pub tokens: BTreeMap<String, CallSid>,
+    pub relays: BTreeMap<RelayId, RelayRecord>,
+    pub lines: BTreeMap<(CallSid, u32), Line>,
+    pub events: Vec<(CallSid, Event)>,
+    pub writes: usize,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    pub books: watch::Sender<Books>,
+    /// Shut, it keeps what is to be written down waiting.
+    pub desk: Semaphore,
+    pub faults: Mutex<VecDeque<PortError>>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { books: watch::Sender::default(), desk: Semaphore::new(Semaphore::MAX_PERMITS), faults: Mutex::default() }
+    }
+}
+
+impl Store {
+    fn write<R>(&self, change: impl FnOnce(&mut Books) -> R) -> R {
+        let mut result = None;
+        self.books.send_modify(|books| {
+            books.writes += 1;
+            result = Some(change(books));
+        });
+        result.unwrap()
+    }
+
+    pub fn status(&self, sid: &CallSid) -> CallStatus {
+        self.books.borrow().calls[sid].status
+    }
+
+    pub async fn ended(&self, sid: &CallSid) -> Ending {
+        until(&self.books, |books| books.calls[sid].status.ended()).await
+    }
+
+    pub async fn event<R>(&self, sid: &CallSid, mut is: impl FnMut(&Event) -> Option<R>) -> R {
+        until(&self.books, |books| books.events.iter().filter(|(of, _)| of == sid).find_map(|(_, event)| is(event)))
+            .await
+    }
+
+    /// Another relay takes the call.
+    pub fn steal(&self, sid: &CallSid) {
+        self.write(|books| {
+            let lease = books.calls.get_mut(sid).unwrap().lease.as_mut().unwrap();
+            *lease = Lease { relay: "thief".into(), fence: lease.fence + 1 };
+        });
+    }
+}
+
+impl ReadCall for Store {
+    async fn call(&self, sid: &CallSid) -> PortResult<Option<Call>> {
+        Ok(self.books.borrow().calls.get(sid).cloned())
+    }
+}
+
+impl WriteCall for Store {
+    async fn open_call(&self, call: &Call) -> PortResult<()> {
+        self.write(|books| books.calls.insert(call.sid.clone(), call.clone()));
+        Ok(())
+    }
+
+    async fn claim(&self, sid: &CallSid, relay: &RelayId, held: Option<u64>) -> PortResult<Lease> {
+        self.write(|books| {
+            let call = books.calls.get_mut(sid).ok_or(PortError::Gone)?;
+            if call.lease.as_ref().map(|lease| lease.fence) != held {
+                return Err(PortError::Conflict("held".to_owned()));
+            }
+            let lease = Lease { relay: relay.clone(), fence: held.unwrap_or_default() + 1 };
+            call.lease = Some(lease.clone());
+            Ok(lease)
+        })
+    }
+
+    async fn set_status(&self, sid: &CallSid, status: CallStatus, lease: &Lease) -> PortResult<()> {
+        self.write(|books| {
+            let call = books.calls.get_mut(sid).ok_or(PortError::Gone)?;
+            if call.lease.as_ref() != Some(lease) {
+                return Err(PortError::Conflict("another's".to_owned()));
+            }
+            if call.status.ended().is_none() {
+                call.status = status;
+            }
+            Ok(())
+        })
+    }
+
+    async fn end_call(&self, sid: &CallSid, ending: Ending) -> PortResult<()> {
+        self.write(|books| books.calls.get_mut(sid).map(|call| call.status = CallStatus::Ended(ending)));
+        Ok(())
+    }
+
+    async fn count_stream(&self, _sid: &CallSid) -> PortResult<u32> {
+        Ok(1)
+    }
+}
+
+impl Chronicle for Store {
+    async fn append(&self, sid: &CallSid, entries: &[Entry]) -> PortResult<()> {
+        drop(self.desk.acquire().await.unwrap());
+        if let Some(fault) = self.faults.lock().unwrap().pop_front() {
+            return Err(fault);
+        }
+        self.write(|books| {
+            for entry in entries {
+                match entry {
+                    Entry::Line(line) => _ = books.lines.insert((sid.clone(), line.number), line.clone()),
+                    Entry::Event { event, .. } => books.events.push((sid.clone(), event.clone())),
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+impl ReadHistory for Store {
+    async fn recent_calls(&self, _limit: u32) -> PortResult<Vec<Call>> {
+        Ok(Vec::new())
+    }
+    async fn transcript(&self, sid: &CallSid) -> PortResult<Vec<Line>> {
+        Ok(self.books.borrow().lines.iter().filter(|((of, _), _)| of == sid).map(|(_, line)| line.clone()).collect())
+    }
+    async fn events(&self, _sid: &CallSid) -> PortResult<Vec<(CallTime, Event)>> {
+        Ok(Vec::new())
+    }
+    async fn relays(&self) -> PortResult<Vec<RelayRecord>> {
+        Ok(Vec::new())
+    }
+}
+
+impl Tokens for Store {
+    async fn issue_token(&self, token: &Secret, call: &CallSid, _expires_at_ms: u64) -> PortResult<()> {
+        self.write(|books| books.tokens.insert(token.reveal().to_owned(), call.clone()));
+        Ok(())
+    }
+    async fn redeem_token(&self, token: &Secret) -> PortResult<CallSid> {
+        self.write(|books| books.tokens.remove(token.reveal())).ok_or(PortError::Gone)
+    }
+}
+
+impl Relays for Store {
+    async fn register(&self, relay: &RelayRecord) -> PortResult<()> {
+        self.write(|books| books.relays.insert(relay.id.clone(), relay.clone()));
+        Ok(())
+    }
+    async fn deregister(&self, id: &RelayId) -> PortResult<()> {
+        self.write(|books| books.relays.remove(id));
+        Ok(())
+    }
+    async fn control_opened(&self, _id: &RelayId, _connection: &ConnectionId) -> PortResult<()> {
+        Ok(())
+    }
+    async fn control_closed(&self, _connection: &ConnectionId) -> PortResult<()> {
+        Ok(())
+    }
+}
+
+/// `@connections`, with a gate that a test can shut and faults that it can order.
+#[derive(Debug)]
+pub struct Gateway {
+    pub seen: watch::Sender<Posts>,
+    pub gate: Semaphore,
+    pub faults: Mutex<VecDeque<PortError>>,
+    pub gone: Mutex<BTreeSet<ConnectionId>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Posts {
+    pub posts: Vec<(ConnectionId, String)>,
+    pub waiting: usize,
+    pub in_flight: BTreeMap<ConnectionId, usize>,
+    pub most_in_flight: usize,
+    pub closed: Vec<ConnectionId>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            seen: watch::Sender::default(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            faults: Mutex::default(),
+            gone: Mutex::default(),
+        }
+    }
+}
+
+impl Gateway {
+    pub fn shut(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub fn open(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub fn messages(&self, connection: &str) -> Vec<serde_json::Value> {
+        let seen = self.seen.borrow();
+        let of = seen.posts.iter().filter(|(to, _)| to.as_str() == connection);
+        of.map(|(_, text)| serde_json::from_str(text).unwrap()).collect()
+    }
+}
+
+impl CallerSocket for Gateway {
+    async fn post(&self, id: &ConnectionId, text: &str) -> PortResult<()> {
+        self.seen.send_modify(|seen| {
+            let now = seen.in_flight.entry(id.clone()).or_default();
+            *now += 1;
+            seen.most_in_flight = seen.most_in_flight.max(*now);
+            seen.waiting += 1;
+        });
+        drop(self.gate.acquire().await.unwrap());
+        let fault = self.faults.lock().unwrap().pop_front();
+        let gone = self.gone.lock().unwrap().contains(id).then_some(PortError::Gone);
+        self.seen.send_modify(|seen| {
+            *seen.in_flight.get_mut(id).unwrap() -= 1;
+            seen.waiting -= 1;
+            if fault.is_none() && gone.is_none() {
+                seen.posts.push((id.clone(), text.to_owned()));
+            }
+        });
+        fault.or(gone).map_or(Ok(()), Err)
+    }
+
+    async fn close(&self, id: &ConnectionId) -> PortResult<()> {
+        self.seen.send_modify(|seen| seen.closed.push(id.clone()));
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Tools {
+    pub asked: watch::Sender<Vec<ToolRequest>>,
+}
+
+impl RunTools for Tools {
+    async fn run(&self, request: &ToolRequest) -> ToolOutcome {
+        self.asked.send_modify(|asked| asked.push(request.clone()));
+        Ok(r#"{"temperature":21}"#.into())
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Shelf {
+    pub kept: watch::Sender<Kept>,
+}
+
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub segments: BTreeMap<(CallSid, u32), Vec<u8>>,
+    pub finished: BTreeSet<CallSid>,
+}
+
+impl Recordings for Shelf {
+    async fn put_segment(&self, sid: &CallSid, number: u32, stereo: Vec<u8>) -> PortResult<()> {
+        self.kept.send_modify(|kept| _ = kept.segments.insert((sid.clone(), number), stereo));
+        Ok(())
+    }
+    async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
+        self.kept.send_modify(|kept| _ = kept.finished.insert(sid.clone()));
+        Ok(())
+    }
+    async fn recording(&self, _sid: &CallSid) -> PortResult<Option<Vec<u8>>> {
+        Ok(None)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Carrier {
+    pub hung_up: watch::Sender<Vec<CallSid>>,
+}
+
+impl Telephony for Carrier {
+    async fn hang_up(&self, sid: &CallSid) -> PortResult<()> {
+        self.hung_up.send_modify(|hung_up| hung_up.push(sid.clone()));
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+pub struct Pen;
+
+impl SignHandshake for Pen {
+    async fn sign(
+        &self,
+        _url: &Url,
+        _headers: &[(&'static str, String)],
+    ) -> PortResult<Vec<(HeaderName, HeaderValue)>> {
+        Ok(vec![(http::header::AUTHORIZATION, HeaderValue::from_static("signed"))])
+    }
+}
+
+#[derive(Debug)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn unix_ms(&self) -> u64 {
+        u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+    }
+}
+
+/// A relay at work, and everything around it.
+#[derive(Debug)]
+pub struct House {
+    pub relay: Relay<World>,
+    pub store: Arc<Store>,
+    pub gateway: Arc<Gateway>,
+    pub tools: Arc<Tools>,
+    pub shelf: Arc<Shelf>,
+    pub carrier: Arc<Carrier>,
+}
+
+pub fn settings(model: &Url) -> Settings {
+    Settings {
+        private_listen: ([127, 0, 0, 1], 0).into(),
+        public_listen: ([127, 0, 0, 1], 0).into(),
+        address: None,
+        ecs_metadata: None,
+        public_wss_url: Url::parse("wss://voice.example.com/call").unwrap(),
+        signing_token: Some(Secret::new(AUTH_TOKEN)),
+        control_url: None,
+        model: ModelSettings {
+            endpoint: model.clone(),
+            key: Secret::new(MODEL_KEY),
+            handshake_timeout: Duration::from_millis(300),
+            ping_every: Duration::from_secs(5),
+        },
+        drain: Duration::from_secs(20),
+        most_calls: 200,
+    }
+}
+
+impl House {
+    pub async fn new(model: &Url) -> Self {
+        Self::with(settings(model)).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        let ports = Ports::<World> {
+            store: Arc::default(),
+            callers: Arc::default(),
+            tools: Arc::default(),
+            recordings: Arc::default(),
+            telephony: Some(Arc::default()),
+            signer: Arc::new(Pen),
+            clock: Arc::new(WallClock),
+        };
+        let relay = Relay::start(settings, ports.clone()).await.unwrap();
+        let Ports { store, callers: gateway, tools, recordings: shelf, telephony, .. } = ports;
+        Self { relay, store, gateway, tools, shelf, carrier: telephony.unwrap() }
+    }
+
+    pub fn id(&self) -> RelayId {
+        self.relay.calls.common().id.clone()
+    }
+
+    /// A webhook has come: the call is in the store, leased to this relay, with a token.
+    pub async fn webhook(&self, sid: &str, path: MediaPath) -> Call {
+        let call = self.call(sid, path);
+        self.store.open_call(&call).await.unwrap();
+        self.store.issue_token(&Secret::new(format!("token-{sid}")), &call.sid, u64::MAX).await.unwrap();
+        call
+    }
+
+    pub fn call(&self, sid: &str, path: MediaPath) -> Call {
+        let mut agent = Agent::default();
+        agent.limits.redial_after = Duration::from_millis(20);
+        agent.limits.attach = Duration::from_secs(3);
+        Call {
+            sid: sid.into(),
+            from: CALLER_NUMBER.into(),
+            to: "+15559990000".into(),
+            agent,
+            media_path: path,
+            status: CallStatus::Ringing,
+            began_at_ms: WallClock.unix_ms(),
+            lease: Some(Lease { relay: self.id(), fence: 1 }),
+            streams: 0,
+        }
+    }
+
+    /// The webhook, and the command that follows it.
+    pub async fn prepared(&self, sid: &str, path: MediaPath) -> CallHandle {
+        let call = self.webhook(sid, path).await;
+        self.relay.calls.prepare(call).await.unwrap()
+    }
+
+    pub fn frames_url(&self, connection: &str) -> Url {
+        let mut url = Url::parse(&format!("http://{}", self.relay.listening.private)).unwrap();
+        url.path_segments_mut().unwrap().extend(["frames", connection]);
+        url
+    }
+
+    pub async fn metric(&self, line: &str) -> u64 {
+        let url = format!("http://{}/metrics", self.relay.listening.private);
+        let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|found| found.strip_prefix("voicebridge_relay_")?.strip_prefix(line));
+        value.map_or(0, |value| value.trim().parse::<f64>().unwrap() as u64)
+    }
+}
