@@ -1,0 +1,71 @@
+//! The demo's speech and scripts, carried inside the binary so that it runs from anywhere.
+//!
+//! `local/assets/make-speech.sh` makes the sound files: raw µ-law, 8 kHz, mono.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// What the scripted model says in the demo.
+pub const PHARMACY_MODEL: &str = include_str!("../assets/scripts/pharmacy.model");
+/// What the simulated caller does in the demo.
+pub const PHARMACY_CALLER: &str = include_str!("../assets/scripts/pharmacy.caller");
+
+macro_rules! speech {
+    ($($name:literal),* $(,)?) => {
+        const SPEECH: &[(&str, &[u8])] = &[$(($name, include_bytes!(concat!("../assets/speech/", $name, ".ulaw")))),*];
+    };
+}
+
+speech![
+    "agent-goodbye",
+    "agent-greeting",
+    "agent-lookup",
+    "agent-menu",
+    "agent-moment",
+    "agent-ready",
+    "agent-sorry",
+    "caller-goodbye",
+    "caller-menu",
+    "caller-prescription",
+];
+
+/// Finds the sound a script names: `NAME.ulaw` beside the script, or one that we carry.
+#[derive(Debug, Clone, Default)]
+pub struct Sounds {
+    beside: Option<Arc<Path>>,
+}
+
+impl Sounds {
+    /// Looks in this folder first.
+    pub fn beside(folder: &Path) -> Self {
+        Self { beside: Some(Arc::from(folder)) }
+    }
+
+    /// The sound, as raw µ-law.
+    pub fn find(&self, name: &str) -> Option<Bytes> {
+        let file = self.beside.as_ref().map(|folder| folder.join(name).with_extension("ulaw"));
+        let found = file.and_then(|path| std::fs::read(path).ok()).map(Bytes::from);
+        found.or_else(|| {
+            let (_, sound) = SPEECH.iter().find(|(known, _)| *known == name)?;
+            Some(Bytes::from_static(sound))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_demo_has_its_sound() {
+        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER].concat();
+        let lines: Vec<&str> = scripts.lines().filter_map(|line| line.trim().strip_prefix("say ")).collect();
+        assert!(lines.len() >= 10);
+        for line in lines {
+            let name = line.split_whitespace().next().unwrap();
+            assert!(Sounds::default().find(name).is_some_and(|sound| sound.len() > 8_000), "{name}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A call from ringing to its end: fetch TwiML, follow it verb by verb, report what became of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use shared::redact::Secret;
+use url::Url;
+
+use super::faults::Faults;
+use super::form::{Form, Identity, Poster};
+use super::probe::Probe;
+use super::report::{CallReport, Ended, StreamEnd, StreamReport, Warning};
+use super::stream::Session;
+use super::timeline::{Script, Timeline};
+use super::twiml::{self, Verb, resolve_url};
+use crate::cloud::LOCAL_ACCOUNT_SID;
+
+/// A call that redirects without end is ended, as Twilio does.
+const MOST_DOCUMENTS: u32 = 50;
+/// Twilio waits this long for TwiML.
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Everything a call needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The number's voice webhook.
+    pub webhook: Url,
+    /// The number's status callback; the webhook's `/call/status` unless told otherwise.
+    pub status_callback: Option<Url>,
+    pub account_sid: String,
+    pub auth_token: Secret,
+    pub from: String,
+    pub to: String,
+    /// `CA` and 32 hex digits; a fresh one by itself.
+    pub call_sid: String,
+    pub script: Arc<Script>,
+    pub faults: Faults,
+    /// Keep what was heard in the report.
+    pub keep_audio: bool,
+    /// Send [probes](super::probe) where there would be silence.
+    pub probe: bool,
+}
+
+impl Config {
+    /// A call to this webhook, signed with this token.
+    pub fn new(webhook: Url, auth_token: Secret) -> Self {
+        Self {
+            status_callback: webhook.join("/call/status").ok(),
+            webhook,
+            account_sid: LOCAL_ACCOUNT_SID.to_owned(),
+            auth_token,
+            from: "+15005550006".to_owned(),
+            to: "+15005550001".to_owned(),
+            call_sid: fresh_sid("CA"),
+            script: Arc::new(Script::pharmacy()),
+            faults: Faults::default(),
+            keep_audio: false,
+            probe: false,
+        }
+    }
+}
+
+/// A prefix and 32 random hex digits.
+pub(super) fn fresh_sid(prefix: &str) -> String {
+    format!("{prefix}{:032x}", fastrand::u128(..))
+}
+
+/// One simulated phone call.
+#[derive(Debug)]
+pub struct Caller {
+    config: Config,
+    identity: Identity,
+    poster: Poster,
+    timeline: Timeline,
+    probe: Option<Probe>,
+    streams: Vec<StreamReport>,
+    said: Vec<String>,
+    warnings: Vec<Warning>,
+    documents: u32,
+}
+
+/// What a document's verbs lead to.
+enum Next {
+    Fetch(Url),
+    End(Ended),
+}
+
+impl Caller {
+    pub fn new(config: Config) -> Self {
+        // A client without a TLS backend is the only thing that fails here, and plain HTTP does without.
+        let client = Client::builder().timeout(WEBHOOK_TIMEOUT).build().unwrap_or_default();
+        Self::with_client(config, client)
+    }
+
+    /// Shares connections with other callers.
+    pub fn with_client(config: Config, client: Client) -> Self {
+        Self {
+            identity: Identity {
+                account: config.account_sid.clone(),
+                call: config.call_sid.clone(),
+                from: config.from.clone(),
+                to: config.to.clone(),
+            },
+            poster: Poster::new(client, config.auth_token.clone()),
+            timeline: Timeline::new(Arc::clone(&config.script)),
+            probe: config.probe.then(Probe::default),
+            streams: Vec::new(),
+            said: Vec::new(),
+            warnings: Vec::new(),
+            documents: 0,
+            config,
+        }
+    }
+
+    /// Calls, and returns when the call is over and everybody has been told.
+    pub async fn run(mut self) -> CallReport {
+        let answered = Instant::now();
+        let ended = self.follow().await;
+        let lasted = answered.elapsed();
+        self.tell_end(lasted).await;
+        CallReport {
+            sid: self.identity.call,
+            ended,
+            script_played: self.timeline.is_played(),
+            lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+            streams: self.streams,
+            said: self.said,
+            documents: self.documents,
+            warnings: self.warnings,
+            longest_silence_ms: self.timeline.longest_silence_ms(),
+            probe: self.probe.map(Probe::report),
+        }
+    }
+
+    async fn follow(&mut self) -> Ended {
+        let mut url = self.config.webhook.clone();
+        while self.documents < MOST_DOCUMENTS {
+            let status = if self.documents == 0 { "ringing" } else { "in-progress" };
+            let form = self.identity.form(status, &[]);
+            let verbs = match self.fetch(&url, &form).await {
+                Ok(verbs) => verbs,
+                Err(why) => return Ended::Failed(why),
+            };
+            match self.execute(verbs, &url).await {
+                Next::Fetch(next) => url = next,
+                Next::End(ended) => return ended,
+            }
+        }
+        Ended::Failed(format!("{MOST_DOCUMENTS} documents, and no end"))
+    }
+
+    async fn fetch(&mut self, url: &Url, form: &Form) -> Result<Vec<Verb>, String> {
+        self.documents += 1;
+        let body = self.poster.post(url, form).await.map_err(|error| error.to_string())?;
+        twiml::read(&body, &mut self.warnings).map_err(|error| format!("{url} answered no TwiML: {error}"))
+    }
+
+    async fn execute(&mut self, verbs: Vec<Verb>, document: &Url) -> Next {
+        for verb in verbs {
+            match verb {
+                Verb::Say(text) => self.said.push(text),
+                Verb::Pause(length) => tokio::time::sleep(length).await,
+                Verb::Hangup => return Next::End(Ended::ServerHungUp),
+                Verb::Redirect(address) => {
+                    return match resolve_url(&address, document) {
+                        Ok(url) => Next::Fetch(url),
+                        Err(error) => Next::End(Ended::Failed(format!("<Redirect> to `{address}`: {error}"))),
+                    };
+                }
+                Verb::Stream(stream) => {
+                    if let Some(ended) = self.stream(stream).await {
+                        return Next::End(ended);
+                    }
+                }
+            }
+        }
+        Next::End(Ended::ServerHungUp)
+    }
+
+    /// Holds a media stream. `None`: the server or a fault closed it, and the next verb is due.
+    async fn stream(&mut self, stream: twiml::Stream) -> Option<Ended> {
+        let breaks_after = self.config.faults.breaks_after.filter(|_| self.streams.is_empty());
+        let session = Session {
+            identity: &self.identity,
+            poster: &self.poster,
+            faults: Faults { breaks_after, ..self.config.faults },
+            keep_audio: self.config.keep_audio,
+            timeline: &mut self.timeline,
+            probe: self.probe.as_mut(),
+            warnings: &mut self.warnings,
+        };
+        // Boxed, because a call lives long in little memory otherwise.
+        let (report, ended) = Box::pin(session.hold(stream)).await;
+        self.streams.push(report);
+        ended
+    }
+
+    async fn tell_end(&mut self, lasted: Duration) {
+        let Some(url) = self.config.status_callback.clone() else { return };
+        let seconds = lasted.as_secs().to_string();
+        let more = [
+            ("CallDuration", seconds.as_str()),
+            ("Duration", "1"),
+            ("SequenceNumber", "0"),
+            ("CallbackSource", "call-progress-events"),
+        ];
+        let form = self.identity.form("completed", &more);
+        if let Err(error) = self.poster.post(&url, &form).await {
+            // 15003: a warning from the webhook of a call's progress.
+            self.warnings.push(Warning { code: 15_003, what: error.to_string() });
+        }
+    }
+
+    /// The end of a stream in the report's words, if it is the end of the call.
+    pub(super) fn ended_by(end: &StreamEnd, gave_up: Option<String>) -> Option<Ended> {
+        match (end, gave_up) {
+            (_, Some(why)) => Some(Ended::CallerGaveUp(why)),
+            (StreamEnd::CallerHungUp, None) => Some(Ended::CallerHungUp),
+            (StreamEnd::ServerClosed | StreamEnd::Broke | StreamEnd::Refused(_), None) => None,
+        }
+    }
+}

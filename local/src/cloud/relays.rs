@@ -1,0 +1,212 @@
+//! The relays: started, watched, replaced when they die, asked to drain when it is time to go.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::options::Program;
+use super::processes::{Guard, ask_to_end};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(20);
+/// A relay that has run for so long was not broken from the beginning.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// It is not worth waiting for a relay that has died so often.
+const MOST_TRIES: u32 = 3;
+
+/// A relay does not come up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hopeless;
+
+/// How to start a relay.
+#[derive(Debug, Clone)]
+pub(crate) struct RelaySpec {
+    pub(crate) program: Program,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) logs: PathBuf,
+    /// From `SIGTERM` to `SIGKILL`.
+    pub(crate) patience: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Relays {
+    slots: Vec<Arc<Slot>>,
+    turn: AtomicUsize,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A place for one relay after the other.
+#[derive(Debug, Default)]
+struct Slot {
+    up: Mutex<Option<Up>>,
+    changed: Notify,
+    starts: AtomicU32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Up {
+    pid: u32,
+    private: SocketAddr,
+    public: SocketAddr,
+}
+
+impl Relays {
+    pub(crate) fn start(spec: RelaySpec, count: usize) -> Self {
+        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let slots: Vec<Arc<Slot>> = (0..count).map(|_| Arc::default()).collect();
+        for (number, slot) in slots.iter().enumerate() {
+            tasks.spawn(keep_up(spec.clone(), number, Arc::clone(slot), stopping.clone()));
+        }
+        Self { slots, turn: AtomicUsize::new(0), stopping, tasks }
+    }
+
+    /// Waits until every slot has a relay that answers, unless one dies again and again.
+    pub(crate) async fn all_up(&self) -> Result<(), Hopeless> {
+        for slot in &self.slots {
+            loop {
+                let changed = slot.changed.notified();
+                if slot.lock().is_some() {
+                    break;
+                }
+                if slot.starts.load(Ordering::Relaxed) > MOST_TRIES {
+                    return Err(Hopeless);
+                }
+                changed.await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Public listeners in turn, of those relays that are up.
+    pub(crate) fn next_public(&self) -> Option<SocketAddr> {
+        let up: Vec<SocketAddr> = self.slots.iter().filter_map(|slot| Some((*slot.lock())?.public)).collect();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        up.get(turn.checked_rem(up.len())?).copied()
+    }
+
+    /// Where a relay takes frames, if it is up.
+    pub(crate) fn private(&self, number: usize) -> Option<SocketAddr> {
+        Some((*self.slots.get(number)?.lock())?.private)
+    }
+
+    pub(crate) fn pid(&self, number: usize) -> Option<u32> {
+        Some((*self.slots.get(number)?.lock())?.pid)
+    }
+
+    /// How many relays this slot has seen.
+    pub(crate) fn starts(&self, number: usize) -> u32 {
+        self.slots.get(number).map_or(0, |slot| slot.starts.load(Ordering::Relaxed))
+    }
+
+    /// Asks all to end, without waiting for it.
+    pub(crate) fn abandon(&self) {
+        self.stopping.cancel();
+    }
+
+    pub(crate) async fn stop(&self) {
+        self.abandon();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Up>> {
+        self.up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, up: Option<Up>) {
+        *self.lock() = up;
+        self.changed.notify_waiters();
+    }
+}
+
+async fn keep_up(spec: RelaySpec, number: usize, slot: Arc<Slot>, stopping: CancellationToken) {
+    let mut pause = FIRST_PAUSE;
+    while !stopping.is_cancelled() {
+        let began = Instant::now();
+        slot.starts.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = one_life(&spec, number, &slot, &stopping).await {
+            tracing::error!(relay = number, %error, "the relay does not start");
+        }
+        slot.set(None);
+        pause = if began.elapsed() > SETTLED { FIRST_PAUSE } else { pause };
+        let _ = stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// From the start of a relay to its end, or to ours.
+async fn one_life(spec: &RelaySpec, number: usize, slot: &Slot, stopping: &CancellationToken) -> io::Result<()> {
+    let (private, public) = (free_port().await?, free_port().await?);
+    let mut child = start(spec, number, private, public)?;
+    let Some(pid) = child.id() else { return Ok(()) };
+    let guard = Guard::over(pid)?;
+    tokio::select! {
+        status = child.wait() => tracing::warn!(relay = number, status = %status?, "a relay ended"),
+        () = announce(slot, Up { pid, private, public }) => {}
+        () = stopping.cancelled() => ask_and_wait(&mut child, pid, spec.patience).await,
+    }
+    guard.dismiss().await;
+    Ok(())
+}
+
+/// Reports the relay up as soon as it answers; does not end, so that the race goes on.
+async fn announce(slot: &Slot, up: Up) {
+    let health = format!("http://{}/health", up.private);
+    // No proxy between us, whatever the environment says.
+    let Ok(client) = reqwest::Client::builder().no_proxy().build() else { return };
+    while !client.get(&health).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        tokio::time::sleep(POLL).await;
+    }
+    slot.set(Some(up));
+    std::future::pending().await
+}
+
+async fn ask_and_wait(child: &mut Child, pid: u32, patience: Duration) {
+    if let Err(error) = ask_to_end(pid).await {
+        tracing::warn!(%error, "the relay cannot be asked to end");
+    }
+    if tokio::time::timeout(patience, child.wait()).await.is_err() {
+        tracing::warn!(pid, "the relay did not drain in time");
+        let _ = child.kill().await;
+    }
+}
+
+fn start(spec: &RelaySpec, number: usize, private: SocketAddr, public: SocketAddr) -> io::Result<Child> {
+    let log = spec.logs.join(format!("relay-{number}.log"));
+    let log = OpenOptions::new().create(true).append(true).open(log)?;
+    Command::new(&spec.program.path)
+        .args(&spec.program.args)
+        .env_clear()
+        .envs(&spec.env)
+        .env("RELAY_LISTEN", private.to_string())
+        .env("RELAY_PUBLIC_LISTEN", public.to_string())
+        .env("RELAY_ADDRESS", format!("http://{private}"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// A port that nobody has just now. Somebody may take it before the relay does; then the relay is started again.
+async fn free_port() -> io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
+}

@@ -1,0 +1,29 @@
+//! S3 on a laptop: `s3s-fs`, in this process, over a folder. Requests must be signed with the cloud's key.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+
+use super::sigv4::AccessKey;
+
+pub(crate) fn router(folder: &Path, key: &AccessKey) -> Result<Router, s3s_fs::Error> {
+    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder)?);
+    builder.set_auth(SimpleAuth::from_single(key.id.as_str(), key.secret.reveal()));
+    Ok(Router::new().fallback(handle).with_state(builder.build()))
+}
+
+async fn handle(State(service): State<S3Service>, request: Request) -> Response {
+    match service.call(request.map(s3s::Body::http_body_unsync)).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => {
+            tracing::error!(?error, "S3 cannot answer");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The environment of the processes: set key by key, as a template does it, never inherited.
+
+use std::collections::BTreeMap;
+
+use shared::calls::MediaPath;
+use shared::redact::Secret;
+use url::{Host, Url};
+
+use super::options::Options;
+use super::services::Services;
+use super::sigv4::AccessKey;
+use super::stack::{BUCKET, REGION, TABLE};
+use super::{LOCAL_AUTH_TOKEN, StartError};
+
+/// What a person may set, and every process may read.
+const FOR_ALL: [&str; 21] = [
+    "AGENT_GREETING",
+    "AGENT_INSTRUCTIONS",
+    "CONSOLE_TOKEN",
+    "LOG_LEVEL",
+    "MAX_RECONNECT_ATTEMPTS",
+    "OPEN_METEO_GEOCODING_URL",
+    "OPEN_METEO_URL",
+    "REALTIME_MODEL",
+    "REALTIME_VOICE",
+    "RECONNECT_DELAY",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_API_KEY",
+    "TWILIO_API_SECRET",
+    "TWILIO_API_URL",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_WEBHOOK_VALIDATION",
+    "WEBSOCKET_TIMEOUT",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+
+/// What only the relay has a use for.
+const FOR_RELAYS: [&str; 2] = ["OPENAI_API_KEY", "OPENAI_REALTIME_URL"];
+
+/// Where everything is.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    pub(crate) public_url: Url,
+    pub(crate) public_wss_url: Url,
+    pub(crate) origin: Url,
+    pub(crate) origin_port: u16,
+    /// Of the cloud's own APIs.
+    pub(crate) backend_port: u16,
+}
+
+impl Addresses {
+    pub(crate) fn new(options: &Options, origin_port: u16, backend_port: u16) -> Result<Self, StartError> {
+        let origin = format!("http://localhost:{origin_port}");
+        let origin = Url::parse(&origin).map_err(|_| StartError::Settings("the origin is not a URL"))?;
+        let public_url = value(options, "PUBLIC_URL").map_or(Ok(origin.clone()), Url::parse);
+        let public_url = public_url.map_err(|_| StartError::Settings("PUBLIC_URL is not a URL"))?;
+        let public_wss_url = value(options, "PUBLIC_WSS_URL").map_or_else(|| stream_url(&public_url), Url::parse);
+        let public_wss_url = public_wss_url.map_err(|_| StartError::Settings("PUBLIC_WSS_URL is not a URL"))?;
+        Ok(Self { public_url, public_wss_url, origin, origin_port, backend_port })
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self.public_url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+/// Where Twilio finds the streams of this address.
+fn stream_url(public_url: &Url) -> Result<Url, url::ParseError> {
+    let scheme = if public_url.scheme() == "https" { "wss" } else { "ws" };
+    let rest = public_url.as_str().trim_start_matches(public_url.scheme()).trim_end_matches('/');
+    Url::parse(&format!("{scheme}{rest}/call"))
+}
+
+/// The variables of functions and of relays.
+#[derive(Debug, Clone)]
+pub(crate) struct Variables {
+    pub(crate) functions: BTreeMap<String, String>,
+    pub(crate) relays: BTreeMap<String, String>,
+}
+
+impl Variables {
+    pub(crate) fn new(options: &Options, addresses: &Addresses, services: &Services) -> Result<Self, StartError> {
+        let mut functions = chosen(options, &FOR_ALL);
+        if !functions.contains_key("TWILIO_AUTH_TOKEN") {
+            if !addresses.is_loopback() {
+                return Err(StartError::Settings("TWILIO_AUTH_TOKEN must be set when PUBLIC_URL is not this machine"));
+            }
+            functions.insert("TWILIO_AUTH_TOKEN".to_owned(), LOCAL_AUTH_TOKEN.to_owned());
+        }
+        functions.extend(deployed(options.media_path, addresses, services));
+        functions.extend(credentials(&services.key));
+        let mut relays = chosen(options, &FOR_RELAYS);
+        if let Some(url) = &options.model_url {
+            relays.insert("OPENAI_REALTIME_URL".to_owned(), url.to_string());
+            relays.entry("OPENAI_API_KEY".to_owned()).or_insert_with(|| "not-needed-here".to_owned());
+        }
+        if options.relays > 0 && !relays.contains_key("OPENAI_API_KEY") {
+            return Err(StartError::Settings("OPENAI_API_KEY must be set, or the model be another than OpenAI's"));
+        }
+        relays.insert("RELAY_DRAIN".to_owned(), options.drain.as_secs_f64().to_string());
+        relays.extend(functions.clone());
+        Ok(Self { functions, relays })
+    }
+
+    pub(crate) fn twilio_auth_token(&self) -> Secret {
+        Secret::new(self.functions.get("TWILIO_AUTH_TOKEN").map_or("", String::as_str))
+    }
+}
+
+/// What a template would fill in.
+fn deployed(media_path: MediaPath, addresses: &Addresses, services: &Services) -> [(String, String); 12] {
+    let Addresses { public_url, public_wss_url, origin_port, backend_port, .. } = addresses;
+    let backend = format!("http://127.0.0.1:{backend_port}");
+    let media_path = match media_path {
+        MediaPath::Gateway => "gateway",
+        MediaPath::Direct => "direct",
+    };
+    [
+        ("PUBLIC_URL", public_url.as_str().trim_end_matches('/').to_owned()),
+        ("PUBLIC_WSS_URL", public_wss_url.to_string()),
+        ("MEDIA_PATH", media_path.to_owned()),
+        ("TABLE_NAME", TABLE.to_owned()),
+        ("RECORDINGS_BUCKET", BUCKET.to_owned()),
+        ("TOOL_CALL_FUNCTION", "tool-call".to_owned()),
+        ("CALL_CONNECTIONS_URL", format!("{backend}/call")),
+        ("CONTROL_CONNECTIONS_URL", format!("{backend}/control")),
+        ("CONTROL_WSS_URL", format!("ws://127.0.0.1:{origin_port}/control")),
+        ("AWS_ENDPOINT_URL_LAMBDA", backend.clone()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url()),
+        ("AWS_ENDPOINT_URL_S3", services.s3_url()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+}
+
+fn credentials(key: &AccessKey) -> [(String, String); 6] {
+    [
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", &key.id),
+        ("AWS_SECRET_ACCESS_KEY", key.secret.reveal()),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+fn chosen(options: &Options, keys: &[&str]) -> BTreeMap<String, String> {
+    keys.iter().filter_map(|key| Some(((*key).to_owned(), value(options, key)?.to_owned()))).collect()
+}
+
+/// An empty value counts as absent.
+fn value<'a>(options: &'a Options, key: &str) -> Option<&'a str> {
+    options.env.get(key).map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(public_url: &str) -> Addresses {
+        let env = [("PUBLIC_URL".to_owned(), public_url.to_owned())].into();
+        Addresses::new(&Options { env, ..Options::temporary() }, 1234, 5678).unwrap()
+    }
+
+    #[test]
+    fn streams_are_found_below_the_public_url() {
+        for (public, streams) in [
+            ("", "ws://localhost:1234/call"),
+            ("https://abc.example", "wss://abc.example/call"),
+            ("https://abc.example/base/", "wss://abc.example/base/call"),
+        ] {
+            assert_eq!(addresses(public).public_wss_url.as_str(), streams);
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (public, loopback) in [
+            ("http://localhost:8787", true),
+            ("http://127.0.0.1", true),
+            ("http://[::1]:8787", true),
+            ("https://localhost.example", false),
+        ] {
+            assert_eq!(addresses(public).is_loopback(), loopback, "{public}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `voicebridge demo`: the cloud on this laptop, one simulated call through it, and a verdict.
+//!
+//! Everything is real but its ends: the caller and the model keep to scripts. What it shows comes from the public API
+//! while the call runs; what it judges comes from all three: the API, the caller's report, the model's.
+#![allow(clippy::print_stdout, reason = "the demo is for somebody who watches")]
+
+mod api;
+mod tape;
+mod verdict;
+
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use shared::calls::MediaPath;
+
+use crate::call::{CallReport, Caller, Config};
+use crate::cloud::{Cloud, Data, Options};
+use crate::model::{Handle, Script, ScriptedModel};
+use api::{Api, Record};
+use tape::Tape;
+use verdict::Evidence;
+
+const POLL: Duration = Duration::from_millis(250);
+/// After the call: how long the record and the recording may take to be complete.
+const AFTERMATH: Duration = Duration::from_secs(20);
+
+/// One simulated call with greeting, tool call and barge-in; succeeds if all of it worked
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How the caller's audio reaches the relay: gateway or direct
+    #[arg(long, env = "MEDIA_PATH", default_value = "gateway", value_parser = crate::serve::media_path)]
+    media_path: MediaPath,
+    /// Where the recording goes
+    #[arg(long, value_name = "FOLDER", default_value = ".voicebridge/demo")]
+    folder: PathBuf,
+}
+
+/// Runs the demo; the exit code says whether it worked.
+pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    let model = ScriptedModel::start(Script::pharmacy(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    println!("Starting the cloud on this machine ({} path) …", path_name(args.media_path));
+    let cloud = Cloud::start(options(args.media_path, &model)?).await?;
+    println!("It is at {}. A simulated caller rings; the scripted model answers.\n", cloud.origin());
+    let evidence = Box::pin(call(&cloud, &model, &args.folder)).await;
+    let logs = cloud.logs().to_owned();
+    let verdict = evidence.map(|evidence| verdict::judge(&evidence));
+    if verdict.as_ref().is_ok_and(verdict::Verdict::is_good) {
+        cloud.stop().await;
+        model.stop().await;
+    } else {
+        keep_logs(&logs, &args.folder);
+    }
+    let verdict = verdict?;
+    println!("{verdict}");
+    Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn options(media_path: MediaPath, model: &Handle) -> Result<Options, url::ParseError> {
+    Ok(Options {
+        port: 0,
+        data: Data::Temporary,
+        media_path,
+        model_url: Some(model.url().parse()?),
+        ..Options::default()
+    })
+}
+
+fn path_name(path: MediaPath) -> &'static str {
+    match path {
+        MediaPath::Gateway => "gateway",
+        MediaPath::Direct => "direct",
+    }
+}
+
+/// Places the call, shows it as it goes, and gathers what is known of it afterwards.
+async fn call(cloud: &Cloud, model: &Handle, folder: &Path) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
+    let config = Config::new(cloud.origin().join("twiml")?, cloud.twilio_auth_token().clone());
+    let api = Api::new(cloud.origin(), &config.call_sid)?;
+    let began = Instant::now();
+    let caller = tokio::spawn(Caller::new(config).run());
+    let mut tape = Tape::new();
+    while !caller.is_finished() {
+        show(&api, &mut tape).await;
+        tokio::time::sleep(POLL).await;
+    }
+    let report: CallReport = caller.await?;
+    let (record, recording) = aftermath(&api).await;
+    tape.take(record.as_ref(), true).iter().for_each(|line| println!("{line}"));
+    println!("\n  {:.0} s, {} TwiML documents\n", began.elapsed().as_secs_f64(), report.documents);
+    let file = recording.as_deref().map(|wav| save(folder, &report.sid, wav)).transpose()?;
+    Ok(Evidence {
+        record,
+        recording,
+        file,
+        session: model.sessions().into_iter().next(),
+        tool_processes: cloud.functions().get("tool-call").map_or(0, |function| function.environments()),
+        report,
+    })
+}
+
+async fn show(api: &Api, tape: &mut Tape) {
+    // What cannot be read now is read a moment later.
+    if let Ok(Some(record)) = api.record().await {
+        tape.take(Some(&record), false).iter().for_each(|line| println!("{line}"));
+    }
+}
+
+/// Waits until the call is told as ended and its recording can be had, and no longer than the deadline.
+async fn aftermath(api: &Api) -> (Option<Record>, Option<Vec<u8>>) {
+    let deadline = Instant::now() + AFTERMATH;
+    loop {
+        let record = api.record().await.ok().flatten();
+        let recording = api.recording().await.ok().flatten();
+        let ended = record.as_ref().is_some_and(Record::has_ended);
+        if (ended && recording.is_some()) || Instant::now() >= deadline {
+            return (record, recording);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn save(folder: &Path, sid: &str, wav: &[u8]) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join(sid).with_extension("wav");
+    std::fs::write(&file, wav)?;
+    Ok(file)
+}
+
+/// A failed demo's logs outlive its temporary folder.
+fn keep_logs(logs: &Path, folder: &Path) {
+    let kept = folder.join("logs");
+    let copied = std::fs::create_dir_all(&kept).and_then(|()| {
+        for entry in std::fs::read_dir(logs)? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
+        }
+        Ok(())
+    });
+    match copied {
+        Ok(()) => println!("The logs of every process are in {}.", kept.display()),
+        Err(error) => println!("The logs could not be kept: {error}"),
+    }
+}

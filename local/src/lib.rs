@@ -1,0 +1,13 @@
+//! The workshop: the cloud on a laptop, a simulated caller, a scripted model, and the demo that brings them together.
+
+pub mod assets;
+pub mod call;
+pub mod cloud;
+pub mod demo;
+mod dotenv;
+mod lines;
+pub mod model;
+pub mod serve;
+pub mod sound;
+
+pub use lines::ScriptError;

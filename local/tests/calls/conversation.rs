@@ -1,0 +1,35 @@
+//! The demo, as a person runs it: greeting, tool call, barge-in, goodbye, recording; its exit status is the verdict.
+
+use std::process::Output;
+
+use tokio::process::Command;
+
+use crate::house::MACHINE;
+
+async fn demo(path: &str) -> Output {
+    let folder = std::env::temp_dir().join(format!("voicebridge-demo-{path}-{}", std::process::id()));
+    let output = Command::new(env!("CARGO_BIN_EXE_voicebridge"))
+        .args(["demo", "--media-path", path, "--folder"])
+        .arg(&folder)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let recordings = std::fs::read_dir(&folder)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "wav"));
+    assert_eq!(recordings.count(), 1, "{}", String::from_utf8_lossy(&output.stdout));
+    std::fs::remove_dir_all(folder).unwrap();
+    output
+}
+
+#[tokio::test]
+async fn the_demo_works_on_both_media_paths() {
+    let _alone = MACHINE.lock().await;
+    let (gateway, direct) = tokio::join!(demo("gateway"), demo("direct"));
+    for output in [gateway, direct] {
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(told.contains("the caller cuts in") && told.contains("lookup_prescription took"), "{told}");
+    }
+}
