@@ -1,4 +1,4 @@
-//! Cold starts and first words: from a process that does not exist to its first answer, and from a stream's `start` to the
+//! First answers and first words: from a webhook with no process warm to its TwiML, and from a stream's `start` to the
 //! greeting's first frame.
 
 use std::error::Error;
@@ -46,7 +46,7 @@ async fn webhook(cloud: &Cloud, signer: &Signer) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// The control API's client has warmed nothing of this: it is another stage, and its handshake is over long before.
+/// The relay's control socket went through the same function before: this one is warm.
 async fn handshake(cloud: &Cloud, signer: &Signer) -> Result<Duration> {
     let url = cloud.public_wss_url();
     let mut request = url.as_str().into_client_request()?;
