@@ -29,6 +29,7 @@ test: contract-deps ## everything, without a network
 check: .tools/bin/cargo-deny ## format, lints, licences and duplicates, documentation
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo fetch --locked --quiet
 	.tools/bin/cargo-deny --offline check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 

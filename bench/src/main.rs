@@ -102,7 +102,11 @@ async fn first_table(page: &mut String) -> Result<(), Box<dyn Error + Send + Syn
         "| `twiml`: webhook answered, no process warm (HTTP emulation and DynamoDB included) | {} |",
         ms(cold.twiml)
     )?;
-    writeln!(page, "| `ws-connect`: handshake answered, warm (the relay's control socket came first) | {} |", ms(cold.ws_connect))?;
+    writeln!(
+        page,
+        "| `ws-connect`: handshake answered, warm (the relay's control socket came first) | {} |",
+        ms(cold.ws_connect)
+    )?;
     Ok(())
 }
 
