@@ -52,7 +52,6 @@ struct Bench {
     session: Session,
     now: CallTime,
     sequence: u64,
-    stamp_ms: u64,
     frames: Vec<ByteString>,
     deltas: Vec<ByteString>,
     text: String,
@@ -85,15 +84,7 @@ impl Bench {
         }
         let frames = (1..=u64::from(FRAMES)).map(frame).collect();
         let deltas = vec![delta(); FRAMES as usize];
-        Self {
-            session,
-            now: CallTime::ZERO,
-            sequence: 0,
-            stamp_ms: 0,
-            frames,
-            deltas,
-            text: String::with_capacity(4_096),
-        }
+        Self { session, now: CallTime::ZERO, sequence: 0, frames, deltas, text: String::with_capacity(4_096) }
     }
 
     fn tick(&mut self) -> CallTime {
@@ -106,7 +97,7 @@ impl Bench {
         self.session.handle(self.now, Input::CallerAttached { stream: "MZ00000000000000000000000000000001".into() });
         self.session.handle(self.now, Input::Model(ModelEvent::ResponseStarted { response: "resp_1".into() }));
         while self.session.poll().is_some() {}
-        (self.sequence, self.stamp_ms) = (0, 0);
+        self.sequence = 0;
     }
 }
 
