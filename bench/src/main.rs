@@ -90,23 +90,20 @@ async fn load_table(page: &mut String, args: &Args) -> Result<(), Box<dyn Error 
 }
 
 async fn first_table(page: &mut String) -> Result<(), Box<dyn Error + Send + Sync>> {
-    writeln!(page, "\n## First words and cold starts\n\n| what | took |\n|---|---|")?;
+    writeln!(page, "\n## First words\n\n| what | took |\n|---|---|")?;
     for path in [MediaPath::Direct, MediaPath::Gateway] {
         let words = Box::pin(cold::first_words(path)).await?;
         writeln!(page, "| {:?}: `start` to the greeting's first frame | {} |", words.path, ms(words.greeting))?;
         writeln!(page, "| {:?}: `speech_started` to `clear` on the wire | ≤ {} |", words.path, ms(words.barge_in))?;
     }
-    let cold = Box::pin(cold::starts()).await?;
     writeln!(
         page,
-        "| `twiml`: webhook answered, no process warm (HTTP emulation and DynamoDB included) | {} |",
-        ms(cold.twiml)
+        "\n## Cold starts\n\n| function | process start to its first `next` | first event to its answer | together |\n|---|---|---|---|"
     )?;
-    writeln!(
-        page,
-        "| `ws-connect`: handshake answered, warm (the relay's control socket came first) | {} |",
-        ms(cold.ws_connect)
-    )?;
+    for cold::Cold { function, cold_start } in Box::pin(cold::starts()).await? {
+        let (init, first) = (cold_start.init_duration, cold_start.duration);
+        writeln!(page, "| `{function}` | {} | {} | {} |", ms(init), ms(first), ms(init + first))?;
+    }
     Ok(())
 }
 

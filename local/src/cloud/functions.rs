@@ -128,6 +128,15 @@ pub struct Function {
     started: AtomicU64,
 }
 
+/// What a process's first answer cost, in the words of Lambda's REPORT line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColdStart {
+    /// From the process's start until it asked for work.
+    pub init_duration: Duration,
+    /// From its first event to the answer.
+    pub duration: Duration,
+}
+
 /// Names a process of a function; never used twice.
 pub(crate) type EnvironmentId = u64;
 
@@ -136,11 +145,16 @@ struct Pool {
     environments: BTreeMap<EnvironmentId, Phase>,
     waiting: VecDeque<Job>,
     stopped: bool,
+    /// Of environments that have not answered yet.
+    init_durations: BTreeMap<EnvironmentId, Duration>,
+    cold_starts: Vec<ColdStart>,
 }
 
 enum Phase {
     /// Has not asked for work yet.
-    Starting,
+    Starting {
+        since: Instant,
+    },
     /// Will not ask for work.
     Broken,
     /// Asks for work.
@@ -162,6 +176,7 @@ type Done = Box<dyn FnOnce(InvokeResult) + Send>;
 
 struct Running {
     request_id: String,
+    since: Instant,
     deadline: Instant,
     done: Done,
 }
@@ -217,6 +232,11 @@ impl Function {
         self.lock().environments.len()
     }
 
+    /// What the first answers of its processes took so far.
+    pub fn cold_starts(&self) -> Vec<ColdStart> {
+        self.lock().cold_starts.clone()
+    }
+
     fn enter(&self, job: Job, when_busy: WhenBusy) -> Todo {
         let mut pool = self.lock();
         if pool.stopped {
@@ -252,15 +272,16 @@ impl Function {
     fn assign(&self, job: Job) -> (Assignment, Running) {
         let request_id = self.names.long();
         let timeout_ms = u64::try_from(self.spec.timeout.as_millis()).unwrap_or(u64::MAX);
-        let deadline = Instant::now() + self.spec.timeout;
+        let since = Instant::now();
         let deadline_ms = unix_ms().saturating_add(timeout_ms);
-        let running = Running { request_id: request_id.clone(), deadline, done: job.done };
+        let running =
+            Running { request_id: request_id.clone(), since, deadline: since + self.spec.timeout, done: job.done };
         (Assignment { request_id, deadline_ms, event: job.event }, running)
     }
 
     /// Another environment, if more jobs wait than environments are being started.
     fn one_for_the_queue(&self, pool: &mut Pool) -> Option<EnvironmentId> {
-        let starting = pool.environments.values().filter(|phase| matches!(phase, Phase::Starting)).count();
+        let starting = pool.environments.values().filter(|phase| matches!(phase, Phase::Starting { .. })).count();
         (starting < pool.waiting.len()).then(|| self.one_more(pool)).flatten()
     }
 
@@ -272,7 +293,7 @@ impl Function {
         let possible = pool.environments.len() < self.spec.limit && !pool.stopped;
         possible.then(|| {
             let id = self.started.fetch_add(1, Ordering::Relaxed);
-            pool.environments.insert(id, Phase::Starting);
+            pool.environments.insert(id, Phase::Starting { since: Instant::now() });
             id
         })
     }
@@ -315,7 +336,11 @@ impl Function {
         let mut pool = self.lock();
         match pool.environments.get(&id) {
             None | Some(Phase::Busy(_) | Phase::Broken) => return None,
-            Some(Phase::Starting | Phase::Idle { .. } | Phase::Finishing) => {}
+            Some(Phase::Starting { since }) => {
+                let init_duration = since.elapsed();
+                pool.init_durations.insert(id, init_duration);
+            }
+            Some(Phase::Idle { .. } | Phase::Finishing) => {}
         }
         pool.environments.insert(id, Phase::Idle { since: Instant::now(), next });
         if let Some(job) = pool.waiting.pop_front()
@@ -330,16 +355,16 @@ impl Function {
     pub(crate) fn answered(&self, id: EnvironmentId, request_id: &str, result: InvokeResult) -> bool {
         let running = {
             let mut pool = self.lock();
-            match pool.environments.get_mut(&id) {
-                Some(phase @ Phase::Busy(_)) if phase.works_on(request_id) => {
-                    std::mem::replace(phase, Phase::Finishing)
-                }
-                _ => return false,
+            if !pool.environments.get(&id).is_some_and(|phase| phase.works_on(request_id)) {
+                return false;
             }
+            let Some(Phase::Busy(running)) = pool.environments.insert(id, Phase::Finishing) else { return false };
+            if let Some(init_duration) = pool.init_durations.remove(&id) {
+                pool.cold_starts.push(ColdStart { init_duration, duration: running.since.elapsed() });
+            }
+            running
         };
-        if let Phase::Busy(running) = running {
-            (running.done)(result);
-        }
+        (running.done)(result);
         true
     }
 
@@ -348,7 +373,7 @@ impl Function {
         let job = {
             let mut pool = self.lock();
             match pool.environments.get_mut(&id) {
-                Some(phase @ Phase::Starting) => *phase = Phase::Broken,
+                Some(phase @ Phase::Starting { .. }) => *phase = Phase::Broken,
                 _ => return,
             }
             pool.waiting.pop_front()
@@ -363,6 +388,7 @@ impl Function {
         let (phase, start) = {
             let mut pool = self.lock();
             let phase = pool.environments.remove(&id);
+            pool.init_durations.remove(&id);
             let start = self.one_for_the_queue(&mut pool).or_else(|| match phase {
                 // Its successor would fare no better. It is tried again when somebody calls.
                 Some(Phase::Broken) => None,
@@ -389,7 +415,7 @@ impl Function {
     }
 
     pub(crate) fn is_starting(&self, id: EnvironmentId) -> bool {
-        matches!(self.lock().environments.get(&id), Some(Phase::Starting))
+        matches!(self.lock().environments.get(&id), Some(Phase::Starting { .. }))
     }
 }
 

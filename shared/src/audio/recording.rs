@@ -28,6 +28,9 @@ pub enum Track {
 /// What may lie ahead of what was taken. A model is faster than speech, but not by this much.
 pub const FURTHEST_AHEAD: Samples = Samples::from_millis(5 * 60_000);
 
+/// How far before now audio may still be laid: what is cut and stored must be older.
+pub const FURTHEST_BACK: Samples = Samples::from_millis(1_500);
+
 /// The most that one take gives, so that none can ask for all memory.
 pub const LONGEST_TAKE: Samples = Samples::from_millis(10 * 60_000);
 

@@ -132,12 +132,13 @@ impl Session {
 
     fn on_media(&mut self, now: CallTime, media: Media) {
         let length = media.payload.samples();
-        let missing = self.line.frame(Samples::from_millis(media.timestamp_ms), length, now);
+        let stamp = Samples::from_millis(media.timestamp_ms);
+        let missing = self.line.frame(stamp, length, now);
         if !missing.is_zero() {
             self.fill_silence(missing);
         }
-        let payload = media.payload.clone();
-        self.emit(Output::Record(RecordOp::Audio { track: Track::Caller, at: now.into(), payload }));
+        let (at, payload) = (self.line.place(stamp, now), media.payload.clone());
+        self.emit(Output::Record(RecordOp::Audio { track: Track::Caller, at, payload }));
         self.hear(media.payload);
     }
 

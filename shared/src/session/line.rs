@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::audio::Payload;
+use crate::audio::recording::FURTHEST_BACK;
 use crate::time::{CallTime, Samples};
 
 /// Longer gaps are not filled whole: by then the turn is closed.
@@ -21,6 +22,8 @@ pub(super) const STALL_FILL: Samples = Samples::from_millis(1_000);
 pub(super) struct CallerLine {
     /// Where the next frame should begin, in the stream's own time.
     next: Option<Samples>,
+    /// Where the stream's own time begins in the call.
+    begins: Option<Samples>,
     pub(super) last_frame_at: CallTime,
     pub(super) speaking: bool,
     /// The stream's `start` was seen.
@@ -37,6 +40,14 @@ impl CallerLine {
         let gap = missing - std::mem::take(&mut self.filled);
         self.next = Some(stamp + length);
         if gap < SHORTEST_GAP { Samples::ZERO } else { gap.min(LONGEST_FILL) }
+    }
+
+    /// Where a frame lies in the recording: by its stamp, so that a burst after a stall is found where it was said; but
+    /// not ahead of its arrival.
+    pub(super) fn place(&mut self, stamp: Samples, now: CallTime) -> Samples {
+        let now = Samples::from(now);
+        let begins = *self.begins.get_or_insert(now - stamp);
+        (begins + stamp).clamp(now - FURTHEST_BACK, now)
     }
 
     pub(super) fn fill_stall(&mut self) -> Samples {
