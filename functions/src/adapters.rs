@@ -10,4 +10,5 @@ pub mod random;
 pub mod relay_frames;
 pub mod s3;
 mod sdk;
+pub mod secrets;
 pub mod twilio_rest;

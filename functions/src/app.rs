@@ -5,6 +5,7 @@
 //! between a caller and the first word, and their cold start is heard.
 
 mod aws;
+mod environment;
 mod relay;
 mod telemetry;
 
@@ -14,10 +15,11 @@ use shared::config::{
 use shared::ports::PortResult;
 
 pub use self::aws::Aws;
+pub use self::environment::{Environment, SecretError, environment};
 pub use self::relay::{Cloud, relay};
 pub use self::telemetry::telemetry;
 use crate::adapters::clock::SystemClock;
-use crate::adapters::connections::{CallerSockets, ControlSockets};
+use crate::adapters::connections::ControlSockets;
 use crate::adapters::dynamo::Store;
 use crate::adapters::http_fetch::HttpFetch;
 use crate::adapters::random::SystemRandom;
@@ -29,11 +31,6 @@ use crate::handlers::twiml::Twiml;
 use crate::handlers::ws_connect::WsConnect;
 use crate::handlers::ws_default::WsDefault;
 use crate::handlers::ws_disconnect::WsDisconnect;
-
-/// The process's environment as a [`Source`](shared::config::Source).
-pub fn environment(key: &str) -> Option<String> {
-    std::env::var(key).ok()
-}
 
 pub fn twiml(aws: &Aws, config: TwimlConfig) -> Twiml<Store, ControlSockets, SystemClock, SystemRandom> {
     let relays = ControlSockets::new(aws.connections(&config.control_url));
@@ -48,12 +45,8 @@ pub fn ws_disconnect(aws: &Aws, config: &DisconnectConfig) -> PortResult<WsDisco
     Ok(WsDisconnect::new(aws.store(&config.table), FramePosts::new()?))
 }
 
-pub fn ws_default(
-    aws: &Aws,
-    config: &FramesConfig,
-) -> PortResult<WsDefault<Store, FramePosts, CallerSockets, SystemClock>> {
-    let sockets = CallerSockets::new(aws.connections(&config.connections_url));
-    Ok(WsDefault::new(aws.store(&config.table), FramePosts::new()?, sockets, SystemClock))
+pub fn ws_default(aws: &Aws, config: &FramesConfig) -> PortResult<WsDefault<Store, FramePosts, SystemClock>> {
+    Ok(WsDefault::new(aws.store(&config.table), FramePosts::new()?, SystemClock))
 }
 
 pub fn tool_call(aws: &Aws, config: ToolsConfig) -> ToolCall<Store, HttpFetch> {
@@ -71,6 +64,8 @@ pub fn api(aws: &Aws, config: ApiConfig) -> Api<Store, RecordingStore, ControlSo
 pub enum StartError {
     #[error("{0}")]
     Config(#[from] ConfigErrors),
+    #[error("{0}")]
+    Secret(#[from] SecretError),
     #[error("AWS_REGION is not set")]
     NoRegion,
     #[error("a door does not open: {0}")]

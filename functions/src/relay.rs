@@ -23,9 +23,11 @@ pub mod driver;
 pub mod inbound;
 pub mod metrics;
 pub mod model_socket;
+pub mod protection;
 pub mod random;
 pub mod recorder;
 pub mod registry;
+pub mod report;
 pub mod scratch;
 pub mod server;
 pub mod settings;
@@ -101,6 +103,12 @@ impl<D: Doors> Relay<D> {
         let mut upkeep = vec![tokio::spawn(registry)];
         if let Some(url) = settings.control_url {
             upkeep.push(tokio::spawn(control::run(Arc::clone(&calls), url, tls, stop.clone())));
+        }
+        if let Some(agent) = settings.ecs_agent {
+            upkeep.push(tokio::spawn(protection::run(Arc::clone(&calls), agent, stop.clone())));
+        }
+        if let Some(emf) = settings.emf {
+            upkeep.push(tokio::spawn(report::run(Arc::clone(&calls.common().metrics), emf, stop.clone())));
         }
         tracing::info!(relay = %calls.common().id, %address, public = %listening.public, "relay at work");
         Ok(Self { calls, address, listening, drain: settings.drain, changed, stop, upkeep })

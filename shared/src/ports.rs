@@ -145,6 +145,9 @@ pub trait RelayFrames: Send + Sync {
     ) -> impl Future<Output = PortResult<Delivery>> + Send;
     /// No more frames will come over this connection.
     fn closed(&self, id: &ConnectionId, binding: &Binding) -> impl Future<Output = PortResult<()>> + Send;
+    /// Closes a caller's socket by the hand of any relay: whoever holds this door stands where no way leads to the
+    /// gateway.
+    fn close_socket(&self, id: &ConnectionId, relay: &Relay) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// What a relay says to a frame.

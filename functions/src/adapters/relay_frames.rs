@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
-use shared::calls::Binding;
+use shared::calls::{Binding, Relay};
 use shared::ids::ConnectionId;
 use shared::ports::{Delivery, PortError, PortResult, RelayFrames};
 use url::Url;
@@ -65,13 +65,25 @@ impl RelayFrames for FramePosts {
     async fn closed(&self, id: &ConnectionId, binding: &Binding) -> PortResult<()> {
         self.send(self.client.delete(frames_url(&binding.address, id)?)).await.map(drop)
     }
+
+    async fn close_socket(&self, id: &ConnectionId, relay: &Relay) -> PortResult<()> {
+        match self.send(self.client.delete(url(&relay.address, "sockets", id)?)).await? {
+            status if status.is_success() => Ok(()),
+            StatusCode::GONE => Err(PortError::Gone),
+            status => Err(PortError::Unavailable(format!("the relay answered {}", status.as_u16()))),
+        }
+    }
+}
+
+fn frames_url(address: &Url, id: &ConnectionId) -> PortResult<Url> {
+    url(address, "frames", id)
 }
 
 /// Connection ids end in `=` and may contain `/`; a path segment carries them escaped.
-fn frames_url(address: &Url, id: &ConnectionId) -> PortResult<Url> {
+fn url(address: &Url, what: &str, id: &ConnectionId) -> PortResult<Url> {
     let mut url = address.clone();
     let mut segments = url.path_segments_mut().map_err(|()| PortError::Corrupt("a relay's address".to_owned()))?;
-    segments.pop_if_empty().push("frames").push(id.as_str());
+    segments.pop_if_empty().push(what).push(id.as_str());
     drop(segments);
     Ok(url)
 }

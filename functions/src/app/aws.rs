@@ -15,6 +15,7 @@ use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
 use crate::adapters::s3::RecordingStore;
+use crate::adapters::secrets::Secrets;
 
 /// A tool has its own, shorter, time limit in the heart; this is for an answer that never comes.
 const TOOL_PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +38,10 @@ impl Aws {
 
     pub fn config(&self) -> &SdkConfig {
         &self.0
+    }
+
+    pub fn secrets(&self) -> Secrets {
+        Secrets::new(aws_sdk_secretsmanager::Client::new(&self.0))
     }
 
     pub fn store(&self, table: &str) -> Store {

@@ -15,6 +15,7 @@ use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
 use crate::adapters::s3::RecordingStore;
 use crate::adapters::twilio_rest::TwilioRest;
+use crate::emf::Emf;
 use crate::relay::settings::{DEFAULT_MOST_CALLS, DEFAULT_PING_EVERY};
 use crate::relay::{Doors, ModelSettings, Ports, Settings, SignHandshake};
 
@@ -57,6 +58,8 @@ fn settings(config: RelayConfig) -> Settings {
         public_listen: config.public_listen,
         address: config.address,
         ecs_metadata: config.ecs_metadata_url,
+        ecs_agent: config.ecs_agent_url,
+        emf: config.stack.map(Emf::new),
         public_wss_url: config.public_wss_url,
         signing_token: match config.auth {
             WebhookAuth::Signed(token) => Some(token),

@@ -9,9 +9,11 @@ use shared::config::ApiConfig;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    app::telemetry(app::environment("LOG_LEVEL").as_deref());
-    let config = ApiConfig::read(&app::environment).map_err(StartError::from)?;
-    let app = app::api(&app::Aws::load().await, config);
+    app::telemetry();
+    let aws = app::Aws::load().await;
+    let environment = app::Environment::read(&aws).await.map_err(StartError::from)?;
+    let config = ApiConfig::read(&environment).map_err(StartError::from)?;
+    let app = app::api(&aws, config);
     let handler = |event: LambdaEvent<ApiGatewayV2httpRequest>| async {
         let event = event;
         Ok::<_, Infallible>(app.handle(event.payload).await)

@@ -9,7 +9,7 @@ use shared::config::RelayConfig;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    app::telemetry(app::environment("LOG_LEVEL").as_deref());
+    app::telemetry();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -21,7 +21,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let config = RelayConfig::read(&app::environment).map_err(StartError::from)?;
-    let (settings, ports) = app::relay(&app::Aws::load().await, config)?;
+    let aws = app::Aws::load().await;
+    let environment = app::Environment::read(&aws).await?;
+    let config = RelayConfig::read(&environment).map_err(StartError::from)?;
+    let (settings, ports) = app::relay(&aws, config)?;
     Ok(relay::run(settings, ports).await?)
 }

@@ -9,7 +9,7 @@ use shared::tools::ToolRequest;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    app::telemetry(app::environment("LOG_LEVEL").as_deref());
+    app::telemetry();
     let config = ToolsConfig::read(&app::environment).map_err(StartError::from)?;
     let app = app::tool_call(&app::Aws::load().await, config);
     let handler = |event: LambdaEvent<ToolRequest>| async {

@@ -9,9 +9,11 @@ use shared::config::TwimlConfig;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    app::telemetry(app::environment("LOG_LEVEL").as_deref());
-    let config = TwimlConfig::read(&app::environment).map_err(StartError::from)?;
-    let app = app::twiml(&app::Aws::load().await, config);
+    app::telemetry();
+    let aws = app::Aws::load().await;
+    let environment = app::Environment::read(&aws).await.map_err(StartError::from)?;
+    let config = TwimlConfig::read(&environment).map_err(StartError::from)?;
+    let app = app::twiml(&aws, config);
     let handler = |event: LambdaEvent<ApiGatewayV2httpRequest>| async {
         let event = event;
         Ok::<_, Infallible>(app.handle(event.payload).await)

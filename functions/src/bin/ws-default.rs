@@ -9,7 +9,7 @@ use shared::config::FramesConfig;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    app::telemetry(app::environment("LOG_LEVEL").as_deref());
+    app::telemetry();
     let config = FramesConfig::read(&app::environment).map_err(StartError::from)?;
     let app = app::ws_default(&app::Aws::load().await, &config)?;
     let handler = |event: LambdaEvent<Box<RawValue>>| async {

@@ -87,7 +87,7 @@ async fn sockets(world: &World) {
     let connect = WsConnect::new(world.clone(), &PUBLIC_WSS_URL.parse().unwrap(), &auth);
     let forged = ws_event(CONNECT, |event| event["headers"]["X-Twilio-Signature"] = json!(AUTH_TOKEN));
     connect.handle(&forged).await;
-    let frames = WsDefault::new(world.clone(), world.clone(), world.clone(), world.clone());
+    let frames = WsDefault::new(world.clone(), world.clone(), world.clone());
     for event in [start("stolen-4711"), start(STREAM_TOKEN), frame(&media(2)), frame(SPOKEN), frame("{\"event\":1}")] {
         frames.handle(&event).await;
     }

@@ -10,8 +10,8 @@ use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Lease, Relay}
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::ports::{
-    CallerSocket, Clock, Connections, Delivery, Fetch, FoundRecording, PortError, PortResult, Random, ReadCall,
-    ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
+    Clock, Connections, Delivery, Fetch, FoundRecording, PortError, PortResult, Random, ReadCall, ReadHistory,
+    ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Line};
@@ -49,8 +49,10 @@ pub(super) struct State {
     /// Frames to relays.
     pub(super) delivered: Vec<(ConnectionId, String)>,
     pub(super) told_closed: Vec<ConnectionId>,
-    /// Sockets that were closed by us.
+    /// Sockets that a relay was asked to close.
     pub(super) closed: Vec<ConnectionId>,
+    /// Relays that are listed and do not answer.
+    pub(super) deaf: Vec<RelayId>,
     pub(super) delivery: Option<PortResult<Delivery>>,
     /// Looks at a connection until another process has bound it.
     pub(super) bound_after: Option<(u32, Binding)>,
@@ -290,15 +292,13 @@ impl RelayFrames for World {
         self.state().told_closed.push(id.clone());
         Ok(())
     }
-}
 
-impl CallerSocket for World {
-    async fn post(&self, _id: &ConnectionId, _text: &str) -> PortResult<()> {
-        Ok(())
-    }
-
-    async fn close(&self, id: &ConnectionId) -> PortResult<()> {
-        self.state().closed.push(id.clone());
+    async fn close_socket(&self, id: &ConnectionId, relay: &Relay) -> PortResult<()> {
+        let mut state = self.state();
+        if state.deaf.contains(&relay.id) {
+            return Err(PortError::Unavailable("the relay cannot be reached".to_owned()));
+        }
+        state.closed.push(id.clone());
         Ok(())
     }
 }

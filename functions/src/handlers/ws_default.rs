@@ -7,15 +7,14 @@
 
 mod bindings;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde_json::value::RawValue;
 use shared::calls::{Binding, Connection, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
-use shared::ports::{
-    CallerSocket, Clock, Connections, Delivery, PortError, PortResult, ReadCall, ReadHistory, RelayFrames, Tokens,
-};
+use shared::ports::{Clock, Connections, Delivery, PortError, PortResult, ReadCall, ReadHistory, RelayFrames, Tokens};
 use shared::redact::Secret;
 use shared::twilio::media::{self, Message, Start, StreamEvent};
 
@@ -27,16 +26,20 @@ use super::ws_event::{WsEvent, answer};
 const WAITS_MS: [u64; 6] = [20, 50, 100, 200, 300, 300];
 
 #[derive(Debug)]
-pub struct WsDefault<S, R, K, C> {
+pub struct WsDefault<S, R, C> {
     store: S,
     relays: R,
-    sockets: K,
     clock: C,
     bindings: Bindings,
+    /// The relays when they were last looked up, for when they cannot be.
+    seen: Mutex<Vec<Relay>>,
     tally: Tally,
 }
 
-/// Why a stream is not let in. Its socket is closed, and Twilio goes on to `<Redirect>`.
+/// Relays that are asked to close a socket, one after another.
+const CLOSERS: usize = 2;
+
+/// Why a stream is not let in. Its socket is closed by a relay (this function stands in a network without a way out), and Twilio goes on to `<Redirect>`.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error("`start` has no token")]
@@ -53,15 +56,14 @@ enum Refusal {
     Store(#[from] PortError),
 }
 
-impl<S, R, K, C> WsDefault<S, R, K, C>
+impl<S, R, C> WsDefault<S, R, C>
 where
     S: Tokens + ReadCall + ReadHistory + Connections,
     R: RelayFrames,
-    K: CallerSocket,
     C: Clock,
 {
-    pub fn new(store: S, relays: R, sockets: K, clock: C) -> Self {
-        Self { store, relays, sockets, clock, bindings: Bindings::default(), tally: Tally::default() }
+    pub fn new(store: S, relays: R, clock: C) -> Self {
+        Self { store, relays, clock, bindings: Bindings::default(), seen: Mutex::default(), tally: Tally::default() }
     }
 
     pub async fn handle(&self, event: &RawValue) -> ApiGatewayProxyResponse {
@@ -118,9 +120,19 @@ where
     async fn relay_of(&self, sid: &CallSid) -> Result<Relay, Refusal> {
         let call = self.store.call(sid).await?.filter(|call| call.status.ended().is_none()).ok_or(Refusal::NoCall)?;
         let lease = call.lease.ok_or(Refusal::NoRelay)?;
-        let now = self.clock.unix_ms();
-        let mut relays = self.store.relays().await?.into_iter();
-        relays.find(|relay| relay.id == lease.relay && relay.alive(now)).ok_or(Refusal::NoRelay)
+        let mut relays = self.relays_alive().await?.into_iter();
+        relays.find(|relay| relay.id == lease.relay).ok_or(Refusal::NoRelay)
+    }
+
+    async fn relays_alive(&self) -> PortResult<Vec<Relay>> {
+        let (mut relays, now) = (self.store.relays().await?, self.clock.unix_ms());
+        relays.retain(|relay| relay.alive(now));
+        self.seen().clone_from(&relays);
+        Ok(relays)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<Relay>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn is_bound(&self, id: &ConnectionId) -> PortResult<bool> {
@@ -172,10 +184,14 @@ where
     async fn refuse(&self, id: &ConnectionId, refusal: &Refusal) {
         let cause = std::error::Error::source(refusal).map(tracing::field::display);
         tracing::warn!(code = "stream_refused", connection = %id, reason = %refusal, cause);
-        match self.sockets.close(id).await {
-            Ok(()) | Err(PortError::Gone) => {}
-            Err(error) => tracing::error!(code = "stream_not_closed", connection = %id, %error),
+        let relays = self.relays_alive().await.unwrap_or_else(|_| self.seen().clone());
+        for relay in relays.iter().take(CLOSERS) {
+            match self.relays.close_socket(id, relay).await {
+                Ok(()) | Err(PortError::Gone) => return,
+                Err(error) => tracing::warn!(code = "relay_does_not_close", relay = %relay.id, %error),
+            }
         }
+        tracing::error!(code = "stream_not_closed", connection = %id);
     }
 
     fn note(&self, code: &'static str, id: &ConnectionId) {

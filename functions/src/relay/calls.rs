@@ -9,6 +9,7 @@ use shared::ports::{PortError, ReadCall as _, ReadHistory as _, WriteCall as _};
 use shared::session::Line;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::{OnceCell, mpsc};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -213,7 +214,12 @@ impl<D: Doors> Calls<D> {
             lease => lease.as_ref().map(|lease| lease.fence),
         };
         match self.common.ports.store.claim(&call.sid, &self.common.id, held).await {
-            Ok(lease) => Ok(lease),
+            Ok(lease) => {
+                if call.lease.is_some() {
+                    self.common.metrics.take_overs.inc();
+                }
+                Ok(lease)
+            }
             Err(PortError::Conflict(_) | PortError::Gone) => Err(NotTaken::NotOurs),
             Err(error) => Err(NotTaken::Store(error)),
         }
@@ -229,8 +235,19 @@ impl<D: Doors> Calls<D> {
         self.common.metrics.calls.inc();
         let shutdown = self.shutdown.clone();
         let driver = Driver::new(Arc::clone(self), taken, handle.inbox.clone(), shutdown);
-        self.drivers.spawn(driver.run(from_caller, command_receiver));
+        let driving = tokio::spawn(driver.run(from_caller, command_receiver));
+        self.drivers.spawn(Arc::clone(self).survive(handle.sid.clone(), driving));
         handle
+    }
+
+    /// A bug in one call must not be the other calls' end, nor this one's: its next frame finds no driver here, and
+    /// opens the call anew with what was written down.
+    async fn survive(self: Arc<Self>, sid: CallSid, driving: JoinHandle<()>) {
+        if driving.await.is_err_and(|error| error.is_panic()) {
+            tracing::error!(code = "driver_panicked", call = %sid);
+            self.common.metrics.driver_panics.inc();
+            self.forget(&sid);
+        }
     }
 
     /// A call goes on elsewhere, and may come back.

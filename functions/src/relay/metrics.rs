@@ -18,6 +18,8 @@ pub struct Metrics {
     pub calls: Gauge,
     pub calls_opened: Counter,
     pub calls_ended: Counts,
+    pub driver_panics: Counter,
+    pub take_overs: Counter,
     pub frames_received: Counts,
     pub frames_sent: Counts,
     pub frames_dropped: Counts,
@@ -49,6 +51,7 @@ pub struct Metrics {
     pub recorder_lost_ms: Counts,
     pub event_loop_lag_seconds: Gauge<f64, std::sync::atomic::AtomicU64>,
     pub cpu_share: Gauge<f64, std::sync::atomic::AtomicU64>,
+    pub memory_bytes: Gauge,
 }
 
 /// A counter for each value of one label.
@@ -116,6 +119,8 @@ impl Metrics {
             calls: Gauge::default(),
             calls_opened: Counter::default(),
             calls_ended: Counts::default(),
+            driver_panics: Counter::default(),
+            take_overs: Counter::default(),
             frames_received: Counts::default(),
             frames_sent: Counts::default(),
             frames_dropped: Counts::default(),
@@ -147,6 +152,7 @@ impl Metrics {
             recorder_lost_ms: Counts::default(),
             event_loop_lag_seconds: Gauge::default(),
             cpu_share: Gauge::default(),
+            memory_bytes: Gauge::default(),
         }
     }
 
@@ -184,6 +190,8 @@ impl Metrics {
         to.register("calls", "Calls held now", self.calls.clone());
         to.register("calls_opened", "Calls taken", self.calls_opened.clone());
         to.register("calls_ended", "Calls ended, by ending", self.calls_ended.clone());
+        to.register("take_overs", "Calls that were another relay's", self.take_overs.clone());
+        to.register("driver_panics", "Calls that a bug tore from their driver", self.driver_panics.clone());
         to.register("model_dials", "Sockets to the model that were asked for", self.model_dials.clone());
         to.register("model_frames", "Frames from the model", self.model_frames.clone());
         to.register("model_faults", "Frames from the model that were no use, by fault", self.model_faults.clone());
@@ -207,6 +215,7 @@ impl Metrics {
         );
         to.register("event_loop_lag_seconds", "How late timers fire", self.event_loop_lag_seconds.clone());
         to.register("cpu_share", "Share of one core", self.cpu_share.clone());
+        to.register("memory_bytes", "Resident memory", self.memory_bytes.clone());
     }
 }
 

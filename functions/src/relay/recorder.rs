@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::audio::recording::{RecordOp, Timeline};
+use shared::audio::recording::{FURTHEST_BACK, RecordOp, Timeline};
 use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult, Recordings};
 use shared::time::{CallTime, Samples};
@@ -16,8 +16,8 @@ use super::metrics::{Counts, Metrics, label};
 
 /// What a crash costs.
 const SEGMENT: Samples = Samples::from_millis(5_000);
-/// From the end of a segment to its taking: what is still on its way belongs into it.
-const SLACK: Duration = Duration::from_secs(2);
+/// From the end of a segment to its taking: what may still be laid there, and half a second to bring it here.
+const SLACK: Duration = Duration::from_millis(FURTHEST_BACK.as_millis() + 500);
 /// Twenty seconds of both sides' frames.
 const OPS: usize = 2048;
 /// A minute of sound that waits for the store: about a megabyte.

@@ -110,6 +110,7 @@ impl LoadGauge {
         (self.read_at, self.cpu_seconds) = (now, cpu);
         self.reset.notify_one();
         self.publish.cpu_share.set(share);
+        self.publish.memory_bytes.set(memory_bytes());
         self.publish.event_loop_lag_seconds.set(lag.as_secs_f64());
         #[allow(clippy::cast_possible_truncation, reason = "a share of a core needs no more digits")]
         Load { cpu: share as f32, lag_ms: lag.as_secs_f32() * 1_000.0 }
@@ -139,6 +140,16 @@ fn cpu_seconds() -> f64 {
     std::fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(parse_stat).unwrap_or_default()
 }
 
+/// What this process holds in memory; zero where there is no `/proc`.
+fn memory_bytes() -> i64 {
+    std::fs::read_to_string("/proc/self/status").ok().as_deref().and_then(parse_status).unwrap_or_default()
+}
+
+fn parse_status(status: &str) -> Option<i64> {
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?;
+    kib.parse::<i64>().ok()?.checked_mul(1024)
+}
+
 /// Fields 14 and 15. The second field is a name in parentheses and may contain anything.
 fn parse_stat(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
@@ -156,5 +167,11 @@ mod tests {
         let stat = "42 (a ) b) S 1 42 42 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 8 0 100 1000 10";
         assert_eq!(parse_stat(stat), Some(2.0));
         assert_eq!(parse_stat("nonsense"), None);
+    }
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        assert_eq!(parse_status("VmPeak:\t 9999 kB\nVmRSS:\t    2048 kB\n"), Some(2048 * 1024));
+        assert_eq!(parse_status("nonsense"), None);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use prometheus_client::metrics::counter::Counter;
 use shared::calls::MediaPath;
 use shared::twilio::signature::Signer;
@@ -94,6 +94,7 @@ impl<D: Doors> Server<D> {
     fn private_routes(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/frames/{connection}", post(frames::take::<D>).delete(frames::closed::<D>))
+            .route("/sockets/{connection}", delete(frames::close_socket::<D>))
             .route("/metrics", get(metrics::<D>))
             .route("/health", get(health::<D>))
             .layer(DefaultBodyLimit::max(LONGEST_BODY))

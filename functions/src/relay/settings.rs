@@ -6,6 +6,8 @@ use std::time::Duration;
 use shared::redact::Secret;
 use url::Url;
 
+use crate::emf::Emf;
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Frames, metrics and health, for the inside of the VPC (`RELAY_LISTEN`).
@@ -16,6 +18,10 @@ pub struct Settings {
     pub address: Option<Url>,
     /// `ECS_CONTAINER_METADATA_URI_V4`.
     pub ecs_metadata: Option<Url>,
+    /// Where ECS is asked to spare this task while it has calls (`ECS_AGENT_URI`).
+    pub ecs_agent: Option<Url>,
+    /// Metrics for CloudWatch (`STACK_NAME`).
+    pub emf: Option<Emf>,
     /// The URL that Twilio connects to and signs (`PUBLIC_WSS_URL`).
     pub public_wss_url: Url,
     /// Checks the signatures of upgrades. `None` lets everyone in: the configuration grants that to loopback only.

@@ -1,7 +1,9 @@
 //! What goes wrong, and what the caller makes of it: as little as can be.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use functions::relay::calls::Command;
 use futures_util::SinkExt as _;
 use http::StatusCode;
 use shared::calls::{Ending, MediaPath};
@@ -248,4 +250,35 @@ async fn what_the_store_refuses_for_a_moment_is_written_down_once() {
     let times = house.store.books.borrow().events.iter().filter(|(_, event)| ready(event).is_some()).count();
     assert_eq!(times, 1);
     assert_eq!(house.metric(r#"chronicle_errors_total{kind="throttled"}"#).await, 2);
+}
+
+#[tokio::test]
+async fn a_bug_in_one_call_is_no_end_of_any() {
+    let mut model = Model::new().await;
+    let house = House::new(&model.url).await;
+    house.prepared("CA1", MediaPath::Direct).await;
+    let mut other = model.ready().await;
+    let mut bystander = Caller::call(&house, "CA1").await;
+    let handle = house.prepared("CA2", MediaPath::Gateway).await;
+    let _torn = model.ready().await;
+    let caller = Posting::new("CA2");
+    assert_eq!(caller.start(&house).await, StatusCode::NO_CONTENT);
+    house.store.bug.store(true, Ordering::Relaxed);
+    handle.commands.send(Command::CallEnded).await.unwrap();
+    handle.commands.closed().await;
+
+    // The next frame brings the call back, and the other one has noticed nothing.
+    let mut session = Box::pin(model.ready());
+    let mut session = loop {
+        let frame = caller.speak(&house, 2, &[7; 160]);
+        tokio::select! {
+            session = &mut session => break session,
+            status = frame => assert!(matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_FOUND), "{status}"),
+        }
+    };
+    caller.speak(&house, 3, &[8; 160]).await;
+    session.hear(1).await;
+    assert_eq!(house.metric("driver_panics_total").await, 1);
+    bystander.speak(&[9; 160]).await;
+    other.hear(1).await;
 }

@@ -1,14 +1,20 @@
 //! From the announcement of a call to its end, and from the start of a relay to its drain.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::routing::put;
+use axum::{Json, Router};
+use functions::relay::Settings;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::control::Control;
+use shared::ids::ConnectionId;
 use shared::session::Event;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use url::Url;
@@ -242,4 +248,37 @@ async fn both_sides_of_a_call_are_recorded_each_on_its_track() {
     let count = |track: usize, byte: u8| stereo.iter().skip(track).step_by(2).filter(|found| **found == byte).count();
     assert_eq!((count(0, 0x22), count(1, 0x22)), (160, 0));
     assert_eq!((count(0, 0x11), count(1, 0x11)), (0, 160));
+}
+
+#[tokio::test]
+async fn ecs_is_asked_to_spare_the_task_while_it_has_calls() {
+    let asked = Arc::new(watch::Sender::<Vec<Value>>::default());
+    let noted = Arc::clone(&asked);
+    let state = put(async move |Json(body): Json<Value>| noted.send_modify(|asked| asked.push(body)));
+    let agent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let agent_url = Url::parse(&format!("http://{}/api/task", agent.local_addr().unwrap())).unwrap();
+    let routes = Router::new().route("/api/task/task-protection/v1/state", state);
+    tokio::spawn(async move { axum::serve(agent, routes).await });
+
+    let mut model = Model::new().await;
+    let house = House::with(Settings { ecs_agent: Some(agent_url), ..settings(&model.url) }).await;
+    house.prepared("CA1", MediaPath::Direct).await;
+    let _session = model.ready().await;
+    let mut caller = Caller::call(&house, "CA1").await;
+    until(&asked, |asked| (asked.len() == 1).then_some(())).await;
+    caller.stop().await;
+    until(&asked, |asked| (asked.len() == 2).then_some(())).await;
+    let spare = json!({ "ProtectionEnabled": true, "ExpiresInMinutes": 60 });
+    assert_eq!(*asked.borrow(), [spare, json!({ "ProtectionEnabled": false })]);
+}
+
+#[tokio::test]
+async fn a_socket_that_was_refused_is_closed_on_behalf_of_the_function_that_let_it_in() {
+    let model = Model::new().await;
+    let house = House::new(&model.url).await;
+    let mut url = house.frames_url("ignored");
+    url.path_segments_mut().unwrap().clear().extend(["sockets", "Refused+/id="]);
+    let answer = reqwest::Client::new().delete(url).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(house.gateway.seen.borrow().closed, [ConnectionId::from("Refused+/id=")]);
 }

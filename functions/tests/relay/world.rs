@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -74,11 +75,18 @@ pub struct Store {
     /// Shut, it keeps what is to be written down waiting.
     pub desk: Semaphore,
     pub faults: Mutex<VecDeque<PortError>>,
+    /// The next end of a call that is to be written down meets a bug.
+    pub bug: AtomicBool,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { books: watch::Sender::default(), desk: Semaphore::new(Semaphore::MAX_PERMITS), faults: Mutex::default() }
+        Self {
+            books: watch::Sender::default(),
+            desk: Semaphore::new(Semaphore::MAX_PERMITS),
+            faults: Mutex::default(),
+            bug: AtomicBool::default(),
+        }
     }
 }
 
@@ -139,6 +147,7 @@ impl WriteCall for Store {
     }
 
     async fn set_status(&self, sid: &CallSid, status: CallStatus, lease: &Lease) -> PortResult<()> {
+        assert!(status.ended().is_none() || !self.bug.swap(false, Ordering::Relaxed), "a bug, as the test wants it");
         self.write(|books| {
             let call = books.calls.get_mut(sid).ok_or(PortError::Gone)?;
             if call.lease.as_ref() != Some(lease) {
@@ -381,6 +390,8 @@ pub fn settings(model: &Url) -> Settings {
         public_listen: ([127, 0, 0, 1], 0).into(),
         address: None,
         ecs_metadata: None,
+        ecs_agent: None,
+        emf: None,
         public_wss_url: Url::parse("wss://voice.example.com/call").unwrap(),
         signing_token: Some(Secret::new(AUTH_TOKEN)),
         control_url: None,

@@ -74,17 +74,12 @@ impl DisconnectConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FramesConfig {
     pub table: String,
-    /// `@connections` of the stage `call`.
-    pub connections_url: url::Url,
 }
 
 impl FramesConfig {
     pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(source);
-        let config = Self {
-            table: table(&mut reader),
-            connections_url: web_url(&mut reader, "CALL_CONNECTIONS_URL", "where streams are closed"),
-        };
+        let config = Self { table: table(&mut reader) };
         reader.finish(config)
     }
 }
@@ -169,7 +164,7 @@ mod tests {
         assert_eq!(source.asked(), keys("TABLE_NAME"));
         let source = Recording::new([]);
         let _faults = FramesConfig::read(&source).unwrap_err();
-        assert_eq!(source.asked(), keys("CALL_CONNECTIONS_URL TABLE_NAME"));
+        assert_eq!(source.asked(), keys("TABLE_NAME"));
         let source = Recording::new([]);
         let _faults = ToolsConfig::read(&source).unwrap_err();
         assert_eq!(source.asked(), keys("OPEN_METEO_GEOCODING_URL OPEN_METEO_URL TABLE_NAME"));

@@ -36,6 +36,10 @@ pub struct RelayConfig {
     pub address: Option<url::Url>,
     /// Where ECS tells a task about itself.
     pub ecs_metadata_url: Option<url::Url>,
+    /// Where ECS takes a task's wish not to be stopped.
+    pub ecs_agent_url: Option<url::Url>,
+    /// What metrics are told apart by in CloudWatch; without it none are sent there.
+    pub stack: Option<String>,
     /// Without it a call is ended by closing its stream.
     pub telephony: Option<Access>,
     /// How long calls may go on after a SIGTERM.
@@ -61,6 +65,8 @@ impl RelayConfig {
             public_listen: listener(&mut reader, "RELAY_PUBLIC_LISTEN", 8080),
             address: reader.parsed("RELAY_ADDRESS", "a URL"),
             ecs_metadata_url: reader.parsed("ECS_CONTAINER_METADATA_URI_V4", "a URL"),
+            ecs_agent_url: reader.parsed("ECS_AGENT_URI", "a URL"),
+            stack: reader.text("STACK_NAME"),
             telephony: Access::read(&mut reader),
             drain: seconds(&mut reader, "RELAY_DRAIN", 0.0..=115.0, "seconds from 0 to 115").unwrap_or(DRAIN),
         };
@@ -99,9 +105,9 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_CONTAINER_METADATA_URI_V4 OPENAI_API_KEY \
+                "CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 OPENAI_API_KEY \
                  OPENAI_REALTIME_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_DRAIN RELAY_LISTEN \
-                 RELAY_PUBLIC_LISTEN TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
+                 RELAY_PUBLIC_LISTEN STACK_NAME TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
                  TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"
             )

@@ -6,10 +6,10 @@ use super::super::testing::{
 };
 use super::*;
 
-type Frames = WsDefault<World, World, World, World>;
+type Frames = WsDefault<World, World, World>;
 
 fn frames(world: &World) -> Frames {
-    WsDefault::new(world.clone(), world.clone(), world.clone(), world.clone())
+    WsDefault::new(world.clone(), world.clone(), world.clone())
 }
 
 /// A call that was opened, whose stream has just connected.
@@ -135,12 +135,30 @@ async fn a_stream_of_a_call_that_is_over_or_has_no_relay_is_refused() {
     let over = world().with_call(CallStatus::Ended(Ending::CallerHungUp));
     let orphaned = world();
     orphaned.state().relays = vec![relay("relay-2", 0)];
-    let broken = world();
-    broken.state().broken = true;
-    for world in [over, orphaned, broken] {
+    for world in [over, orphaned] {
         send(&frames(&world), &start("good")).await;
         assert_eq!(world.state().closed, [ConnectionId::from(CONNECTION)]);
     }
+}
+
+#[tokio::test]
+async fn a_refused_socket_is_closed_by_the_next_relay_if_one_does_not_answer() {
+    let world = world();
+    world.state().relays = vec![relay("relay-0", 0), relay("relay-1", 1)];
+    world.state().deaf = vec!["relay-0".into()];
+    send(&frames(&world), &start("never-issued")).await;
+    assert_eq!(world.state().closed, [ConnectionId::from(CONNECTION)]);
+}
+
+#[tokio::test]
+async fn a_refused_socket_is_closed_though_the_store_is_down() {
+    let world = world();
+    let frames = frames(&world);
+    send(&frames, &start("good")).await;
+    world.state().broken = true;
+    let other = ws_event(start("good").get(), |event| event["requestContext"]["connectionId"] = json!("Other="));
+    send(&frames, &other).await;
+    assert_eq!(world.state().closed, [ConnectionId::from("Other=")]);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use bytestring::ByteString;
 use shared::ids::{CallSid, ConnectionId, StreamSid};
+use shared::ports::{CallerSocket as _, PortError};
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Server;
@@ -58,6 +59,22 @@ pub(super) async fn closed<D: Doors>(
     match handle.inbox.send(FromCaller::Detached(LinkId::Gateway(connection))).await {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_over) => StatusCode::NOT_FOUND,
+    }
+}
+
+/// Closes a caller's socket for `ws-default`, which let it in and has no way to the gateway: 204 closed · 410 closed
+/// before · 502 the gateway would not.
+pub(super) async fn close_socket<D: Doors>(
+    State(server): State<Arc<Server<D>>>,
+    Path(connection): Path<String>,
+) -> StatusCode {
+    match server.calls.common().ports.callers.close(&ConnectionId::from(connection)).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(PortError::Gone) => StatusCode::GONE,
+        Err(error) => {
+            tracing::warn!(code = "stream_not_closed", %error);
+            StatusCode::BAD_GATEWAY
+        }
     }
 }
 
