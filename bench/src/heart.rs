@@ -182,7 +182,7 @@ fn delta() -> ByteString {
 }
 
 fn decide_inbound(bench: &mut Bench) -> Round {
-    let messages: Vec<_> = bench.frames.iter().filter_map(|text| stream_message(text)).collect();
+    let messages: Vec<_> = bench.frames.iter().filter_map(stream_message).collect();
     clocked(|| {
         for message in messages {
             bench.take(Input::Caller(message), |output, _| {
@@ -208,7 +208,7 @@ fn carry_inbound(bench: &mut Bench) -> Round {
     let dialect = model::dialect(Backend::OpenaiRealtime);
     let frames = std::mem::take(&mut bench.frames);
     let round = clocked(|| {
-        for message in frames.iter().filter_map(|frame| stream_message(frame)) {
+        for message in frames.iter().filter_map(stream_message) {
             bench.take(Input::Caller(message), |output, text| {
                 if let Output::Model(command) = output {
                     dialect.encode(command, text);
