@@ -26,7 +26,7 @@ test: contract-deps ## everything, without a network
 	cargo test --locked --workspace
 
 .PHONY: check
-check: .tools/bin/cargo-deny ## format, lints, licences and duplicates, documentation
+check: .tools/bin/cargo-deny check-infra ## format, lints, licences and duplicates, documentation, templates
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo fetch --locked --quiet
@@ -37,6 +37,45 @@ check: .tools/bin/cargo-deny ## format, lints, licences and duplicates, document
 bench: ## what a frame costs and what a relay carries, stripped release; writes bench/RESULTS.md
 	cargo build --locked --release --workspace --bins
 	target/release/bench
+
+# Amazon's tools, telling nobody that they are used.
+export SAM_CLI_TELEMETRY := 0
+SAM := PATH="$(CURDIR)/.tools/infra/bin:$$PATH" .tools/infra/bin/sam
+REGION ?= us-east-1
+
+.PHONY: check-infra
+check-infra: .tools/infra/stamp .tools/lint/stamp .tools/emulator/stamp
+	.tools/infra/bin/cfn-lint infra/*.yaml
+	$(SAM) validate --lint --region $(REGION)
+	.tools/lint/bin/checkov --file template.yaml infra/*.yaml --compact --quiet --skip-download
+	.tools/infra/bin/python -m unittest discover -s infra/tests
+
+.PHONY: package
+package: .tools/infra/stamp ## what goes to the cloud, into .aws-sam
+	$(SAM) build --region $(REGION)
+	.tools/infra/bin/python infra/sizes.py
+
+.PHONY: invoke
+invoke: .tools/infra/stamp .tools/emulator/stamp ## each packaged function under AWS's own runtime emulator
+	.tools/infra/bin/python infra/invoke.py
+
+.PHONY: stack
+stack: build .tools/infra/stamp .tools/emulator/stamp ## deploys the package to an emulator of AWS, and makes a call
+	.tools/emulator/bin/python infra/stack/test_stack.py
+
+.PHONY: doctor
+doctor: .tools/infra/stamp ## what a deployed STACK gets wrong, each with its mend
+	.tools/infra/bin/python infra/doctor.py --stack $(STACK) $(if $(AWS_REGION),,--region $(REGION))
+
+.PHONY: number
+number: .tools/infra/stamp ## points Twilio's NUMBER at STACK; UNDO=1 puts it back
+	.tools/infra/bin/python infra/point_number.py --stack $(STACK) $(if $(AWS_REGION),,--region $(REGION)) $(NUMBER) $(if $(UNDO),--undo)
+
+# Three environments, because their tools do not agree on their libraries' versions.
+.tools/%/stamp: infra/requirements/%.txt
+	python3 -m venv .tools/$*
+	.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 # What the contract tests compare us with: Twilio's Python SDK and a mock server that knows its OpenAPI description.
 # A stamp is as new as the list of pins it was made from.
