@@ -168,7 +168,7 @@ where
         Ok(Next::Stream(call))
     }
 
-    /// A call that is there already: with the relay that has it, or with another if that one is gone.
+    /// A call that is there already: with the relay that has it, or with another if that one is gone or about to go.
     async fn proceed(&self, sid: &CallSid, relays: &[Relay]) -> PortResult<Next> {
         let Some(mut call) = self.store.call(sid).await? else {
             tracing::warn!(code = "call_unknown", call = %sid);
@@ -178,16 +178,22 @@ where
             return Ok(if ending == Ending::ModelUnavailable { Next::Apologise } else { Next::HangUp });
         }
         let now = self.clock.unix_ms();
-        let holder = call.lease.as_ref().and_then(|lease| relays.iter().find(|relay| relay.id == lease.relay));
-        if !holder.is_some_and(|relay| relay.alive(now)) {
-            let Some(relay) = Relay::pick(relays, now) else {
+        let holds = |relay: &&Relay| call.lease.as_ref().is_some_and(|lease| lease.relay == relay.id);
+        let holder = relays.iter().find(holds).filter(|relay| relay.alive(now));
+        match (holder, Relay::pick(relays, now)) {
+            (Some(holder), _) if !holder.draining => {}
+            (_, Some(relay)) => {
+                let held = call.lease.as_ref().map(|lease| lease.fence);
+                call.lease = Some(self.store.claim(sid, &relay.id, held).await?);
+                tracing::warn!(code = "call_moved", call = %sid, relay = %relay.id);
+                self.prepare(relay, &call).await;
+            }
+            // It is about to go, and there is no other.
+            (Some(_), None) => {}
+            (None, None) => {
                 tracing::error!(code = "no_relay", call = %sid);
                 return Ok(Next::Apologise);
-            };
-            let held = call.lease.as_ref().map(|lease| lease.fence);
-            call.lease = Some(self.store.claim(sid, &relay.id, held).await?);
-            tracing::warn!(code = "call_moved", call = %sid, relay = %relay.id);
-            self.prepare(relay, &call).await;
+            }
         }
         Ok(Next::Stream(Box::new(call)))
     }

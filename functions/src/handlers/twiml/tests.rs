@@ -225,6 +225,18 @@ async fn a_call_whose_relay_is_gone_moves_to_another() {
 }
 
 #[tokio::test]
+async fn a_call_whose_relay_is_about_to_go_moves_to_another_if_there_is_one() {
+    let leaving = Relay { draining: true, ..relay("relay-1", 0) };
+    for (relays, holder) in [(vec![leaving.clone(), relay("relay-2", 5)], "relay-2"), (vec![leaving], "relay-1")] {
+        let world = World::new().with_call(CallStatus::InProgress);
+        world.state().relays = relays;
+        let resume = Http::post("/twiml/resume").form(&[("CallSid", CALL)]).signed();
+        assert!(ask(&world, resume).await.1.contains("<Stream"));
+        assert_eq!(world.state().calls[&CallSid::from(CALL)].lease.as_ref().unwrap().relay.as_str(), holder);
+    }
+}
+
+#[tokio::test]
 async fn a_call_nobody_knows_is_not_resumed() {
     let resume = Http::post("/twiml/resume").form(&[("CallSid", CALL)]).signed();
     assert_eq!(ask(&World::new(), resume).await, (200, apology_text()));
