@@ -64,6 +64,7 @@ AUTH_TOKEN = "auth-token-of-the-fixtures"
 CONSOLE_TOKEN = "console-token-of-the-fixtures"
 STREAM_TOKEN = "stream-token-of-the-fixtures"
 CALLER, CALLED = "+15005550006", "+15005550010"
+ACCOUNT = "AC00000000000000000000000000000001"
 SIGNATURE = "x-twilio-signature"
 
 REGION, TABLE, BUCKET = "us-east-1", "voicebridge", "voicebridge-recordings"
@@ -92,7 +93,8 @@ FUNCTIONS = [
     Function(
         "api",
         "Api",
-        "PUBLIC_URL MEDIA_PATH TABLE_NAME RECORDINGS_BUCKET CONTROL_CONNECTIONS_URL CONSOLE_TOKEN_SECRET_ARN",
+        "PUBLIC_URL MEDIA_PATH TABLE_NAME RECORDINGS_BUCKET CONTROL_CONNECTIONS_URL CONSOLE_TOKEN_SECRET_ARN"
+        " TWILIO_ACCOUNT_SID TWILIO_AUTH_TOKEN_SECRET_ARN TWILIO_API_URL",
     ),
 ]
 
@@ -108,6 +110,8 @@ def environment(function: Function, cloud: Cloud, outside: Outside) -> dict[str,
         "RECORDINGS_BUCKET": BUCKET,
         "CONTROL_CONNECTIONS_URL": f"{outside.url}/control",
         "OPEN_METEO_URL": outside.url,
+        "TWILIO_ACCOUNT_SID": ACCOUNT,
+        "TWILIO_API_URL": outside.url,
         "OPEN_METEO_GEOCODING_URL": outside.url,
     }
     return {key: known[key] for key in function.reads.split()} | {
@@ -312,7 +316,13 @@ class Desk(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Outside
 
-    WEATHER = {
+    ANSWERS = {
+        f"/2010-04-01/Accounts/{ACCOUNT}.json": {"sid": ACCOUNT, "status": "active", "type": "Full"},
+        f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json": {
+            "incoming_phone_numbers": [
+                {"phone_number": CALLED, "voice_url": f"{PUBLIC_URL}/twiml", "voice_application_sid": ""}
+            ]
+        },
         "/v1/search": {"results": [{"name": "Berlin", "latitude": 52.5, "longitude": 13.4, "country": "Germany"}]},
         "/v1/forecast": {
             "current": {"temperature_2m": 11.8, "apparent_temperature": 9.6, "weather_code": 3, "wind_speed_10m": 14.2},
@@ -330,7 +340,7 @@ class Desk(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         request = {"method": self.command, "path": unquote(path), "query": dict(parse_qsl(query)), "body": parsed(body)}
         self.server.sent.append(request)
-        answer = json.dumps(self.WEATHER[path]).encode() if path in self.WEATHER else b""
+        answer = json.dumps(self.ANSWERS[path]).encode() if path in self.ANSWERS else b""
         self.send_response(200 if answer or self.command == "POST" else 204)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(answer)))

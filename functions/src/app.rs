@@ -25,6 +25,7 @@ use crate::adapters::http_fetch::HttpFetch;
 use crate::adapters::random::SystemRandom;
 use crate::adapters::relay_frames::FramePosts;
 use crate::adapters::s3::RecordingStore;
+use crate::adapters::twilio_rest::TwilioRest;
 use crate::handlers::api::Api;
 use crate::handlers::tool_call::ToolCall;
 use crate::handlers::twiml::Twiml;
@@ -53,10 +54,11 @@ pub fn tool_call(aws: &Aws, config: ToolsConfig) -> ToolCall<Store, HttpFetch> {
     ToolCall::new(aws.store(&config.table), HttpFetch::new(), config)
 }
 
-pub fn api(aws: &Aws, config: ApiConfig) -> Api<Store, RecordingStore, ControlSockets, SystemClock> {
+pub fn api(aws: &Aws, config: ApiConfig) -> Api<Store, RecordingStore, ControlSockets, TwilioRest, SystemClock> {
     let recordings = aws.recordings(&config.bucket);
     let relays = ControlSockets::new(aws.connections(&config.control_url));
-    Api::new(aws.store(&config.table), recordings, relays, SystemClock, config)
+    let carrier = config.telephony.clone().map(TwilioRest::new);
+    Api::new(aws.store(&config.table), recordings, relays, carrier, SystemClock, config)
 }
 
 /// What a binary cannot start without.

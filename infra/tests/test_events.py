@@ -57,6 +57,7 @@ KINDS: dict[str, set[Any]] = {
         ("POST", "/calls/{sid}/hangup"),
         ("GET", "/streams"),
         ("GET", "/realtime/sessions"),
+        ("GET", "/api/twilio"),
         ("POST", "/calls"),
         ("GET", "/nowhere"),
     },

@@ -10,6 +10,7 @@ use crate::redact::Secret;
 use crate::session::{Event, Line};
 use crate::time::CallTime;
 use crate::tools::{ToolOutcome, ToolRequest};
+use crate::twilio::setup;
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -206,6 +207,11 @@ pub trait ReadRecording: Send + Sync {
 pub enum FoundRecording {
     Whole(Vec<u8>),
     At(url::Url),
+}
+
+/// Twilio's REST API, as far as its set-up can be seen there.
+pub trait CarrierAccount: Send + Sync {
+    fn account(&self) -> impl Future<Output = PortResult<setup::Account>> + Send;
 }
 
 /// Twilio's REST API, as far as a running call needs it.

@@ -2,6 +2,7 @@
 
 pub mod media;
 pub mod rest;
+pub mod setup;
 pub mod signature;
 pub mod twiml;
 pub mod webhook;

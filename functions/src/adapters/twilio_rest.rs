@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
+use serde::de::DeserializeOwned;
 use shared::ids::CallSid;
-use shared::ports::{PortError, PortResult, Telephony};
-use shared::twilio::rest::{Access, CallResource, Method, RestError, RestRequest, parse_response};
+use shared::ports::{CarrierAccount, PortError, PortResult, Telephony};
+use shared::twilio::rest::{
+    Access, AccountResource, CallResource, Method, NumbersPage, RestError, RestRequest, parse_response,
+};
+use shared::twilio::setup;
 use tokio::time::{Instant, sleep};
 
 /// For a request with all its repetitions.
@@ -49,11 +53,15 @@ impl TwilioRest {
 
     /// Sends a request that is safe to repeat, up to four times in all.
     pub async fn send(&self, request: &RestRequest) -> Result<CallResource, TwilioError> {
+        self.ask(request).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: &RestRequest) -> Result<T, TwilioError> {
         let deadline = Instant::now() + self.patience;
         let mut retry = 0;
         loop {
             let error = match self.send_once(request, deadline).await {
-                Ok(call) => return Ok(call),
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let pause = pause_before(retry, chance());
@@ -66,7 +74,10 @@ impl TwilioRest {
         }
     }
 
-    async fn send_once(&self, request: &RestRequest, deadline: Instant) -> Result<CallResource, TwilioError> {
+    async fn send_once<T>(&self, request: &RestRequest, deadline: Instant) -> Result<T, TwilioError>
+    where
+        T: DeserializeOwned,
+    {
         let Access { base, account } = &self.access;
         let url = format!("{}{}", base.as_str().trim_end_matches('/'), request.path);
         let client = self.client()?;
@@ -101,6 +112,20 @@ impl Telephony for TwilioRest {
             Err(TwilioError::Answer(error)) if error.is_call_over() => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl CarrierAccount for TwilioRest {
+    async fn account(&self) -> PortResult<setup::Account> {
+        let Access { account, .. } = &self.access;
+        let found: AccountResource = match self.ask(&RestRequest::fetch_account(account)).await {
+            Ok(found) => found,
+            Err(TwilioError::Answer(error)) if error.is_not_let_in() => return Ok(setup::Account::Refused),
+            Err(error) => return Err(error.into()),
+        };
+        let page: NumbersPage = self.ask(&RestRequest::list_numbers(account)).await?;
+        let numbers = page.incoming_phone_numbers;
+        Ok(setup::Account::There { trial: found.kind == "Trial", status: found.status, numbers })
     }
 }
 

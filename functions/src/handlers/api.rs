@@ -11,7 +11,10 @@ use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl};
+use shared::ports::{
+    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl,
+};
+use shared::twilio::setup::Setup;
 use shared::twilio::webhook::is_sid;
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
@@ -24,10 +27,12 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, R, C> {
+pub struct Api<S, B, R, T, C> {
     store: S,
     recordings: B,
     relays: R,
+    /// `None` where no account is configured.
+    carrier: Option<T>,
     clock: C,
     config: ApiConfig,
 }
@@ -45,6 +50,7 @@ enum Route {
     HangUp(CallSid),
     Streams,
     Sessions,
+    Twilio,
 }
 
 impl Route {
@@ -62,6 +68,7 @@ impl Route {
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
+            ["api", "twilio"] => Some(Self::Twilio),
             _ => None,
         }
     }
@@ -74,20 +81,27 @@ impl Route {
     fn is_private(&self) -> bool {
         match self {
             Self::Health | Self::StreamWithoutUpgrade | Self::Status | Self::PublicUrl | Self::Tools => false,
-            Self::Calls | Self::Call(_) | Self::Recording(_) | Self::HangUp(_) | Self::Streams | Self::Sessions => true,
+            Self::Calls
+            | Self::Call(_)
+            | Self::Recording(_)
+            | Self::HangUp(_)
+            | Self::Streams
+            | Self::Sessions
+            | Self::Twilio => true,
         }
     }
 }
 
-impl<S, B, R, C> Api<S, B, R, C>
+impl<S, B, R, T, C> Api<S, B, R, T, C>
 where
     S: ReadCall + ReadHistory,
     B: ReadRecording,
     R: RelayControl,
+    T: CarrierAccount,
     C: Clock,
 {
-    pub fn new(store: S, recordings: B, relays: R, clock: C, config: ApiConfig) -> Self {
-        Self { store, recordings, relays, clock, config }
+    pub fn new(store: S, recordings: B, relays: R, carrier: Option<T>, clock: C, config: ApiConfig) -> Self {
+        Self { store, recordings, relays, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -139,6 +153,7 @@ where
             Route::HangUp(sid) => self.hang_up(&sid).await,
             Route::Streams => self.streams().await,
             Route::Sessions => self.sessions().await,
+            Route::Twilio => self.twilio().await,
         }
     }
 
@@ -217,6 +232,21 @@ where
             })
             .collect();
         Ok(Response::json(&json!({ "sessions": sessions, "relays": relays })))
+    }
+
+    /// Whether Twilio lets us in and has a number that points here, and what is to be done if not.
+    async fn twilio(&self) -> PortResult<Response> {
+        let account = match &self.carrier {
+            Some(carrier) => carrier.account().await.map(Some),
+            None => Ok(None),
+        };
+        Ok(match account {
+            Ok(account) => Response::json(&json!(Setup::check(&self.config.public_url, account))),
+            Err(error) => {
+                tracing::warn!(code = "carrier_unreachable", %error);
+                Response::problem(StatusCode::BAD_GATEWAY, "Twilio does not answer as it should")
+            }
+        })
     }
 
     async fn running(&self) -> PortResult<Vec<Call>> {

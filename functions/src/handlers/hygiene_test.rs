@@ -105,9 +105,10 @@ async fn the_rest(world: &World) {
         table: "t".to_owned(),
         bucket: "b".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
+        telephony: None,
         console_token: Some(Secret::new(CONSOLE_TOKEN)),
     };
-    let api = Api::new(world.clone(), world.clone(), world.clone(), world.clone(), config);
+    let api = Api::new(world.clone(), world.clone(), world.clone(), Some(world.clone()), world.clone(), config);
     for token in [CONSOLE_TOKEN, "wrong-token-4711"] {
         let request = Http::get(&format!("/calls/{CALL}")).header("authorization", &format!("Bearer {token}"));
         api.handle(request.event()).await;

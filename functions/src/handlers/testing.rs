@@ -10,13 +10,14 @@ use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Lease, Relay}
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::ports::{
-    Clock, Connections, Delivery, Fetch, FoundRecording, PortError, PortResult, Random, ReadCall, ReadHistory,
-    ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
+    CarrierAccount, Clock, Connections, Delivery, Fetch, FoundRecording, PortError, PortResult, Random, ReadCall,
+    ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Line};
 use shared::time::CallTime;
 use shared::tools::{ToolOutcome, ToolRequest};
+use shared::twilio::setup;
 use shared::twilio::signature::Signer;
 
 pub(super) const CALL: &str = "CA00000000000000000000000000000001";
@@ -51,6 +52,8 @@ pub(super) struct State {
     pub(super) told_closed: Vec<ConnectionId>,
     /// Sockets that a relay was asked to close.
     pub(super) closed: Vec<ConnectionId>,
+    /// What Twilio says of the account; `None`: none is configured.
+    pub(super) account: Option<PortResult<setup::Account>>,
     /// Relays that are listed and do not answer.
     pub(super) deaf: Vec<RelayId>,
     pub(super) delivery: Option<PortResult<Delivery>>,
@@ -300,6 +303,12 @@ impl RelayFrames for World {
         }
         state.closed.push(id.clone());
         Ok(())
+    }
+}
+
+impl CarrierAccount for World {
+    async fn account(&self) -> PortResult<setup::Account> {
+        self.state().account.clone().unwrap_or(Err(PortError::Gone))
     }
 }
 

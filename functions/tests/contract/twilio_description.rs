@@ -5,7 +5,7 @@ use serde_json::Value;
 use shared::ids::CallSid;
 use shared::ports::{PortError, Telephony as _};
 use shared::redact::Secret;
-use shared::twilio::rest::{Access, Account, RestError, RestRequest};
+use shared::twilio::rest::{Access, Account, NumbersPage, RestError, RestRequest, parse_response};
 use shared::twilio::twiml;
 use shared::twilio::webhook::is_sid;
 use url::Url;
@@ -13,6 +13,7 @@ use url::Url;
 use crate::prism::{Prism, shared_contract};
 
 const DESCRIPTION: &str = "twilio_api_v2010.json";
+const NUMBERS: &str = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers.json";
 const CALL: &str = "/2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json";
 
 fn account() -> Account {
@@ -52,7 +53,36 @@ async fn every_request_is_accepted() {
     }
 }
 
-/// Else the test above would prove nothing.
+#[tokio::test]
+async fn the_account_can_be_asked_for() {
+    let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
+    // Whatever has a SID and a status is read by it.
+    let found = client(&prism.url).send(&RestRequest::fetch_account(&account())).await.unwrap();
+    assert!(is_sid(found.sid.as_str(), "AC"), "{found:?}");
+}
+
+/// Prism refuses to show the description's own example, which breaks the description's own rules: it is read from there.
+#[test]
+fn the_accounts_numbers_are_read() {
+    let request = RestRequest::list_numbers(&account());
+    let (path, query) = request.path.split_once('?').unwrap();
+    assert_eq!(path.replace(&account().sid, "{AccountSid}"), NUMBERS);
+    let text = std::fs::read_to_string(shared_contract(DESCRIPTION)).unwrap();
+    let description: Value = serde_json::from_str(&text).unwrap();
+    let get = &description["paths"][NUMBERS]["get"];
+    let parameters = get["parameters"].as_array().unwrap();
+    let size = parameters.iter().find(|parameter| parameter["name"] == "PageSize").unwrap();
+    assert_eq!(query, format!("PageSize={}", size["schema"]["maximum"]));
+    let examples = get["responses"]["200"]["content"]["application/json"]["examples"].as_object().unwrap();
+    for (name, example) in examples {
+        let body = example["value"].to_string();
+        let page: NumbersPage = parse_response(200, body.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(page.incoming_phone_numbers.iter().all(|number| number.phone_number.starts_with('+')), "{name}");
+    }
+    assert!(!examples.is_empty());
+}
+
+/// Else the tests above would prove nothing.
 #[tokio::test]
 async fn wrong_requests_are_refused() {
     let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;

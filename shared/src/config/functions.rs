@@ -7,6 +7,7 @@ use super::{ConfigErrors, Reader, Source, agent::agent};
 use crate::agent::Agent;
 use crate::calls::MediaPath;
 use crate::redact::Secret;
+use crate::twilio::rest::Access;
 
 /// `twiml`: the voice webhook and its callbacks.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +114,8 @@ pub struct ApiConfig {
     pub bucket: String,
     /// `@connections` of the control API.
     pub control_url: url::Url,
+    /// The account whose set-up is looked at.
+    pub telephony: Option<Access>,
     /// Opens the routes that reveal calls. Without it they are open on a loopback address only.
     pub console_token: Option<Secret>,
 }
@@ -126,6 +129,7 @@ impl ApiConfig {
             table: table(&mut reader),
             bucket: bucket(&mut reader),
             control_url: control_url(&mut reader),
+            telephony: Access::read(&mut reader),
             console_token: reader.secret("CONSOLE_TOKEN"),
         };
         reader.finish(config)
@@ -168,11 +172,15 @@ mod tests {
         let source = Recording::new([]);
         let _faults = ToolsConfig::read(&source).unwrap_err();
         assert_eq!(source.asked(), keys("OPEN_METEO_GEOCODING_URL OPEN_METEO_URL TABLE_NAME"));
-        let source = Recording::new([]);
+        // The rest of an account is asked for only if there is one.
+        let source = Recording::new([("TWILIO_ACCOUNT_SID", "AC1")]);
         let _faults = ApiConfig::read(&source).unwrap_err();
         assert_eq!(
             source.asked(),
-            keys("CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME")
+            keys(
+                "CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
+                 TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN"
+            )
         );
     }
 

@@ -4,8 +4,10 @@
 //! `functions/tests/contract` sends them.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::setup::Number;
 use super::twiml;
 use super::webhook::CarrierStatus;
 use crate::config::{Reader, Source};
@@ -89,6 +91,17 @@ impl RestRequest {
         Ok(Self { method: Method::Post, path: call_path(account, call), form: vec![("Twiml", twiml)] })
     }
 
+    pub fn fetch_account(account: &Account) -> Self {
+        let path = format!("/2010-04-01/Accounts/{}.json", segment(&account.sid));
+        Self { method: Method::Get, path, form: Vec::new() }
+    }
+
+    /// The account's numbers: the first thousand, which is as many as a page can have.
+    pub fn list_numbers(account: &Account) -> Self {
+        let path = format!("/2010-04-01/Accounts/{}/IncomingPhoneNumbers.json?PageSize=1000", segment(&account.sid));
+        Self { method: Method::Get, path, form: Vec::new() }
+    }
+
     pub fn fetch_call(account: &Account, call: &CallSid) -> Self {
         Self { method: Method::Get, path: call_path(account, call), form: Vec::new() }
     }
@@ -108,10 +121,26 @@ fn segment(text: &str) -> String {
 }
 
 /// What Twilio says of a call, as far as we want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "WireCall")]
 pub struct CallResource {
     pub sid: CallSid,
     pub status: CarrierStatus,
+}
+
+/// What it says of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AccountResource {
+    /// `active`, `suspended` or `closed`.
+    pub status: String,
+    /// `Full` or `Trial`.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct NumbersPage {
+    pub incoming_phone_numbers: Vec<Number>,
 }
 
 /// Why a request had no success.
@@ -119,7 +148,7 @@ pub struct CallResource {
 pub enum RestError {
     #[error("Twilio refused with HTTP {}, code {}: {}", .0.status, .0.code, .0.message)]
     Refused(Problem),
-    #[error("Twilio answered HTTP {status} with something that is not a call")]
+    #[error("Twilio answered HTTP {status} with something that was not asked for")]
     Unreadable { status: u16 },
 }
 
@@ -156,6 +185,11 @@ impl RestError {
         matches!(self, Self::Refused(problem) if problem.code == CALL_NOT_IN_PROGRESS)
     }
 
+    /// Whether the credentials are no good for this account.
+    pub fn is_not_let_in(&self) -> bool {
+        matches!(self, Self::Refused(problem) if matches!(problem.status, 401 | 403 | 404))
+    }
+
     /// Whether this account has no such call.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 404)
@@ -163,12 +197,11 @@ impl RestError {
 }
 
 /// Reads the answer to any of the requests above.
-pub fn parse_response(status: u16, body: &[u8]) -> Result<CallResource, RestError> {
+pub fn parse_response<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, RestError> {
     if !(200..300).contains(&status) {
         return Err(RestError::Refused(problem(status, body)));
     }
-    let call: WireCall = serde_json::from_slice(body).map_err(|_| RestError::Unreadable { status })?;
-    Ok(CallResource { sid: call.sid, status: CarrierStatus::read(&call.status) })
+    serde_json::from_slice(body).map_err(|_| RestError::Unreadable { status })
 }
 
 /// The HTTP status counts, whatever the body claims; a body that is no JSON (a proxy's page) says nothing more.
@@ -182,6 +215,12 @@ fn problem(status: u16, body: &[u8]) -> Problem {
 struct WireCall {
     sid: CallSid,
     status: String,
+}
+
+impl From<WireCall> for CallResource {
+    fn from(call: WireCall) -> Self {
+        Self { status: CarrierStatus::read(&call.status), sid: call.sid }
+    }
 }
 
 /// `{code, message, more_info, status}`, and RFC 9457's `{type, title, status, detail, instance}` with a `code`.
@@ -207,7 +246,7 @@ mod tests {
     }
 
     fn refused(status: u16, body: &str) -> RestError {
-        parse_response(status, body.as_bytes()).unwrap_err()
+        parse_response::<CallResource>(status, body.as_bytes()).unwrap_err()
     }
 
     fn access(values: &[(&str, &str)]) -> Result<Option<Access>, crate::config::ConfigErrors> {
@@ -245,7 +284,7 @@ mod tests {
     #[test]
     fn a_call_is_read_from_its_resource() {
         let body = format!(r#"{{"sid":"{CALL}","status":"completed","price":null,"duration":"15"}}"#);
-        let call = parse_response(200, body.as_bytes()).unwrap();
+        let call: CallResource = parse_response(200, body.as_bytes()).unwrap();
         assert_eq!(call, CallResource { sid: CALL.into(), status: CarrierStatus::Completed });
     }
 
@@ -262,7 +301,7 @@ mod tests {
         let page = refused(502, "<html>Bad gateway</html>");
         assert!(page.is_retryable());
         assert_eq!(page.to_string(), "Twilio refused with HTTP 502, code 0: no explanation");
-        let odd = parse_response(200, b"<html>").unwrap_err();
+        let odd = parse_response::<CallResource>(200, b"<html>").unwrap_err();
         assert_eq!(odd, RestError::Unreadable { status: 200 });
         assert!(!odd.is_retryable());
     }
@@ -307,7 +346,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_answer_makes_the_parser_panic(status: u16, body: Vec<u8>) {
-            let _no_panic = parse_response(status, &body);
+            let _no_panic = parse_response::<CallResource>(status, &body);
         }
     }
 }

@@ -4,22 +4,25 @@ use shared::calls::{Ending, MediaPath};
 use shared::redact::Secret;
 use shared::session::Event;
 use shared::time::CallTime;
+use shared::twilio::setup::{Account, Number};
 
 use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
 use super::*;
 
 const TOKEN: &str = "console-token";
 
-fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World> {
+fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World, World> {
     let config = ApiConfig {
         public_url: public_url.parse().unwrap(),
         media_path: MediaPath::Gateway,
         table: "t".to_owned(),
         bucket: "b".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
+        telephony: None,
         console_token: token.map(Secret::new),
     };
-    Api::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
+    let carrier = world.state().account.is_some().then(|| world.clone());
+    Api::new(world.clone(), world.clone(), world.clone(), carrier, world.clone(), config)
 }
 
 async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
@@ -175,4 +178,30 @@ async fn a_store_that_fails_is_said_so() {
     world.state().broken = true;
     let answer = ask(&world, Http::get("/calls")).await;
     assert_eq!((answer.status_code, text(&answer).contains("fire")), (503, false));
+}
+
+#[tokio::test]
+async fn the_setup_at_twilio_is_looked_at_and_its_faults_are_named_with_their_mends() {
+    let world = World::new();
+    let problems = async || json_of(&world, Http::get("/api/twilio")).await["problems"].clone();
+    assert_eq!(problems().await[0]["what"], "no Twilio account is configured");
+    world.state().account = Some(Ok(Account::Refused));
+    assert_eq!(problems().await[0]["what"], "Twilio refuses the credentials");
+    let number = Number {
+        phone_number: "+15005550006".to_owned(),
+        voice_url: Some("https://voice.example.com/twiml".to_owned()),
+        status_callback: Some("https://voice.example.com/call/status".to_owned()),
+        ..Number::default()
+    };
+    let there = Account::There { status: "active".to_owned(), trial: false, numbers: vec![number] };
+    world.state().account = Some(Ok(there));
+    let setup = json_of(&world, Http::get("/api/twilio")).await;
+    assert_eq!((&setup["problems"], &setup["numbers"][0]["points_here"]), (&json!([]), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_carrier_that_does_not_answer_is_no_fault_of_ours() {
+    let world = World::new();
+    world.state().account = Some(Err(PortError::Unavailable("Twilio cannot be reached".to_owned())));
+    assert_eq!(ask(&world, Http::get("/api/twilio")).await.status_code, 502);
 }
