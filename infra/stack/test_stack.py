@@ -498,7 +498,17 @@ class Deployed(unittest.TestCase):
         after = [pair["value"] for pair in self.stack.container["environment"] if pair["name"] == "RELAY_PACKAGE"]
         self.assertEqual(package, after, "the same build is the same version")
 
-    def test_8_a_delete_leaves_no_stack(self) -> None:
+    def test_8_a_deployment_that_fails_rolls_back_and_loses_no_call_data(self) -> None:
+        before = {(item["pk"]["S"], item["sk"]["S"]) for item in self.stack.items("CALL#")}
+        self.assertTrue(before)
+        with self.assertRaisesRegex(AssertionError, "ScalableTarget|ROLLBACK"):
+            # The emulator has no Application Auto Scaling.
+            self.stack.deploy(AutoScaling="true", AgentGreeting="Good-bye")
+        self.assertEqual({(item["pk"]["S"], item["sk"]["S"]) for item in self.stack.items("CALL#")}, before)
+        configuration = self.stack.client("lambda").get_function_configuration(FunctionName=self.stack.made["Twiml"])
+        self.assertEqual(configuration["Environment"]["Variables"]["AGENT_GREETING"], "Welcome", "as it was")
+
+    def test_9_a_delete_leaves_no_stack(self) -> None:
         # `sam delete` does the same, after it has removed the packages from S3, whose addresses here it cannot read.
         cloudformation = self.stack.client("cloudformation")
         cloudformation.delete_stack(StackName=STACK)
