@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -38,6 +36,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
+from signature import sign
 
 OK, WARN, FAIL, SKIPPED = "ok", "warn", "FAIL", "-"
 
@@ -197,12 +196,6 @@ class Clocks:
 
 
 # --- Twilio
-
-
-def sign(token: str, url: str, form: dict[str, str]) -> str:
-    """X-Twilio-Signature of a form."""
-    signed = url + "".join(name + form[name] for name in sorted(form))
-    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), hashlib.sha1)).decode()
 
 
 class Twilio:
@@ -681,8 +674,8 @@ class Doctor:
         self.base_url()
         # Not the end of a call: that would be looked for in the table.
         form = {"CallSid": NO_CALL, "CallStatus": "ringing"}
-        good = fetch(url, {"X-Twilio-Signature": sign(token, url, form)}, form).status
-        bad = fetch(url, {"X-Twilio-Signature": sign(f"not {token}", url, form)}, form).status
+        good = fetch(url, {"X-Twilio-Signature": sign(token, url, form.items())}, form).status
+        bad = fetch(url, {"X-Twilio-Signature": sign(f"not {token}", url, form.items())}, form).status
         if (good, bad) == (204, 403):
             yield ok("Twilio's is taken, another is not")
         elif good == 204:

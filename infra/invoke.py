@@ -30,7 +30,6 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import hmac
 import importlib.util
 import json
 import os
@@ -53,8 +52,11 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from emulator import MINISTACK, free_port
+from emulator import environment as of_ministack
+from signature import sign
+
 ROOT = Path(__file__).resolve().parents[1]
-MINISTACK = ROOT / ".tools/emulator/bin/ministack"
 EVENTS = ROOT / "infra" / "events"
 
 # What the events were made for. None of it opens anything anywhere.
@@ -136,18 +138,12 @@ def expectations(function: str) -> dict[str, dict[str, Any]]:
     return json.loads((EVENTS / f"{function}.expect.json").read_text())
 
 
-def signature(token: str, url: str, form: list[tuple[str, str]]) -> str:
-    """As Twilio signs: https://www.twilio.com/docs/usage/webhooks/webhooks-security"""
-    text = url + "".join(name + value for name, value in sorted(set(form)))
-    return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
-
-
 def expected_signature(event: dict[str, Any]) -> str:
     if event.get("version") != "2.0":
-        return signature(AUTH_TOKEN, PUBLIC_WSS_URL, [])
+        return sign(AUTH_TOKEN, PUBLIC_WSS_URL)
     query = event["rawQueryString"]
     url = PUBLIC_URL + event["rawPath"] + (f"?{query}" if query else "")
-    return signature(AUTH_TOKEN, url, form(event))
+    return sign(AUTH_TOKEN, url, form(event))
 
 
 def form(event: dict[str, Any]) -> list[tuple[str, str]]:
@@ -263,12 +259,6 @@ def reference_data() -> Iterator[dict[str, Any]]:
 
 
 # --- The world around a function
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager
@@ -406,9 +396,7 @@ def key(partition: str, sort: str) -> list[dict[str, str]]:
 @contextmanager
 def cloud(folder: Path) -> Iterator[Cloud]:
     port = free_port()
-    # Untold it listens on every interface, and for SFTP and MQTT it does so even then.
-    env = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0"}
-    env |= {"TMPDIR": str(folder), "HOME": str(folder), "PATH": os.defpath}
+    env = of_ministack(port) | {"TMPDIR": str(folder), "HOME": str(folder), "PATH": os.defpath}
     with process([str(MINISTACK)], env, folder, port):
         yield Cloud(f"http://127.0.0.1:{port}")
 

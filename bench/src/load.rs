@@ -6,13 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use functions::proc::Usage;
 use futures_util::future::join_all;
 use local::call::{CallReport, Caller, Config};
 use local::cloud::{Cloud, Options};
 use local::model::{Script, ScriptedModel};
 use shared::calls::MediaPath;
-
-use crate::proc::Usage;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -69,7 +68,7 @@ pub(crate) async fn measure(path: MediaPath, calls: usize, seconds: u64) -> Resu
         round_trip: round_trips(&reports),
         lost: reports.iter().filter_map(|report| report.probe.as_ref()).map(|probe| probe.skipped).sum(),
         cpu_per_call_second: (during.cpu - before.cpu).as_secs_f64() / (elapsed.as_secs_f64() * calls as f64),
-        memory_per_call_kib: during.memory_kib.saturating_sub(before.memory_kib) as f64 / calls as f64,
+        memory_per_call_kib: during.memory_bytes.saturating_sub(before.memory_bytes) as f64 / 1024.0 / calls as f64,
         added_to_model: added(&metrics, "added_to_model_seconds"),
         added_to_caller: added(&metrics, "added_to_caller_seconds"),
     };

@@ -5,7 +5,7 @@
 mod cold;
 mod heart;
 mod load;
-mod proc;
+mod machine;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let args = Args::parse();
     let mut page = format!(
         "# Results\n\nMeasured by `make bench` on {}, {} build. Caller, model, emulator and bridge share the machine.\n",
-        proc::machine(),
+        machine::name(),
         if cfg!(debug_assertions) { "**dev** (not what goes to the cloud)" } else { "release" }
     );
     heart_table(&mut page)?;

@@ -10,4 +10,5 @@ pub mod adapters;
 pub mod app;
 pub mod emf;
 pub mod handlers;
+pub mod proc;
 pub mod relay;

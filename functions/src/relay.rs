@@ -20,6 +20,7 @@ pub mod control;
 pub mod doors;
 pub mod drain;
 pub mod driver;
+mod ecs;
 pub mod inbound;
 pub mod metrics;
 pub mod model_socket;

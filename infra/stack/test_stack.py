@@ -10,7 +10,6 @@ is held by infra/tests/test_template.py, and what neither can hold is in docs/UN
 from __future__ import annotations
 
 import base64
-import hmac
 import http.client
 import json
 import os
@@ -34,9 +33,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "infra"))
+
+from emulator import MINISTACK, environment, free_port  # noqa: E402
+from signature import sign  # noqa: E402
+
 TEMPLATE = ROOT / ".aws-sam/build/template.yaml"
 SAM = ROOT / ".tools/infra/bin/sam"
-MINISTACK = ROOT / ".tools/emulator/bin/ministack"
 VOICEBRIDGE = ROOT / "target/debug/voicebridge"
 
 STACK = "voicebridge-test"
@@ -62,12 +65,6 @@ result lookup_menu
 SPEECH = (ROOT / "local/assets/speech/caller-goodbye.ulaw").read_bytes() + b"\xff" * 8_000
 MENU = {"pk": "DATA#menu_item", "sk": "soup", "name": "Soup", "category": "starters", "price": "$5", "description": "Hot."}
 PATIENCE = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def until(what: str, ready: Callable[[], Any], patience: float = PATIENCE) -> Any:
@@ -125,10 +122,8 @@ class Stack:
         self.relay: subprocess.Popen[bytes] | None = None
 
     def start_emulator(self) -> None:
-        # Untold it listens on every interface, and for SFTP and MQTT it does so even then.
-        emulator = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port), "AUTH": "true"}
-        emulator |= {"SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0"}
-        self.processes.start("ministack", [str(MINISTACK)], self.env | emulator)
+        env = self.env | environment(self.port) | {"AUTH": "true"}
+        self.processes.start("ministack", [str(MINISTACK)], env)
         until("the emulator", lambda: self.answers(self.port))
 
     @staticmethod
@@ -251,16 +246,11 @@ class Stack:
 
     # --- Twilio's part
 
-    @staticmethod
-    def sign(url: str, form: dict[str, str]) -> str:
-        text = url + "".join(key + form[key] for key in sorted(form))
-        return base64.b64encode(hmac.digest(AUTH_TOKEN.encode(), text.encode(), "sha1")).decode()
-
     def post(self, path: str, form: dict[str, str], signature: str | None = None) -> tuple[int, str]:
         headers = {
             "Host": f"{self.http_api}.execute-api.localhost:{self.port}",
             "Content-Type": "application/x-www-form-urlencoded",
-            "X-Twilio-Signature": signature or self.sign(self.public_url + path, form),
+            "X-Twilio-Signature": signature or sign(AUTH_TOKEN, self.public_url + path, form.items()),
         }
         return self.request(self.port, "POST", path, urlencode(form), headers)
 
@@ -283,7 +273,7 @@ class Stack:
     @contextmanager
     def stream(self, signature: str | None = None) -> Iterator[ClientConnection]:
         url = f"ws://127.0.0.1:{self.port}/_aws/execute-api/{self.call_api}/call"
-        headers = {"X-Twilio-Signature": signature or self.sign(self.public_wss_url, {})}
+        headers = {"X-Twilio-Signature": signature or sign(AUTH_TOKEN, self.public_wss_url)}
         with connect(url, additional_headers=headers, open_timeout=PATIENCE, proxy=None) as socket:
             yield socket
 

@@ -43,10 +43,10 @@ import botocore.loaders
 
 INFRA = Path(__file__).resolve().parents[1]
 ROOT = INFRA.parent
-MINISTACK = ROOT / ".tools/emulator/bin/ministack"
 sys.path.insert(0, str(INFRA))
 
 import doctor  # noqa: E402
+import emulator  # noqa: E402
 import point_number  # noqa: E402
 
 REGION = "eu-west-1"
@@ -304,15 +304,11 @@ def certificate(folder: Path) -> Path:
 
 def start_ministack(folder: Path) -> int:
     """Its port. It is ended, by its process, with the module."""
-    if not MINISTACK.exists():
+    if not emulator.MINISTACK.exists():
         raise RuntimeError("an emulator of AWS is missing: make .tools/emulator/stamp")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # Untold it listens on every interface, and for SFTP and MQTT it does so even then.
-    env = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0"}
-    env |= {"TMPDIR": str(folder), "HOME": str(folder), "PATH": os.defpath}
-    child = subprocess.Popen([MINISTACK], env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    port = emulator.free_port()
+    env = emulator.environment(port) | {"TMPDIR": str(folder), "HOME": str(folder), "PATH": os.defpath}
+    child = subprocess.Popen([emulator.MINISTACK], env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     ready, said = threading.Event(), []
 
     def read(lines: IO[bytes]) -> None:
@@ -582,7 +578,7 @@ class Well(Case):
         form = {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234"}
         form |= {"From": "+14158675309", "To": "+18005551212"}
         url = "https://mycompany.com/myapp.php?foo=1&bar=2"
-        self.assertEqual(doctor.sign("12345", url, form), "RSOYDt4T1cUTdK1PDd93/VVr8B8=")
+        self.assertEqual(doctor.sign("12345", url, form.items()), "RSOYDt4T1cUTdK1PDd93/VVr8B8=")
 
     def test_it_reads_what_the_templates_give(self) -> None:
         root, secrets = (ROOT / "template.yaml").read_text(), (INFRA / "secrets.yaml").read_text()

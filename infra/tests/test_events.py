@@ -112,7 +112,7 @@ class Signatures(unittest.TestCase):
         url = "https://mycompany.com/myapp.php?foo=1&bar=2"
         form = {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234"}
         form |= {"From": "+14158675309", "To": "+18005551212"}
-        self.assertEqual(invoke.signature("12345", url, list(form.items())), "RSOYDt4T1cUTdK1PDd93/VVr8B8=")
+        self.assertEqual(invoke.sign("12345", url, list(form.items())), "RSOYDt4T1cUTdK1PDd93/VVr8B8=")
 
     def test_every_event_of_twilios_is_signed_unless_it_is_said_not_to_be(self) -> None:
         for (function, case), event in EVENTS.items():

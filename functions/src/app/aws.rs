@@ -36,10 +36,6 @@ impl Aws {
         Self(loader.load().await)
     }
 
-    pub fn config(&self) -> &SdkConfig {
-        &self.0
-    }
-
     pub fn secrets(&self) -> Secrets {
         Secrets::new(aws_sdk_secretsmanager::Client::new(&self.0))
     }

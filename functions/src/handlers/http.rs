@@ -43,6 +43,12 @@ impl Request {
     }
 }
 
+impl From<BadBody> for Response {
+    fn from(_: BadBody) -> Self {
+        Self::problem(StatusCode::BAD_REQUEST, "the body is not base64")
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Response {
     status: StatusCode,

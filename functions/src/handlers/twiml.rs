@@ -85,10 +85,11 @@ where
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        match Request::read(event) {
-            Ok(request) => self.answer(&request).await.into(),
-            Err(_) => Response::problem(StatusCode::BAD_REQUEST, "the body is not base64").into(),
-        }
+        let answer = match Request::read(event) {
+            Ok(request) => self.answer(&request).await,
+            Err(bad) => bad.into(),
+        };
+        answer.into()
     }
 
     async fn answer(&self, request: &Request) -> Response {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::ecs;
 use super::settings::Settings;
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,9 +39,7 @@ pub async fn resolve(settings: &Settings, listening: SocketAddr) -> Result<Url, 
 /// The task metadata endpoint, version 4.
 async fn ask_ecs(metadata: &Url) -> Result<IpAddr, AddressError> {
     let url = format!("{}/task", metadata.as_str().trim_end_matches('/'));
-    // Plain HTTP to a link-local address: no proxy, and no certificates to be loaded.
-    let client = reqwest::Client::builder().timeout(METADATA_TIMEOUT).no_proxy().tls_certs_only([]).build();
-    let client = client.map_err(AddressError::Metadata)?;
+    let client = ecs::client(METADATA_TIMEOUT).map_err(AddressError::Metadata)?;
     let answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
     let task: Task = answer.map_err(AddressError::Metadata)?.json().await.map_err(AddressError::Metadata)?;
     let addresses = task.containers.into_iter().flat_map(|c| c.networks).flat_map(|n| n.addresses);

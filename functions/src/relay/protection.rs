@@ -12,6 +12,7 @@ use url::Url;
 
 use super::calls::Calls;
 use super::doors::Doors;
+use super::ecs;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A relay that hangs is not protected for longer than this.
@@ -58,9 +59,7 @@ struct Protection {
 
 impl Endpoint {
     fn new(agent: &Url) -> Option<Self> {
-        // Plain HTTP to a link-local address: no proxy, and no certificates to be loaded.
-        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().tls_certs_only([]).build();
-        match client {
+        match ecs::client(PATIENCE) {
             Ok(client) => {
                 let url = format!("{}/task-protection/v1/state", agent.as_str().trim_end_matches('/'));
                 Some(Self { client, url })

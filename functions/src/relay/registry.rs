@@ -11,13 +11,12 @@ use url::Url;
 
 use super::calls::Calls;
 use super::doors::Doors;
+use crate::proc::Usage;
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A store that hangs must not silence the heartbeats after it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 const LAG_PROBE: Duration = Duration::from_millis(100);
-/// Linux counts a process's time in these, whatever the kernel's own tick is.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Beats until `stop`, and then takes this relay off the list. `changed` is for news that cannot wait.
 pub async fn run<D: Doors>(
@@ -80,7 +79,7 @@ struct Load {
 #[derive(Debug)]
 struct LoadGauge {
     read_at: Instant,
-    cpu_seconds: f64,
+    cpu: Duration,
     worst_lag: tokio::sync::watch::Receiver<Duration>,
     reset: Arc<tokio::sync::Notify>,
     publish: Arc<super::metrics::Metrics>,
@@ -94,7 +93,7 @@ impl LoadGauge {
         let probe = tokio::spawn(probe(sender, Arc::clone(&reset)));
         Self {
             read_at: Instant::now(),
-            cpu_seconds: cpu_seconds(),
+            cpu: used().cpu,
             worst_lag,
             reset,
             publish: Arc::clone(&calls.common().metrics),
@@ -103,14 +102,14 @@ impl LoadGauge {
     }
 
     fn read(&mut self) -> Load {
-        let (now, cpu) = (Instant::now(), cpu_seconds());
+        let (now, used) = (Instant::now(), used());
         let passed = now.duration_since(self.read_at).as_secs_f64();
-        let share = if passed > 0.0 { (cpu - self.cpu_seconds) / passed } else { 0.0 };
+        let share = if passed > 0.0 { used.cpu.saturating_sub(self.cpu).as_secs_f64() / passed } else { 0.0 };
         let lag = *self.worst_lag.borrow();
-        (self.read_at, self.cpu_seconds) = (now, cpu);
+        (self.read_at, self.cpu) = (now, used.cpu);
         self.reset.notify_one();
         self.publish.cpu_share.set(share);
-        self.publish.memory_bytes.set(memory_bytes());
+        self.publish.memory_bytes.set(i64::try_from(used.memory_bytes).unwrap_or(i64::MAX));
         self.publish.event_loop_lag_seconds.set(lag.as_secs_f64());
         #[allow(clippy::cast_possible_truncation, reason = "a share of a core needs no more digits")]
         Load { cpu: share as f32, lag_ms: lag.as_secs_f32() * 1_000.0 }
@@ -135,43 +134,7 @@ async fn probe(worst: tokio::sync::watch::Sender<Duration>, reset: Arc<tokio::sy
     }
 }
 
-/// User and system time of this process; zero where there is no `/proc`.
-fn cpu_seconds() -> f64 {
-    std::fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(parse_stat).unwrap_or_default()
-}
-
-/// What this process holds in memory; zero where there is no `/proc`.
-fn memory_bytes() -> i64 {
-    std::fs::read_to_string("/proc/self/status").ok().as_deref().and_then(parse_status).unwrap_or_default()
-}
-
-fn parse_status(status: &str) -> Option<i64> {
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?;
-    kib.parse::<i64>().ok()?.checked_mul(1024)
-}
-
-/// Fields 14 and 15. The second field is a name in parentheses and may contain anything.
-fn parse_stat(stat: &str) -> Option<f64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some((user + system) / TICKS_PER_SECOND)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cpu_time_is_read_whatever_the_process_is_called() {
-        let stat = "42 (a ) b) S 1 42 42 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 8 0 100 1000 10";
-        assert_eq!(parse_stat(stat), Some(2.0));
-        assert_eq!(parse_stat("nonsense"), None);
-    }
-
-    #[test]
-    fn memory_is_read_in_bytes() {
-        assert_eq!(parse_status("VmPeak:\t 9999 kB\nVmRSS:\t    2048 kB\n"), Some(2048 * 1024));
-        assert_eq!(parse_status("nonsense"), None);
-    }
+/// Nothing where there is no `/proc`.
+fn used() -> Usage {
+    Usage::of("self").unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::calls::MediaPath;
 use shared::redact::Secret;
 use shared::twilio::signature::Signer;
 use tokio::net::TcpStream;
@@ -12,6 +13,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use crate::model::{Model, Session};
 use crate::world::{AUTH_TOKEN, House, soon};
 
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -131,6 +133,28 @@ pub fn audio_of(message: &Value) -> Vec<u8> {
 /// Twenty milliseconds that nobody else says.
 pub fn utterance(speaker: usize, number: usize) -> Vec<u8> {
     (0..160).map(|index| (speaker * 31 + number * 7 + index) as u8).collect()
+}
+
+/// A direct call under way: the model is asked for its greeting.
+#[derive(Debug)]
+pub struct Talk {
+    pub model: Model,
+    pub house: House,
+    pub session: Session,
+    pub caller: Caller,
+}
+
+impl Talk {
+    /// Call `CA1`.
+    pub async fn begin() -> Self {
+        let mut model = Model::new().await;
+        let house = House::new(&model.url).await;
+        house.prepared("CA1", MediaPath::Direct).await;
+        let mut session = model.ready().await;
+        let caller = Caller::call(&house, "CA1").await;
+        session.expect("response.create").await;
+        Self { model, house, session, caller }
+    }
 }
 
 /// A caller on the gateway path: `ws-default` posts each frame.

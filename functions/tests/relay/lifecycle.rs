@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use url::Url;
 
-use crate::caller::{Caller, Posting};
+use crate::caller::{Caller, Posting, Talk};
 use crate::model::Model;
 use crate::world::{AUTH_TOKEN, House, MODEL_KEY, settings, soon, until};
 
@@ -35,12 +35,7 @@ async fn the_model_is_dialled_when_the_call_is_announced_with_the_agents_model_a
 
 #[tokio::test]
 async fn a_caller_who_hangs_up_ends_the_call_everywhere() {
-    let mut model = Model::new().await;
-    let house = House::new(&model.url).await;
-    house.prepared("CA1", MediaPath::Direct).await;
-    let mut session = model.ready().await;
-    let mut caller = Caller::call(&house, "CA1").await;
-    session.expect("response.create").await;
+    let Talk { model: _model, house, mut session, mut caller } = Talk::begin().await;
     until(&house.store.books, |books| (books.calls[&"CA1".into()].status == CallStatus::InProgress).then_some(()))
         .await;
     caller.stop().await;
@@ -95,12 +90,7 @@ async fn a_relay_is_known_by_its_heartbeat_until_it_stops() {
 
 #[tokio::test]
 async fn a_relay_that_drains_takes_no_new_calls_and_lets_the_old_ones_end() {
-    let mut model = Model::new().await;
-    let house = House::new(&model.url).await;
-    house.prepared("CA1", MediaPath::Direct).await;
-    let mut session = model.ready().await;
-    let mut caller = Caller::call(&house, "CA1").await;
-    session.expect("response.create").await;
+    let Talk { model: _model, house, mut session, mut caller } = Talk::begin().await;
     house.webhook("CA2", MediaPath::Gateway).await;
     house.relay.calls.begin_drain();
     assert_eq!(Posting::new("CA2").start(&house).await, StatusCode::SERVICE_UNAVAILABLE);
@@ -230,12 +220,7 @@ async fn a_relay_in_ecs_is_where_ecs_says() {
 
 #[tokio::test]
 async fn both_sides_of_a_call_are_recorded_each_on_its_track() {
-    let mut model = Model::new().await;
-    let house = House::new(&model.url).await;
-    house.prepared("CA1", MediaPath::Direct).await;
-    let mut session = model.ready().await;
-    let mut caller = Caller::call(&house, "CA1").await;
-    session.expect("response.create").await;
+    let Talk { model: _model, house, mut session, mut caller } = Talk::begin().await;
     session.speak("r1", &[vec![0x11; 160]]).await;
     caller.hear(160).await;
     caller.speak(&[0x22; 160]).await;

@@ -4,12 +4,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use shared::calls::MediaPath;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::caller::Caller;
-use crate::model::Model;
-use crate::world::{AUTH_TOKEN, CALLER_NUMBER, House, MODEL_KEY, until};
+use crate::caller::Talk;
+use crate::world::{AUTH_TOKEN, CALLER_NUMBER, MODEL_KEY, until};
 
 #[derive(Debug, Clone, Default)]
 struct Ear(Arc<Mutex<Vec<u8>>>);
@@ -37,12 +35,7 @@ async fn no_secret_no_number_and_no_spoken_word_reaches_the_logs() {
     let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(ear.clone()).finish();
     // The runtime of a test has one thread: this one.
     let _listening = tracing::subscriber::set_default(logs);
-    let mut model = Model::new().await;
-    let house = House::new(&model.url).await;
-    house.prepared("CA1", MediaPath::Direct).await;
-    let mut session = model.ready().await;
-    let mut caller = Caller::call(&house, "CA1").await;
-    session.expect("response.create").await;
+    let Talk { model: _model, house, mut session, mut caller } = Talk::begin().await;
     for event in [
         json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 1, "item_id": "i1" }),
         json!({ "type": "conversation.item.input_audio_transcription.completed", "item_id": "i1",

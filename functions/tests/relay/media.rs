@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::json;
 use shared::calls::MediaPath;
 
-use crate::caller::{Caller, Posting, audio_of, utterance};
+use crate::caller::{Caller, Posting, Talk, audio_of, utterance};
 use crate::model::Model;
 use crate::world::{House, until};
 
@@ -16,12 +16,7 @@ fn encoded(frames: &[Vec<u8>]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_callers_frames_reach_the_model_byte_for_byte_and_in_order() {
-    let mut model = Model::new().await;
-    let house = House::new(&model.url).await;
-    house.prepared("CA1", MediaPath::Direct).await;
-    let mut session = model.ready().await;
-    let mut caller = Caller::call(&house, "CA1").await;
-    session.expect("response.create").await;
+    let Talk { model: _model, house: _house, mut session, mut caller } = Talk::begin().await;
     let frames: Vec<_> = (0..100).map(|number| utterance(1, number)).collect();
     for frame in &frames {
         caller.speak(frame).await;
@@ -31,12 +26,7 @@ async fn a_callers_frames_reach_the_model_byte_for_byte_and_in_order() {
 
 #[tokio::test]
 async fn the_models_audio_reaches_a_direct_caller_byte_for_byte() {
-    let mut model = Model::new().await;
-    let house = House::new(&model.url).await;
-    house.prepared("CA1", MediaPath::Direct).await;
-    let mut session = model.ready().await;
-    let mut caller = Caller::call(&house, "CA1").await;
-    session.expect("response.create").await;
+    let Talk { model: _model, house: _house, mut session, mut caller } = Talk::begin().await;
     let pieces: Vec<Vec<u8>> =
         [1, 160, 161, 5_000, 3, 12_345].into_iter().map(|length| vec![length as u8; length]).collect();
     session.speak("r1", &pieces).await;

@@ -1,15 +1,15 @@
 //! One environment of a function: the life of a process, from its start to what is reported of its end.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::functions::{EnvironmentId, Function, FunctionSpec, InvokeError};
+use super::processes;
 
 /// Lambda gives a process this long to ask for its first event.
 const LONGEST_INIT: Duration = Duration::from_secs(10);
@@ -72,23 +72,8 @@ fn log_end(function: &Function, id: EnvironmentId, end: &End) {
 }
 
 fn start(spec: &FunctionSpec, runtime_api: &str, id: EnvironmentId) -> io::Result<Child> {
-    let log = open_log(spec)?;
-    Command::new(&spec.program)
-        .args(&spec.args)
-        .env_clear()
-        .envs(&spec.env)
-        .envs(lambda_variables(spec, runtime_api, id))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        // Not the terminal's business: it is we who end it after a Ctrl-C.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-}
-
-fn open_log(spec: &FunctionSpec) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(&spec.log)
+    let mut command = processes::command(&spec.program, &spec.args, &spec.env, &spec.log)?;
+    command.envs(lambda_variables(spec, runtime_api, id)).spawn()
 }
 
 /// What every Lambda process finds in its environment. The function and the process are in the Runtime API's

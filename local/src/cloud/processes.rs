@@ -1,5 +1,8 @@
 //! Processes that must not outlive us, and that deserve a word before they are killed.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -34,6 +37,21 @@ impl Guard {
     pub(crate) async fn dismiss(mut self) {
         let _ = self.0.kill().await;
     }
+}
+
+/// A program that finds what `env` says and nothing else, and writes to `log`.
+pub(crate) fn command<A: AsRef<OsStr>>(
+    program: &Path,
+    args: &[A],
+    env: &BTreeMap<String, String>,
+    log: &Path,
+) -> io::Result<Command> {
+    let log = OpenOptions::new().create(true).append(true).open(log)?;
+    let mut command = Command::new(program);
+    command.args(args).env_clear().envs(env).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    // Not the terminal's business: it is we who end it after a Ctrl-C.
+    command.process_group(0).kill_on_drop(true);
+    Ok(command)
 }
 
 /// Where the project's programs are: beside ours, or one up if ours is a test.

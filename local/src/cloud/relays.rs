@@ -1,23 +1,21 @@
 //! The relays: started, watched, replaced when they die, asked to drain when it is time to go.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::options::Program;
-use super::processes::{Guard, ask_to_end};
+use super::processes::{self, Guard, ask_to_end};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -190,19 +188,10 @@ async fn ask_and_wait(child: &mut Child, pid: u32, patience: Duration) {
 
 fn start(spec: &RelaySpec, number: usize, private: SocketAddr, public: SocketAddr) -> io::Result<Child> {
     let log = spec.logs.join(format!("relay-{number}.log"));
-    let log = OpenOptions::new().create(true).append(true).open(log)?;
-    Command::new(&spec.program.path)
-        .args(&spec.program.args)
-        .env_clear()
-        .envs(&spec.env)
+    processes::command(&spec.program.path, &spec.program.args, &spec.env, &log)?
         .env("RELAY_LISTEN", private.to_string())
         .env("RELAY_PUBLIC_LISTEN", public.to_string())
         .env("RELAY_ADDRESS", format!("http://{private}"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .process_group(0)
-        .kill_on_drop(true)
         .spawn()
 }
 
