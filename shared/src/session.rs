@@ -18,6 +18,7 @@ mod caller;
 mod ending;
 mod hold;
 mod input;
+mod journal;
 mod line;
 mod link;
 mod output;
@@ -36,6 +37,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 pub use input::{Input, ModelLoss, OperatorCommand};
+pub use journal::Journal;
 pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
 
