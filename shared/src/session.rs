@@ -37,7 +37,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 pub use input::{Input, ModelLoss, OperatorCommand};
-pub use journal::Journal;
+pub use journal::{Journal, VERSION as JOURNAL_VERSION};
 pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
 

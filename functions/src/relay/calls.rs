@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shared::calls::{Call, CallStatus, Lease};
-use shared::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use shared::calls::{Call, CallStatus, Claimed, Holder, Lease};
+use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ports::{PortError, ReadCall as _, ReadHistory as _, WriteCall as _};
 use shared::session::Line;
 use shared::twilio::media::StreamMessage;
@@ -30,7 +30,8 @@ const REMEMBERED: usize = 1024;
 /// What all calls of a relay share.
 #[derive(Debug)]
 pub struct Common<D: Doors> {
-    pub id: RelayId,
+    /// This relay, as the one that holds its calls.
+    pub me: Holder,
     pub ports: Ports<D>,
     pub metrics: Arc<Metrics>,
     pub dialler: Dialler,
@@ -138,7 +139,7 @@ impl<D: Doors> Calls<D> {
 
     /// A call that was announced: dial ahead.
     pub async fn prepare(self: &Arc<Self>, call: Call) -> Result<CallHandle, NotTaken> {
-        if call.lease.as_ref().is_none_or(|lease| lease.relay != self.common.id) {
+        if call.lease.as_ref().is_none_or(|lease| lease.relay != self.common.me.relay) {
             return Err(NotTaken::NotOurs);
         }
         let sid = call.sid.clone();
@@ -209,12 +210,12 @@ impl<D: Doors> Calls<D> {
     /// The right to speak for the call: there already, or claimed.
     async fn lease(&self, call: &Call, others: OthersCall) -> Result<Lease, NotTaken> {
         let held = match &call.lease {
-            Some(lease) if lease.relay == self.common.id => return Ok(lease.clone()),
+            Some(lease) if lease.relay == self.common.me.relay => return Ok(lease.clone()),
             Some(_) if others == OthersCall::Leave => return Err(NotTaken::NotOurs),
             lease => lease.as_ref().map(|lease| lease.fence),
         };
-        match self.common.ports.store.claim(&call.sid, &self.common.id, held).await {
-            Ok(lease) => {
+        match self.common.ports.store.claim(&call.sid, &self.common.me, held).await {
+            Ok(Claimed { lease, .. }) => {
                 if call.lease.is_some() {
                     self.common.metrics.take_overs.inc();
                 }

@@ -119,7 +119,7 @@ impl<S: Chronicle + WriteCall> Desk<S> {
             return self.drop_entries(entries.len());
         }
         for part in entries.chunks(BATCH) {
-            let append = || self.store.append(&self.sid, part);
+            let append = || self.store.append(&self.sid, self.lease.fence, part);
             if !self.persist(append).await {
                 self.drop_entries(part.len());
             }

@@ -94,7 +94,7 @@ impl<D: Doors> Driver<D> {
         let store = Arc::clone(&common.ports.store);
         let scribe = Scribe::start(call.sid.clone(), lease.clone(), store, fenced.clone(), Arc::clone(metrics));
         let recordings = Arc::clone(&common.ports.recordings);
-        let recorder = Recorder::start(call.sid.clone(), clock, recordings, Arc::clone(metrics));
+        let recorder = Recorder::start(call.sid.clone(), lease.fence, clock, recordings, Arc::clone(metrics));
         Self {
             session: Session::open(plan(&call, history, dialect.capabilities()), clock.now()),
             dialect,

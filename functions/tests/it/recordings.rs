@@ -20,7 +20,7 @@ fn segment(number: u32) -> Vec<u8> {
 
 async fn record(bucket: &Bucket, segments: std::ops::Range<u32>) {
     for number in segments {
-        bucket.recordings.put_segment(&sid(), number, segment(number)).await.unwrap();
+        bucket.recordings.put_segment(&sid(), number, 1, segment(number)).await.unwrap();
     }
 }
 

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
 use functions::adapters::dynamo::{Store, seed};
 use serde_json::{Value, json};
-use shared::calls::{Binding, CallStatus, Connection, Ending, Lease, Relay};
+use shared::calls::{Binding, CallStatus, Connection, Ending, Holder, Relay};
 use shared::ids::{CallSid, ConnectionId};
 use shared::ports::{
     Chronicle, Connections, Entry, PortError, PortResult, ReadCall, ReadHistory, ReferenceData, Relays, Tokens,
@@ -28,6 +28,10 @@ use crate::world::{CALL, TABLE, call, dynamo, dynamo_at, store};
 
 fn sid() -> CallSid {
     CALL.into()
+}
+
+fn holder(relay: &str) -> Holder {
+    Holder { relay: relay.into(), address: format!("http://{relay}.example.com:8081").parse().unwrap() }
 }
 
 fn now_ms() -> u64 {
@@ -65,31 +69,31 @@ async fn a_lease_is_taken_by_one_of_many() {
     store.open_call(&call(1)).await.unwrap();
     let (won, faults) = race(16, |number| {
         let store = store.clone();
-        async move { store.claim(&sid(), &format!("relay-{number}").into(), None).await }
+        async move { store.claim(&sid(), &holder(&format!("relay-{number}")), None).await }
     })
     .await;
     assert_eq!((won, faults.len()), (1, 1), "{faults:?}");
     let lease = store.call(&sid()).await.unwrap().unwrap().lease.unwrap();
     assert_eq!(lease.fence, 1);
-    assert_eq!(store.claim(&sid(), &"late".into(), Some(1)).await.unwrap(), Lease { relay: "late".into(), fence: 2 });
-    assert!(matches!(store.claim(&sid(), &"later".into(), Some(1)).await, Err(PortError::Conflict(_))));
-    assert_eq!(store.claim(&"CA2".into(), &"relay".into(), None).await, Err(PortError::Gone));
+    assert_eq!(store.claim(&sid(), &holder("late"), Some(1)).await.unwrap().lease, holder("late").lease(2));
+    assert!(matches!(store.claim(&sid(), &holder("later"), Some(1)).await, Err(PortError::Conflict(_))));
+    assert_eq!(store.claim(&"CA2".into(), &holder("relay"), None).await, Err(PortError::Gone));
 }
 
 #[tokio::test]
 async fn a_claim_whose_answer_was_lost_is_not_lost_itself() {
     let store = store().await;
     store.open_call(&call(1)).await.unwrap();
-    let lease = store.claim(&sid(), &"relay".into(), None).await.unwrap();
-    assert_eq!(store.claim(&sid(), &"relay".into(), None).await.unwrap(), lease);
+    let claimed = store.claim(&sid(), &holder("relay"), None).await.unwrap();
+    assert_eq!(store.claim(&sid(), &holder("relay"), None).await.unwrap(), claimed);
 }
 
 #[tokio::test]
 async fn only_the_holder_of_the_lease_sets_the_status() {
     let store = store().await;
     store.open_call(&call(1)).await.unwrap();
-    let old = store.claim(&sid(), &"old".into(), None).await.unwrap();
-    let new = store.claim(&sid(), &"new".into(), Some(1)).await.unwrap();
+    let old = store.claim(&sid(), &holder("old"), None).await.unwrap().lease;
+    let new = store.claim(&sid(), &holder("new"), Some(1)).await.unwrap().lease;
     let refused = store.set_status(&sid(), CallStatus::InProgress, &old).await;
     assert!(matches!(refused, Err(PortError::Conflict(_))), "{refused:?}");
     store.set_status(&sid(), CallStatus::InProgress, &new).await.unwrap();
@@ -100,7 +104,7 @@ async fn only_the_holder_of_the_lease_sets_the_status() {
 async fn the_first_ending_stays() {
     let store = store().await;
     store.open_call(&call(1)).await.unwrap();
-    let lease = store.claim(&sid(), &"relay".into(), None).await.unwrap();
+    let lease = store.claim(&sid(), &holder("relay"), None).await.unwrap().lease;
     store.set_status(&sid(), CallStatus::Ended(Ending::AgentHungUp), &lease).await.unwrap();
     store.end_call(&sid(), Ending::CallerHungUp).await.unwrap();
     store.set_status(&sid(), CallStatus::InProgress, &lease).await.unwrap();
@@ -222,8 +226,8 @@ async fn lines_are_replaced_by_number_and_events_keep_their_order() {
     let store = store().await;
     let entries =
         [line(1, "Hello"), event(2, 900), line(2, "Goodbye"), event(1, 900), line(1, "Hello there"), event(10, 12_000)];
-    store.append(&sid(), &entries).await.unwrap();
-    store.append(&sid(), &[line(2, "Good day")]).await.unwrap();
+    store.append(&sid(), 1, &entries).await.unwrap();
+    store.append(&sid(), 1, &[line(2, "Good day")]).await.unwrap();
     let spoken: Vec<String> =
         store.transcript(&sid()).await.unwrap().into_iter().map(|line| line.text.unwrap().into_revealed()).collect();
     assert_eq!(spoken, ["Hello there", "Good day"]);
@@ -237,9 +241,9 @@ async fn lines_are_replaced_by_number_and_events_keep_their_order() {
 async fn more_than_a_batch_is_written_in_batches() {
     let store = store().await;
     let entries: Vec<Entry> = (0..137).map(|number| event(number, number)).collect();
-    store.append(&sid(), &entries).await.unwrap();
+    store.append(&sid(), 1, &entries).await.unwrap();
     assert_eq!(store.events(&sid()).await.unwrap().len(), 137);
-    store.append(&sid(), &[]).await.unwrap();
+    store.append(&sid(), 1, &[]).await.unwrap();
 }
 
 /// A DynamoDB that does half of each batch and leaves the rest, as a throttled one does.
@@ -286,7 +290,7 @@ async fn halving(stuck: bool) -> (Store, Store, Arc<AtomicUsize>) {
 async fn what_is_left_undone_is_written_again() {
     let (store, behind, batches) = halving(false).await;
     let entries: Vec<Entry> = (0..20).map(|number| event(number, number)).collect();
-    store.append(&sid(), &entries).await.unwrap();
+    store.append(&sid(), 1, &entries).await.unwrap();
     assert_eq!(behind.events(&sid()).await.unwrap().len(), 20);
     assert_eq!(batches.load(Ordering::Relaxed), 5, "20, 10, 5, 2 and 1 left to do");
 }
@@ -295,7 +299,7 @@ async fn what_is_left_undone_is_written_again() {
 async fn a_table_that_does_nothing_is_a_fault_in_the_end() {
     let (store, _, batches) = halving(true).await;
     let begun = tokio::time::Instant::now();
-    assert!(matches!(store.append(&sid(), &[event(1, 1)]).await, Err(PortError::Throttled(_))));
+    assert!(matches!(store.append(&sid(), 1, &[event(1, 1)]).await, Err(PortError::Throttled(_))));
     assert!(batches.load(Ordering::Relaxed) > 3 && begun.elapsed() < Duration::from_secs(10));
 }
 
