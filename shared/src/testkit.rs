@@ -12,6 +12,7 @@ pub mod carrier;
 pub mod render;
 pub mod scenario;
 pub mod vendor;
+pub mod written;
 
 use crate::agent::Agent;
 use crate::model::Capabilities;
@@ -29,7 +30,6 @@ pub fn plan(agent: Agent) -> Plan {
         capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
         mark_every: Samples::from_millis(200),
         reorder_ms: 100,
-        history: Vec::new(),
     }
 }
 
