@@ -4,6 +4,7 @@
 
 mod fetch;
 mod http_server;
+mod lease;
 mod recordings;
 mod store;
 mod world;
