@@ -5,6 +5,7 @@
 mod fetch;
 mod http_server;
 mod lease;
+mod mischief;
 mod recordings;
 mod store;
 mod world;

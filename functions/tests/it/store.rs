@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Relay};
 use shared::ids::{CallSid, ConnectionId};
 use shared::ports::{
-    Chronicle, Connections, Entry, PortError, ReadCall, ReadHistory, ReferenceData, Relays, Tokens,
-    ToolLedger, WriteCall,
+    Chronicle, Connections, Entry, PortError, ReadCall, ReadHistory, ReferenceData, Relays, Tokens, ToolLedger,
+    WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Line, Speaker};
