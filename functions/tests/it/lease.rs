@@ -15,7 +15,7 @@ fn sid() -> CallSid {
 }
 
 fn journal(at: u64) -> Journal {
-    Journal { version: JOURNAL_VERSION, at: CallTime(at) }
+    shared::testkit::journal(CallTime(at))
 }
 
 /// A call that a relay holds at fence 1.

@@ -97,7 +97,7 @@ fn held() -> Call {
 }
 
 fn journal() -> Journal {
-    Journal { version: JOURNAL_VERSION, at: CallTime(7) }
+    shared::testkit::journal(CallTime(7))
 }
 
 fn tool() -> ToolRequest {
