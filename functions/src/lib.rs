@@ -10,5 +10,6 @@ pub mod adapters;
 pub mod app;
 pub mod emf;
 pub mod handlers;
+pub mod private_api;
 pub mod proc;
 pub mod relay;

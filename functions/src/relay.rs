@@ -24,6 +24,8 @@ mod ecs;
 pub mod inbound;
 pub mod metrics;
 pub mod model_socket;
+pub mod office;
+pub mod opening;
 pub mod protection;
 pub mod random;
 pub mod recorder;
@@ -51,6 +53,7 @@ pub use settings::{ModelSettings, Settings};
 use calls::{Calls, Common};
 use metrics::Metrics;
 use model_socket::Dialler;
+use office::Office;
 use server::{Bound, Listening, Server};
 use tls::Tls;
 
@@ -78,16 +81,31 @@ pub enum StartError {
     Listen(#[from] server::ListenError),
     #[error("nobody could find this relay")]
     Address(#[from] address::AddressError),
+    /// A process that has been deposed holds nothing again; the one that is started in its place does.
+    #[error("another relay was given this one's calls, because it did not answer")]
+    Deposed,
 }
 
-/// The whole life of a relay process: until it is asked to go, and then until its calls are over.
+/// The whole life of a relay process: until it is asked to go, and then until its calls are over; or until another relay
+/// has been given its calls.
 pub async fn run<D: Doors>(settings: Settings, ports: Ports<D>) -> Result<(), StartError> {
     let relay = Relay::start(settings, ports).await?;
-    if let Err(error) = drain::asked_to_go().await {
-        tracing::error!(%error, "signals cannot be heard; draining at once");
+    let deposed = relay.calls.common().office.deposed.clone();
+    tokio::select! {
+        asked = drain::asked_to_go() => {
+            if let Err(error) = asked {
+                tracing::error!(%error, "signals cannot be heard; draining at once");
+            }
+        }
+        () = deposed.cancelled() => {}
     }
     relay.stop().await;
-    Ok(())
+    if deposed.is_cancelled() { Err(StartError::Deposed) } else { Ok(()) }
+}
+
+fn hold_office<D: Doors>(calls: &Calls<D>, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<D> {
+    let Common { office, me, ports, metrics, .. } = calls.common().as_ref();
+    Arc::clone(office).hold(me.relay.clone(), Arc::clone(&ports.store), Arc::clone(metrics), stop)
 }
 
 impl<D: Doors> Relay<D> {
@@ -98,12 +116,16 @@ impl<D: Doors> Relay<D> {
         let bound = Bound::to(&settings).await?;
         let address = address::resolve(&settings, bound.private_address).await?;
         let me = Holder { relay: RelayId::from(random::name()), address: address.clone() };
-        let calls = Calls::new(Arc::new(Common { me, ports, metrics, dialler, most_calls: settings.most_calls }));
+        let office = Arc::new(Office::default());
+        // Whoever speaks first has the right to it by then.
+        office.renew(&me.relay, ports.store.as_ref(), &metrics).await;
+        let common = Common { me, office, ports, metrics, dialler, most_calls: settings.most_calls };
+        let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());
         let changed = Arc::new(Notify::new());
         let registry = registry::run(Arc::clone(&calls), Arc::clone(&changed), stop.clone());
-        let mut upkeep = vec![tokio::spawn(registry)];
+        let mut upkeep = vec![tokio::spawn(registry), tokio::spawn(hold_office(&calls, stop.clone()))];
         if let Some(url) = settings.control_url {
             upkeep.push(tokio::spawn(control::run(Arc::clone(&calls), url, tls, stop.clone())));
         }

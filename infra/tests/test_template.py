@@ -585,9 +585,17 @@ class Rights(Case):
             asked = {action.split(":")[0] for action, _ in needed(program, plain())}
             if program.in_the_network:
                 wrong += [f"{program.binary} cannot reach {it} from the network" for it in asked - services]
-            elif "FramePosts" in doors()[program.binary]:
+            elif program.binary != "relay" and "FramePosts" in doors()[program.binary]:
                 wrong.append(f"{program.binary} posts to relays' private ports: give it a VpcConfig")
         self.none(wrong)
+
+
+    def test_relays_reach_each_other(self) -> None:
+        network = plain().nested("Network")
+        own = network.properties("RelayPeers")
+        self.assertEqual(own["GroupId"], own["SourceSecurityGroupId"])
+        out = network.properties("RelaySecurityGroup")["SecurityGroupEgress"]
+        self.assertIn((own["FromPort"], own["ToPort"]), [(rule["FromPort"], rule["ToPort"]) for rule in out])
 
 
 class Environment(Case):

@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod ids;
 pub mod model;
+pub mod ownership;
 pub mod ports;
 pub mod redact;
 pub mod session;

@@ -3,12 +3,15 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
+use url::Url;
 
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay};
 use crate::control::Control;
-use crate::ids::{CallSid, ConnectionId, RelayId};
+use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::ownership::{Lost, Outcome};
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
 use crate::time::{CallTime, Samples};
@@ -206,27 +209,47 @@ pub trait CallerSocket: Send + Sync {
 
 /// A relay's private listener: the way of a caller's frames on the gateway path.
 pub trait RelayFrames: Send + Sync {
-    fn deliver(
-        &self,
-        id: &ConnectionId,
-        binding: &Binding,
-        frame: &str,
-    ) -> impl Future<Output = PortResult<Delivery>> + Send;
+    /// What came of it; whatever goes wrong on the way is an outcome too.
+    fn deliver(&self, frame: &Frame<'_>, to: &Holder, patience: Duration) -> impl Future<Output = Outcome> + Send;
     /// No more frames will come over this connection.
-    fn closed(&self, id: &ConnectionId, binding: &Binding) -> impl Future<Output = PortResult<()>> + Send;
+    fn closed(&self, id: &ConnectionId, relay: &Url) -> impl Future<Output = PortResult<()>> + Send;
     /// Closes a caller's socket by the hand of any relay: whoever holds this door stands where no way leads to the
     /// gateway.
     fn close_socket(&self, id: &ConnectionId, relay: &Relay) -> impl Future<Output = PortResult<()>> + Send;
 }
 
-/// What a relay says to a frame.
+/// A caller's frame on its way to a relay.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    pub connection: &'a ConnectionId,
+    pub call: &'a CallSid,
+    pub stream: &'a StreamSid,
+    /// As it came.
+    pub text: &'a str,
+    /// No other relay can have it.
+    pub sole: bool,
+    /// With it comes the call, which its holder has lost.
+    pub lost: Option<&'a Lost>,
+}
+
+/// Other relays' private listeners.
+pub trait Peers: Send + Sync {
+    /// The holder of a call is told that it does not answer, and asked to give the call up.
+    fn ask_to_yield(&self, sid: &CallSid, lease: &Lease) -> impl Future<Output = Yielding> + Send;
+    /// The successor is told that the call is its own.
+    fn give(&self, sid: &CallSid, lease: &Lease) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// What a holder says that was asked to give up a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    Taken,
-    /// It does not have this call.
-    NotMine,
-    /// It is going away and takes nothing new.
-    Draining,
+pub enum Yielding {
+    /// It has fallen silent, and will not speak for the call again.
+    Yielded,
+    /// It speaks, and the caller's frames reach it.
+    Busy,
+    /// Connections are refused, or another process answers there.
+    Dead,
+    Silent,
 }
 
 /// `lambda:InvokeFunction` on `tool-call`.

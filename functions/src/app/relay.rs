@@ -13,6 +13,7 @@ use crate::adapters::connections::CallerSockets;
 use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::relay_frames::FramePosts;
 use crate::adapters::s3::RecordingStore;
 use crate::adapters::twilio_rest::TwilioRest;
 use crate::emf::Emf;
@@ -25,6 +26,7 @@ pub struct Cloud;
 
 impl Doors for Cloud {
     type Store = Store;
+    type Peers = FramePosts;
     type Callers = CallerSockets;
     type Tools = LambdaTools;
     type Recordings = RecordingStore;
@@ -42,6 +44,7 @@ impl SignHandshake for HandshakeSigner {
 pub fn relay(aws: &Aws, config: RelayConfig) -> Result<(Settings, Ports<Cloud>), StartError> {
     let ports = Ports {
         store: Arc::new(aws.store(&config.table)),
+        peers: Arc::new(FramePosts::new()?),
         callers: Arc::new(CallerSockets::new(aws.connections(&config.connections_url))),
         tools: Arc::new(aws.tools(&config.tool_call_function)),
         recordings: Arc::new(aws.recordings(&config.bucket)),

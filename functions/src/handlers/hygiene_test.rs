@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::agent::Agent;
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::config::{ApiConfig, ToolsConfig, TwimlConfig, WebhookAuth};
-use shared::ports::{Delivery, PortError};
+use shared::ownership::Outcome;
 use shared::redact::Secret;
 use shared::tools::ToolRequest;
 use tracing::level_filters::LevelFilter;
@@ -91,9 +91,9 @@ async fn sockets(world: &World) {
     for event in [start("stolen-4711"), start(STREAM_TOKEN), frame(&media(2)), frame(SPOKEN), frame("{\"event\":1}")] {
         frames.handle(&event).await;
     }
-    world.state().delivery = Some(Ok(Delivery::NotMine));
+    world.state().outcomes_at = [("relay-1".into(), Outcome::NotMine)].into();
     frames.handle(&frame(&media(3))).await;
-    world.state().delivery = Some(Err(PortError::Unavailable("the relay broke off".to_owned())));
+    world.state().outcomes_at = [("relay-1".into(), Outcome::Dead)].into();
     frames.handle(&frame(&media(4))).await;
     WsDisconnect::new(world.clone(), world.clone()).handle(&ws_event(DISCONNECT, |_| {})).await;
 }
@@ -157,9 +157,14 @@ fn listen(level: LevelFilter) -> String {
 fn no_number_no_word_and_no_secret_is_said_aloud() {
     let log = listen(LevelFilter::INFO);
     let codes = ["call_opened", "signature_refused", "webhook_malformed", "stream_refused", "stream_bound"];
-    for code in
-        codes.into_iter().chain(["frame_garbled", "frame_not_mine", "tool_failed", "store_failed", "stream_failed"])
-    {
+    for code in codes.into_iter().chain([
+        "frame_garbled",
+        "frame_dropped",
+        "call_lost",
+        "tool_failed",
+        "store_failed",
+        "stream_failed",
+    ]) {
         assert!(log.contains(&format!("\"code\":\"{code}\"")), "`{code}` was not provoked:\n{log}");
     }
     for secret in ["1555", "4711", SPOKEN, AUTH_TOKEN, "token-1"] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use bytes::Bytes;
@@ -10,8 +11,9 @@ use serde_json::{Value, json};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay};
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ownership::{Lost, Outcome};
 use shared::ports::{
-    CarrierAccount, Clock, Connections, Delivery, Fetch, FoundRecording, PortError, PortResult, Random, ReadCall,
+    CarrierAccount, Clock, Connections, Fetch, FoundRecording, Frame, PortError, PortResult, Random, ReadCall,
     ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
 };
 use shared::redact::Secret;
@@ -51,7 +53,9 @@ pub(super) struct State {
     /// Commands to relays.
     pub(super) sent: Vec<(RelayId, Control)>,
     /// Frames to relays.
-    pub(super) delivered: Vec<(ConnectionId, String)>,
+    pub(super) delivered: Vec<Delivered>,
+    /// What relays say to frames; all others take them.
+    pub(super) outcomes_at: BTreeMap<RelayId, Outcome>,
     pub(super) told_closed: Vec<ConnectionId>,
     /// Sockets that a relay was asked to close.
     pub(super) closed: Vec<ConnectionId>,
@@ -59,13 +63,21 @@ pub(super) struct State {
     pub(super) account: Option<PortResult<setup::Account>>,
     /// Relays that are listed and do not answer.
     pub(super) deaf: Vec<RelayId>,
-    pub(super) delivery: Option<PortResult<Delivery>>,
     /// Looks at a connection until another process has bound it.
     pub(super) bound_after: Option<(u32, Binding)>,
     pub(super) looks: u32,
     pub(super) fetched: u32,
     pub(super) writes: u32,
     pub(super) broken: bool,
+}
+
+/// A frame, as a relay got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Delivered {
+    pub(super) text: String,
+    pub(super) to: RelayId,
+    pub(super) sole: bool,
+    pub(super) lost: Option<Lost>,
 }
 
 impl World {
@@ -326,13 +338,14 @@ impl RelayControl for World {
 }
 
 impl RelayFrames for World {
-    async fn deliver(&self, id: &ConnectionId, _binding: &Binding, frame: &str) -> PortResult<Delivery> {
+    async fn deliver(&self, frame: &Frame<'_>, to: &Holder, _patience: Duration) -> Outcome {
         let mut state = self.state();
-        state.delivered.push((id.clone(), frame.to_owned()));
-        state.delivery.clone().unwrap_or(Ok(Delivery::Taken))
+        let (text, sole, lost) = (frame.text.to_owned(), frame.sole, frame.lost.cloned());
+        state.delivered.push(Delivered { text, to: to.relay.clone(), sole, lost });
+        state.outcomes_at.get(&to.relay).cloned().unwrap_or(Outcome::Taken { fence: 1 })
     }
 
-    async fn closed(&self, id: &ConnectionId, _binding: &Binding) -> PortResult<()> {
+    async fn closed(&self, id: &ConnectionId, _relay: &url::Url) -> PortResult<()> {
         self.state().told_closed.push(id.clone());
         Ok(())
     }

@@ -3,22 +3,24 @@
 //! Whatever happens, the answer is 200: API Gateway would otherwise put an error frame of its own into Twilio's
 //! socket. A connection is bound to its call by the token in its `start`; the binding is kept in memory, so a frame
 //! costs one request to the relay and no lookup. Frames that overtake their `start` wait for the binding, for no more
-//! than a second.
+//! than a second. A relay that does not take a call's frames loses the call to another, and it is a frame that brings it
+//! there: what to ask whom is said by `shared::ownership`.
 
 mod bindings;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde_json::value::RawValue;
-use shared::calls::{Binding, Connection, Relay};
+use shared::calls::{Binding, Connection, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
-use shared::ports::{Clock, Connections, Delivery, PortError, PortResult, ReadCall, ReadHistory, RelayFrames, Tokens};
+use shared::ownership::{Ask, Errand, Lost, Moment, Outcome, STORE_PATIENCE, Suspects, TAKE_OVER_PATIENCE};
+use shared::ports::{Clock, Connections, Frame, PortError, PortResult, ReadCall, ReadHistory, RelayFrames, Tokens};
 use shared::redact::Secret;
 use shared::twilio::media::{self, Message, Start, StreamEvent};
 
-use self::bindings::Bindings;
+use self::bindings::{Bindings, Bound};
 use super::tally::Tally;
 use super::ws_event::{WsEvent, answer};
 
@@ -33,6 +35,9 @@ pub struct WsDefault<S, R, C> {
     bindings: Bindings,
     /// The relays when they were last looked up, for when they cannot be.
     seen: Mutex<Vec<Relay>>,
+    /// Relays that have let this process wait.
+    suspects: Mutex<Suspects>,
+    since: Instant,
     tally: Tally,
 }
 
@@ -50,7 +55,7 @@ enum Refusal {
     OtherCall,
     #[error("the call is over or unknown")]
     NoCall,
-    #[error("the call's relay is gone")]
+    #[error("the call was given to no relay")]
     NoRelay,
     #[error("the store")]
     Store(#[from] PortError),
@@ -63,7 +68,16 @@ where
     C: Clock,
 {
     pub fn new(store: S, relays: R, clock: C) -> Self {
-        Self { store, relays, clock, bindings: Bindings::default(), seen: Mutex::default(), tally: Tally::default() }
+        Self {
+            store,
+            relays,
+            clock,
+            bindings: Bindings::default(),
+            seen: Mutex::default(),
+            suspects: Mutex::default(),
+            since: Instant::now(),
+            tally: Tally::default(),
+        }
     }
 
     pub async fn handle(&self, event: &RawValue) -> ApiGatewayProxyResponse {
@@ -75,8 +89,8 @@ where
     }
 
     async fn frame(&self, event: &WsEvent) {
-        if let Some(binding) = self.bindings.get(&event.connection) {
-            return self.deliver(event, &binding).await;
+        if let Some(bound) = self.bindings.get(&event.connection) {
+            return self.deliver(event, bound).await;
         }
         match media::parse(&event.text) {
             Ok(Message::Connected) => {}
@@ -91,10 +105,12 @@ where
     /// The first frame of a stream. All others wait for what is done here.
     async fn begin(&self, event: &WsEvent, stream: StreamSid, start: &Start) {
         match self.bind(&event.connection, stream, start).await {
-            Ok(Some(binding)) => {
+            Ok(Some((binding, fence))) => {
                 tracing::info!(code = "stream_bound", call = %binding.call, relay = %binding.relay);
-                self.bindings.insert(&event.connection, &binding);
-                self.deliver(event, &binding).await;
+                let bound = Bound::new(binding, Some(fence));
+                self.bindings.insert(&event.connection, &bound);
+                self.deliver(event, bound).await;
+                self.remember_relays().await;
             }
             Ok(None) => self.note("second_start", &event.connection),
             Err(refusal) => self.refuse(&event.connection, &refusal).await,
@@ -102,7 +118,12 @@ where
     }
 
     /// `None` if the connection was bound before: this is its second `start`.
-    async fn bind(&self, id: &ConnectionId, stream: StreamSid, start: &Start) -> Result<Option<Binding>, Refusal> {
+    async fn bind(
+        &self,
+        id: &ConnectionId,
+        stream: StreamSid,
+        start: &Start,
+    ) -> Result<Option<(Binding, u64)>, Refusal> {
         let token = start.parameters.get("token").ok_or(Refusal::NoToken)?;
         let call = match self.store.redeem_token(&Secret::new(token.reveal())).await {
             Ok(call) if call == start.call => call,
@@ -111,17 +132,15 @@ where
             Err(PortError::Gone) => return Err(Refusal::BadToken),
             Err(error) => return Err(error.into()),
         };
-        let relay = self.relay_of(&call).await?;
-        let binding = Binding { call, stream, relay: relay.id, address: relay.address };
+        let Lease { relay, address, fence } = self.lease_of(&call).await?;
+        let binding = Binding { call, stream, relay, address };
         self.store.bind_connection(id, &binding).await?;
-        Ok(Some(binding))
+        Ok(Some((binding, fence)))
     }
 
-    async fn relay_of(&self, sid: &CallSid) -> Result<Relay, Refusal> {
+    async fn lease_of(&self, sid: &CallSid) -> Result<Lease, Refusal> {
         let call = self.store.call(sid).await?.filter(|call| call.status.ended().is_none()).ok_or(Refusal::NoCall)?;
-        let lease = call.lease.ok_or(Refusal::NoRelay)?;
-        let mut relays = self.relays_alive().await?.into_iter();
-        relays.find(|relay| relay.id == lease.relay).ok_or(Refusal::NoRelay)
+        call.lease.ok_or(Refusal::NoRelay)
     }
 
     async fn relays_alive(&self) -> PortResult<Vec<Relay>> {
@@ -129,6 +148,15 @@ where
         relays.retain(|relay| relay.alive(now));
         self.seen().clone_from(&relays);
         Ok(relays)
+    }
+
+    /// For a time in which the store cannot be asked.
+    async fn remember_relays(&self) {
+        if self.seen().is_empty()
+            && let Err(error) = self.relays_alive().await
+        {
+            tracing::warn!(code = "store_failed", %error);
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Vec<Relay>> {
@@ -143,8 +171,9 @@ where
     async fn follow(&self, event: &WsEvent) {
         match self.await_binding(&event.connection).await {
             Ok(Some(binding)) => {
-                self.bindings.insert(&event.connection, &binding);
-                self.deliver(event, &binding).await;
+                let bound = Bound::new(binding, None);
+                self.bindings.insert(&event.connection, &bound);
+                self.deliver(event, bound).await;
             }
             Ok(None) => self.note("frame_unbound", &event.connection),
             Err(error) => {
@@ -169,16 +198,85 @@ where
         }
     }
 
-    async fn deliver(&self, event: &WsEvent, binding: &Binding) {
-        let lost = match self.relays.deliver(&event.connection, binding, &event.text).await {
-            Ok(Delivery::Taken) => return,
-            Ok(Delivery::NotMine) => "frame_not_mine",
-            Ok(Delivery::Draining) => "frame_relay_draining",
-            Err(_) => "frame_relay_unreachable",
-        };
-        if let Some(count) = self.tally.count(lost) {
-            tracing::warn!(code = lost, count, call = %binding.call, relay = %binding.relay);
+    /// To the relay that has the call, wherever it is by now; or with the call to another, if that one is gone.
+    async fn deliver(&self, event: &WsEvent, bound: Bound) {
+        let Bound { call, stream, mut route } = bound;
+        let before = route.clone();
+        let mut errand = Errand::begin(&route, &self.suspects(), self.now());
+        loop {
+            let frame = |sole, lost| Frame {
+                connection: &event.connection,
+                call: &call,
+                stream: &stream,
+                text: &event.text,
+                sole,
+                lost,
+            };
+            let outcome = match errand.ask().clone() {
+                Ask::Done => break,
+                Ask::Drop => break self.drop_frame(&call),
+                Ask::Deliver { to, patience } => {
+                    let frame = frame(errand.sole(&to.relay), None);
+                    self.relays.deliver(&frame, &Holder { relay: to.relay, address: to.address }, patience).await
+                }
+                Ask::LookUp { after } => {
+                    tokio::time::sleep(after).await;
+                    self.look_up(&call).await
+                }
+                Ask::TakeOver(lost) => {
+                    let relays = self.relays_alive().await.unwrap_or_else(|_| self.seen().clone());
+                    let successor = errand.successor(&relays, &self.suspects(), self.now(), self.clock.unix_ms());
+                    self.ask_for_take_over(&call, successor, &lost, |relay| frame(errand.sole(relay), Some(&lost)))
+                        .await
+                }
+            };
+            errand.report(&mut route, &mut self.suspects(), self.now(), outcome);
         }
+        if route != before {
+            self.bindings.learn(&event.connection, &route);
+        }
+    }
+
+    async fn ask_for_take_over<'a>(
+        &self,
+        call: &CallSid,
+        successor: Option<Relay>,
+        lost: &Lost,
+        frame: impl FnOnce(&shared::ids::RelayId) -> Frame<'a>,
+    ) -> Outcome {
+        let Some(successor) = successor else {
+            tracing::error!(code = "no_successor", %call, lost = %lost.lease.relay);
+            return Outcome::Nobody;
+        };
+        let outcome = self.relays.deliver(&frame(&successor.id), &successor.holder(), TAKE_OVER_PATIENCE).await;
+        let (from, to) = (&lost.lease.relay, &successor.id);
+        tracing::warn!(code = "call_lost", %call, %from, %to, dead = lost.dead, ?outcome);
+        outcome
+    }
+
+    async fn look_up(&self, sid: &CallSid) -> Outcome {
+        match tokio::time::timeout(STORE_PATIENCE, self.store.call(sid)).await {
+            Ok(Ok(Some(call))) if call.status.ended().is_none() => match call.lease {
+                Some(lease) => Outcome::Found { address: Some(lease.address.clone()), lease },
+                None => Outcome::NoCall,
+            },
+            Ok(Ok(_)) => Outcome::NoCall,
+            Ok(Err(_)) | Err(_) => Outcome::Unavailable,
+        }
+    }
+
+    fn drop_frame(&self, call: &CallSid) {
+        if let Some(count) = self.tally.count("frame_dropped") {
+            tracing::warn!(code = "frame_dropped", count, %call);
+        }
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, Suspects> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     async fn refuse(&self, id: &ConnectionId, refusal: &Refusal) {

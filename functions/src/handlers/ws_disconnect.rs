@@ -2,7 +2,7 @@
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde_json::value::RawValue;
-use shared::ports::{Connections, PortResult, RelayFrames, Relays};
+use shared::ports::{Connections, PortResult, ReadCall, RelayFrames, Relays};
 
 use super::ws_event::{Stage, WsEvent, answer};
 
@@ -12,7 +12,7 @@ pub struct WsDisconnect<S, R> {
     relays: R,
 }
 
-impl<S: Connections + Relays, R: RelayFrames> WsDisconnect<S, R> {
+impl<S: Connections + ReadCall + Relays, R: RelayFrames> WsDisconnect<S, R> {
     pub fn new(store: S, relays: R) -> Self {
         Self { store, relays }
     }
@@ -37,7 +37,12 @@ impl<S: Connections + Relays, R: RelayFrames> WsDisconnect<S, R> {
 
     async fn caller(&self, event: &WsEvent) -> PortResult<()> {
         match self.store.connection_closed(&event.connection).await? {
-            Some(binding) => self.relays.closed(&event.connection, &binding).await,
+            Some(binding) => {
+                // The call may have gone to another relay since.
+                let lease = self.store.lease(&binding.call).await?;
+                let relay = lease.map_or(binding.address, |lease| lease.address);
+                self.relays.closed(&event.connection, &relay).await
+            }
             None => Ok(()),
         }
     }

@@ -73,6 +73,15 @@ impl CallerLink {
         }
     }
 
+    /// Writes what is left, within `limit`, and leaves the socket open for another relay.
+    pub async fn retire(self, limit: Duration) {
+        drop(self.queue);
+        let mut task = self.task;
+        if tokio::time::timeout(limit, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+
     /// Stops writing and leaves the socket as it is: it may be another's by now.
     pub fn abandon(self) {
         self.task.abort();

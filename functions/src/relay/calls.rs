@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shared::calls::{Call, CallStatus, Claimed, Holder, Lease};
+use shared::calls::{Call, Holder, Lease};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
-use shared::ports::{PortError, ReadCall as _, ReadHistory as _, WriteCall as _};
-use shared::session::{Journal, Past, Succession};
-use shared::time::Samples;
+use shared::ownership::{Lost, YieldAnswer};
+use shared::ports::PortError;
+use shared::session::Past;
 use shared::twilio::media::StreamMessage;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,10 +20,12 @@ use super::driver::Driver;
 use super::inbound::Faults;
 use super::metrics::Metrics;
 use super::model_socket::Dialler;
+use super::office::{Office, Permit};
+use super::opening::{self, Attempt};
 use super::stamped::Stamped;
 
 /// Ten seconds of frames. A driver that is further behind has lost them, and the caller hears of it.
-const FRAMES: usize = 512;
+pub(super) const FRAMES: usize = 512;
 const COMMANDS: usize = 16;
 /// Calls that have ended here and may still get a frame or two.
 const REMEMBERED: usize = 1024;
@@ -33,6 +35,7 @@ const REMEMBERED: usize = 1024;
 pub struct Common<D: Doors> {
     /// This relay, as the one that holds its calls.
     pub me: Holder,
+    pub office: Arc<Office>,
     pub ports: Ports<D>,
     pub metrics: Arc<Metrics>,
     pub dialler: Dialler,
@@ -50,10 +53,17 @@ pub struct Calls<D: Doors> {
 
 #[derive(Debug, Default)]
 struct Table {
-    calls: BTreeMap<CallSid, Arc<OnceCell<CallHandle>>>,
+    calls: BTreeMap<CallSid, Place>,
     connections: BTreeMap<ConnectionId, CallSid>,
     ended: VecDeque<CallSid>,
     draining: bool,
+}
+
+/// A call that runs here, or is about to.
+#[derive(Debug, Clone)]
+pub enum Place {
+    Opening(Arc<Attempt>),
+    Open(CallHandle),
 }
 
 /// The way to a running call. Cloning it is cheap.
@@ -63,6 +73,7 @@ pub struct CallHandle {
     pub inbox: mpsc::Sender<FromCaller>,
     pub commands: mpsc::Sender<Command>,
     pub faults: Arc<Faults>,
+    pub permit: Permit,
 }
 
 /// What reaches a call from its carrier, in the order of arrival.
@@ -94,22 +105,37 @@ pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
     HangUp,
+    /// The process is about to go, and there is another to go on.
+    HandOver,
 }
 
-/// What to do about a call that another relay holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OthersCall {
-    Leave,
-    /// The caller's socket is here: take the call over.
-    Claim,
+/// Why a call that does not run here should.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// If it is ours by its lease: its announcement may have been lost.
+    Ours,
+    /// It was announced, as it was just written.
+    Announced(Box<Call>),
+    /// The caller's own socket is here: whoever had the call speaks into one that is gone.
+    Socket,
+    /// Its holder does not answer.
+    Lost(Lost),
+    /// Its holder gave it to us.
+    Given,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
     #[error("the call is unknown, over, or another relay's")]
     NotOurs,
+    #[error("another relay has claimed the call")]
+    Claimed,
+    #[error("its holder works")]
+    HolderWorks,
     #[error("this relay takes no new calls")]
     Busy,
+    #[error("neither the call's frames nor its holder's silence could be had")]
+    Unproven,
     #[error("the call could not be looked up")]
     Store(#[source] PortError),
 }
@@ -126,53 +152,34 @@ impl<D: Doors> Calls<D> {
 
     /// A call that runs here already.
     pub fn find(&self, sid: &CallSid) -> Option<CallHandle> {
-        self.lock().calls.get(sid)?.get().cloned()
+        match self.lock().calls.get(sid)? {
+            Place::Open(handle) => Some(handle.clone()),
+            Place::Opening(_) => None,
+        }
     }
 
     pub fn find_by_connection(&self, connection: &ConnectionId) -> Option<CallHandle> {
-        let table = self.lock();
-        table.calls.get(table.connections.get(connection)?)?.get().cloned()
+        let sid = self.lock().connections.get(connection)?.clone();
+        self.find(&sid)
     }
 
     pub fn bind(&self, connection: &ConnectionId, sid: &CallSid) {
         self.lock().connections.insert(connection.detached(), sid.clone());
     }
 
-    /// A call that was announced: dial ahead.
-    pub async fn prepare(self: &Arc<Self>, call: Call) -> Result<CallHandle, NotTaken> {
-        if call.lease.as_ref().is_none_or(|lease| lease.relay != self.common.me.relay) {
-            return Err(NotTaken::NotOurs);
-        }
-        let sid = call.sid.clone();
-        self.open(&sid, self.take(call, OthersCall::Leave)).await
-    }
-
-    /// A call that runs here, or should: its announcement may have been lost.
-    pub async fn find_or_open(self: &Arc<Self>, sid: &CallSid, others: OthersCall) -> Result<CallHandle, NotTaken> {
-        match self.find(sid) {
-            Some(handle) => Ok(handle),
-            None => self.open(sid, self.look_up(sid, others)).await,
+    /// A call that runs here, or should.
+    pub async fn find_or_open(self: &Arc<Self>, sid: &CallSid, claim: Claim) -> Result<CallHandle, NotTaken> {
+        match self.place(sid, claim)? {
+            Place::Open(handle) => Ok(handle),
+            Place::Opening(attempt) => attempt.opened().await,
         }
     }
 
     /// Opens a call once, however many ask for it at the same time.
-    async fn open(
-        self: &Arc<Self>,
-        sid: &CallSid,
-        acquire: impl Future<Output = Result<Taken, NotTaken>> + Send,
-    ) -> Result<CallHandle, NotTaken> {
-        let cell = self.reserve(sid)?;
-        let opened = cell.get_or_try_init(|| async { Ok(self.start(acquire.await?)) }).await.cloned();
-        if opened.is_err() {
-            self.release(sid, &cell);
-        }
-        opened
-    }
-
-    fn reserve(&self, sid: &CallSid) -> Result<Arc<OnceCell<CallHandle>>, NotTaken> {
+    pub fn place(self: &Arc<Self>, sid: &CallSid, claim: Claim) -> Result<Place, NotTaken> {
         let mut table = self.lock();
-        if let Some(cell) = table.calls.get(sid) {
-            return Ok(Arc::clone(cell));
+        if let Some(place) = table.calls.get(sid) {
+            return Ok(place.clone());
         }
         if table.ended.contains(sid) {
             return Err(NotTaken::NotOurs);
@@ -180,79 +187,39 @@ impl<D: Doors> Calls<D> {
         if table.draining || table.calls.len() >= self.common.most_calls {
             return Err(NotTaken::Busy);
         }
-        Ok(Arc::clone(table.calls.entry(sid.detached()).or_default()))
+        let (attempt, frames) = Attempt::new();
+        let place = Place::Opening(Arc::clone(&attempt));
+        table.calls.insert(sid.detached(), place.clone());
+        drop(table);
+        self.drivers.spawn(opening::run(Arc::clone(self), sid.detached(), claim, attempt, frames));
+        Ok(place)
     }
 
-    /// Gives up a place in the table, unless somebody else still tries to fill it.
-    fn release(&self, sid: &CallSid, cell: &Arc<OnceCell<CallHandle>>) {
-        let mut table = self.lock();
-        let only_ours = Arc::strong_count(cell) == 2 && !cell.initialized();
-        if only_ours && table.calls.get(sid).is_some_and(|kept| Arc::ptr_eq(kept, cell)) {
-            table.calls.remove(sid);
-        }
-    }
-
-    async fn look_up(&self, sid: &CallSid, others: OthersCall) -> Result<Taken, NotTaken> {
-        let call = self.common.ports.store.call(sid).await.map_err(NotTaken::Store)?.ok_or(NotTaken::NotOurs)?;
-        self.take(call, others).await
-    }
-
-    async fn take(&self, call: Call, others: OthersCall) -> Result<Taken, NotTaken> {
-        let held = call.lease.as_ref();
-        let ours = held.is_some_and(|lease| lease.relay == self.common.me.relay);
-        match (call.status, held) {
-            (CallStatus::Ended(_), _) => Err(NotTaken::NotOurs),
-            (_, Some(_)) if !ours && others == OthersCall::Leave => Err(NotTaken::NotOurs),
-            (CallStatus::Ringing, Some(lease)) if ours => Ok(Taken { lease: lease.clone(), past: None, call }),
-            (CallStatus::Ringing | CallStatus::InProgress, _) => self.claim(call, ours).await,
-        }
-    }
-
-    /// Also what is ours already: a claim brings the journal, and keeps out whatever writes of it are still on their way.
-    async fn claim(&self, call: Call, ours: bool) -> Result<Taken, NotTaken> {
-        let held = call.lease.as_ref().map(|lease| lease.fence);
-        let claimed = self.common.ports.store.claim(&call.sid, &self.common.me, held).await;
-        let Claimed { lease, journal } = claimed.map_err(|error| match error {
-            PortError::Conflict(_) | PortError::Gone => NotTaken::NotOurs,
-            error => NotTaken::Store(error),
-        })?;
-        if held.is_some() && !ours {
-            self.common.metrics.take_overs.inc();
-        }
-        let past = match call.status {
-            CallStatus::InProgress => Some(self.past(&call.sid, Succession::TakenOver, journal).await),
-            CallStatus::Ringing | CallStatus::Ended(_) => None,
-        };
-        Ok(Taken { call, lease, past })
-    }
-
-    /// What cannot be had is done without: the caller is there, and somebody has to answer.
-    async fn past(&self, sid: &CallSid, succession: Succession, journal: Option<Journal>) -> Past {
-        let store = &self.common.ports.store;
-        let understood = journal.as_ref().map_or(Samples::ZERO, Journal::understood);
-        let (lines, speech) = tokio::join!(store.transcript(sid), store.caller_audio(sid, understood));
-        let missed = |error: PortError| tracing::error!(code = "past_unknown", call = %sid, %error);
-        Past {
-            succession,
-            journal,
-            lines: lines.map_err(missed).unwrap_or_default(),
-            speech: speech.map_err(missed).unwrap_or_default(),
-        }
-    }
-
-    fn start(self: &Arc<Self>, taken: Taken) -> CallHandle {
-        let (inbox, from_caller) = mpsc::channel(FRAMES);
+    /// The call is ours: from here on it runs. Refused if it was given up while it was being opened.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        taken: Taken,
+        inbox: mpsc::Sender<FromCaller>,
+        frames: mpsc::Receiver<FromCaller>,
+    ) -> Result<CallHandle, NotTaken> {
+        let (sid, fence) = (taken.call.sid.clone(), taken.lease.fence);
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
-        let sid = taken.call.sid.clone();
-        tracing::info!(call = %sid, fence = taken.lease.fence, "call taken");
-        let handle = CallHandle { sid, inbox, commands, faults: Arc::default() };
+        let permit = Permit::new(Arc::clone(&self.common.office), fence);
+        let handle = CallHandle { sid: sid.clone(), inbox, commands, faults: Arc::default(), permit };
+        {
+            let mut table = self.lock();
+            if self.common.office.has_given_up(&sid, fence) {
+                return Err(NotTaken::Claimed);
+            }
+            table.calls.insert(sid.clone(), Place::Open(handle.clone()));
+        }
+        tracing::info!(call = %sid, fence, "call taken");
         self.common.metrics.calls_opened.inc();
         self.common.metrics.calls.inc();
-        let shutdown = self.shutdown.clone();
-        let driver = Driver::new(Arc::clone(self), taken, handle.inbox.clone(), shutdown);
-        let driving = tokio::spawn(driver.run(from_caller, command_receiver));
-        self.drivers.spawn(Arc::clone(self).survive(handle.sid.clone(), driving));
-        handle
+        let driver = Driver::new(Arc::clone(self), taken, &handle, self.shutdown.clone());
+        let driving = tokio::spawn(driver.run(frames, command_receiver));
+        self.drivers.spawn(Arc::clone(self).survive(sid, driving));
+        Ok(handle)
     }
 
     /// A bug in one call must not be the other calls' end, nor this one's: its next frame finds no driver here, and
@@ -263,6 +230,36 @@ impl<D: Doors> Calls<D> {
             self.common.metrics.driver_panics.inc();
             self.forget(&sid);
         }
+    }
+
+    /// Another relay has been told that we do not answer, and asks for the call. Once this says that it may have it,
+    /// nothing more is said here.
+    pub async fn yield_call(&self, sid: &CallSid, fence: u64) -> YieldAnswer {
+        let handle = {
+            // With the table held, so that the call is not opened between the look and the note.
+            let table = self.lock();
+            match table.calls.get(sid) {
+                Some(Place::Open(handle)) => Some(handle.clone()),
+                Some(Place::Opening(_)) | None => {
+                    self.common.office.give_up(sid, fence);
+                    None
+                }
+            }
+        };
+        let Some(handle) = handle else { return YieldAnswer::Yielded };
+        let answer = handle.permit.asked_to_yield(fence);
+        if answer == YieldAnswer::Yielded {
+            self.common.office.give_up(sid, fence.max(handle.permit.fence()));
+            handle.permit.fenced.cancel();
+            // A post that is on its way is the last one.
+            handle.inbox.closed().await;
+        }
+        answer
+    }
+
+    /// A call is not opened after all.
+    pub(super) fn abandon(&self, sid: &CallSid) {
+        self.lock().calls.remove(sid);
     }
 
     /// A call goes on elsewhere, and may come back.
@@ -296,6 +293,17 @@ impl<D: Doors> Calls<D> {
     pub fn begin_drain(&self) {
         self.lock().draining = true;
         self.drivers.close();
+    }
+
+    /// Lets every call go to another relay, as soon as nobody would notice.
+    pub fn hand_over(&self) {
+        let table = self.lock();
+        for place in table.calls.values() {
+            if let Place::Open(handle) = place {
+                // A call with so many commands before it is told again in a moment.
+                let _told = handle.commands.try_send(Command::HandOver);
+            }
+        }
     }
 
     /// Waits until all calls have ended and all is written down. After [`begin_drain`](Self::begin_drain).

@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::calls::{Calls, Command};
+use super::calls::{Calls, Claim, Command};
 use super::doors::{Doors, SignHandshake as _};
 use super::random;
 use super::tls::{Tls, TlsError};
@@ -130,7 +130,7 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
     match serde_json::from_str(text.as_str()) {
         Ok(Control::Prepare { call }) => {
             let sid = call.sid.clone();
-            if let Err(error) = calls.prepare(*call).await {
+            if let Err(error) = calls.find_or_open(&sid, Claim::Announced(call)).await {
                 tracing::warn!(call = %sid, "a call that was announced is not taken: {error}");
             }
         }

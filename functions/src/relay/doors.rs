@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, Holdings, PortResult, Pulses, ReadCall, ReadHistory, Recordings, Relays, RunTools,
-    Telephony, Tokens, WriteCall,
+    CallerSocket, Chronicle, Clock, Holdings, Peers, PortResult, Pulses, ReadCall, ReadHistory, Recordings, Relays,
+    RunTools, Telephony, Tokens, WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
 pub trait Doors: Debug + Send + Sync + 'static {
     type Store: ReadCall + ReadHistory + WriteCall + Chronicle + Holdings + Pulses + Tokens + Relays + Debug + 'static;
+    type Peers: Peers + Debug + 'static;
     type Callers: CallerSocket + Debug + 'static;
     type Tools: RunTools + Debug + 'static;
     type Recordings: Recordings + Debug + 'static;
@@ -24,6 +25,7 @@ pub trait Doors: Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Ports<D: Doors> {
     pub store: Arc<D::Store>,
+    pub peers: Arc<D::Peers>,
     pub callers: Arc<D::Callers>,
     pub tools: Arc<D::Tools>,
     pub recordings: Arc<D::Recordings>,
@@ -37,6 +39,7 @@ impl<D: Doors> Clone for Ports<D> {
     fn clone(&self) -> Self {
         Self {
             store: Arc::clone(&self.store),
+            peers: Arc::clone(&self.peers),
             callers: Arc::clone(&self.callers),
             tools: Arc::clone(&self.tools),
             recordings: Arc::clone(&self.recordings),

@@ -1,13 +1,17 @@
-//! How a relay goes away: it takes no new calls, lets the running ones end, and lets go of those that do not.
+//! How a relay goes away: it takes no new calls, and gives the running ones to others while nobody speaks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::calls::Calls;
+use shared::ports::{Clock as _, ReadHistory as _};
+
+use super::calls::{Calls, Common};
 use super::doors::Doors;
 
+/// Between looks for a relay that could go on.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// After the drain: to write down, close and store what the last calls leave. With the drain it must stay within the
 /// 120 s that Fargate grants.
 const FAREWELL: Duration = Duration::from_secs(8);
@@ -22,11 +26,26 @@ pub async fn asked_to_go() -> Result<(), std::io::Error> {
     Ok(())
 }
 
-/// Returns when all calls are over, here or for good.
+/// Returns when all calls are over, here or for good. While there is another relay to go on with them, each is handed
+/// over at its next quiet moment; after `limit`, at once.
 pub async fn drain<D: Doors>(calls: &Arc<Calls<D>>, limit: Duration) {
     calls.begin_drain();
     tracing::info!(calls = calls.count(), "draining");
-    if tokio::time::timeout(limit, calls.drained()).await.is_ok() {
+    let handing_over = async {
+        loop {
+            if has_peer(calls.common()).await {
+                calls.hand_over();
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    };
+    let drained = async {
+        tokio::select! {
+            () = calls.drained() => {}
+            () = handing_over => {}
+        }
+    };
+    if tokio::time::timeout(limit, drained).await.is_ok() {
         return;
     }
     tracing::warn!(calls = calls.count(), "letting go of the calls that are left");
@@ -34,4 +53,10 @@ pub async fn drain<D: Doors>(calls: &Arc<Calls<D>>, limit: Duration) {
     if tokio::time::timeout(FAREWELL, calls.drained()).await.is_err() {
         tracing::error!(calls = calls.count(), "calls are left behind");
     }
+}
+
+async fn has_peer<D: Doors>(common: &Common<D>) -> bool {
+    let Ok(Ok(relays)) = tokio::time::timeout(ASK_AGAIN, common.ports.store.relays()).await else { return false };
+    let now = common.ports.clock.unix_ms();
+    relays.iter().any(|relay| relay.id != common.me.relay && relay.alive(now) && !relay.draining)
 }

@@ -24,7 +24,7 @@ use shared::time::{CallTime, Samples};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::calls::{Calls, Command, Common, FromCaller, Taken};
+use super::calls::{CallHandle, Calls, Command, Common, FromCaller, Taken};
 use super::chronicle::Scribe;
 use super::clock::CallClock;
 use super::doors::Doors;
@@ -40,6 +40,7 @@ pub struct Driver<D: Doors> {
     sid: CallSid,
     lease: Lease,
     agent: shared::agent::Agent,
+    path: MediaPath,
     common: Arc<Common<D>>,
     calls: Arc<Calls<D>>,
     clock: CallClock,
@@ -79,17 +80,12 @@ struct Cause {
 }
 
 impl<D: Doors> Driver<D> {
-    pub fn new(
-        calls: Arc<Calls<D>>,
-        taken: Taken,
-        inbox: mpsc::Sender<FromCaller>,
-        shutdown: CancellationToken,
-    ) -> Self {
+    pub fn new(calls: Arc<Calls<D>>, taken: Taken, handle: &CallHandle, shutdown: CancellationToken) -> Self {
         let Taken { call, lease, past } = taken;
         let common = Arc::clone(calls.common());
         let dialect = shared::model::dialect(call.agent.backend);
         let clock = CallClock::set(call.began_at_ms, common.ports.clock.unix_ms());
-        let fenced = CancellationToken::new();
+        let fenced = handle.permit.fenced.clone();
         let metrics = &common.metrics;
         let store = Arc::clone(&common.ports.store);
         let scribe = Scribe::start(call.sid.clone(), lease.clone(), store, fenced.clone(), Arc::clone(metrics));
@@ -98,7 +94,7 @@ impl<D: Doors> Driver<D> {
         Self {
             session: begin(plan(&call, dialect.capabilities()), past, clock.now()),
             dialect,
-            links: Links::new(inbox),
+            links: Links::new(handle.inbox.clone(), handle.permit.clone()),
             model: None,
             model_epoch: 0,
             tools: Tools::new(),
@@ -111,6 +107,7 @@ impl<D: Doors> Driver<D> {
             end: None,
             told: Told::default(),
             agent: call.agent,
+            path: call.media_path,
             sid: call.sid,
             lease,
             common,
@@ -247,6 +244,7 @@ fn command_input(command: Command) -> Input {
     match command {
         Command::CallEnded => Input::CallEnded,
         Command::HangUp => Input::Operator(OperatorCommand::HangUp),
+        Command::HandOver => Input::HandOver,
     }
 }
 

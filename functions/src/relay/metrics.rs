@@ -45,6 +45,7 @@ pub struct Metrics {
     added_to_caller: Histogram,
     pub greeting_seconds: Histogram,
     pub answer_seconds: Histogram,
+    pub pulses_missed: Counter,
     pub chronicle_lag_seconds: Histogram,
     pub chronicle_dropped: Counter,
     pub chronicle_errors: Counts,
@@ -146,6 +147,7 @@ impl Metrics {
             added_to_caller: Histogram::new(SHORT),
             greeting_seconds: Histogram::new(LONG),
             answer_seconds: Histogram::new(LONG),
+            pulses_missed: Counter::default(),
             chronicle_lag_seconds: Histogram::new(LONG),
             chronicle_dropped: Counter::default(),
             chronicle_errors: Counts::default(),
@@ -205,6 +207,7 @@ impl Metrics {
     }
 
     fn register_upkeep(&self, to: &mut Registry) {
+        to.register("pulses_missed", "Signs of life that the store did not take", self.pulses_missed.clone());
         to.register("chronicle_lag_seconds", "From happening to written down", self.chronicle_lag_seconds.clone());
         to.register("chronicle_dropped", "Entries that were not written down", self.chronicle_dropped.clone());
         to.register("chronicle_errors", "Writes that failed, by error", self.chronicle_errors.clone());

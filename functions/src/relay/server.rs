@@ -2,6 +2,7 @@
 //! path from `ws-default`, and tells whoever may ask how the relay is.
 
 mod frames;
+mod peers;
 mod stream;
 
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use super::calls::Calls;
 use super::doors::Doors;
 use super::metrics::{label, path_name};
 use super::settings::Settings;
+use crate::private_api::header;
 
 /// API Gateway's longest message. Twilio's are under 1 KB.
 const LONGEST_BODY: usize = 128 * 1024;
@@ -101,6 +103,8 @@ impl<D: Doors> Server<D> {
         Router::new()
             .route("/frames/{connection}", post(frames::take::<D>).delete(frames::closed::<D>))
             .route("/sockets/{connection}", delete(frames::close_socket::<D>))
+            .route("/calls/{sid}/yield", post(peers::give_up::<D>))
+            .route("/calls/{sid}/lease", post(peers::take::<D>))
             .route("/metrics", get(metrics::<D>))
             .route("/health", get(health::<D>))
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
@@ -130,6 +134,12 @@ impl Listening {
             }
         }
     }
+}
+
+/// The address may have been another relay's before.
+fn is_meant_for_us<D: Doors>(server: &Server<D>, headers: &axum::http::HeaderMap) -> bool {
+    let named = headers.get(header::RELAY).map(|named| named.as_bytes());
+    named.is_none_or(|named| named == server.calls.common().me.relay.as_str().as_bytes())
 }
 
 /// A relay that drains is not unhealthy: its calls go on. It just wants no more of them.

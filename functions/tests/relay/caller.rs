@@ -6,6 +6,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared::calls::MediaPath;
+use shared::ownership::Lost;
 use shared::redact::Secret;
 use shared::twilio::signature::Signer;
 use tokio::net::TcpStream;
@@ -163,6 +164,8 @@ pub struct Posting {
     pub sid: String,
     pub stream: String,
     pub connection: String,
+    /// Which relay is meant; none is named otherwise.
+    pub relay: Option<String>,
     client: reqwest::Client,
 }
 
@@ -172,14 +175,32 @@ impl Posting {
             sid: sid.to_owned(),
             stream: format!("MZ{sid}"),
             connection: format!("{sid}+/id="),
+            relay: None,
             client: reqwest::Client::new(),
         }
     }
 
     pub async fn post(&self, house: &House, frame: String) -> StatusCode {
+        self.request(house, frame).send().await.unwrap().status()
+    }
+
+    fn request(&self, house: &House, frame: String) -> reqwest::RequestBuilder {
         let request = self.client.post(house.frames_url(&self.connection)).body(frame);
-        let request = request.header("x-call-sid", &self.sid).header("x-stream-sid", &self.stream);
-        request.send().await.unwrap().status()
+        let request =
+            request.header("x-call-sid", &self.sid).header("x-stream-sid", &self.stream).header("x-sole", "1");
+        match &self.relay {
+            Some(relay) => request.header("x-relay", relay),
+            None => request,
+        }
+    }
+
+    /// A frame that brings the call with it. Returns the fence with which it is held from then on.
+    pub async fn take_over(&self, house: &House, sequence: u64, lost: Lost) -> (StatusCode, Option<u64>) {
+        let frame = media(&self.stream, sequence, &[7; 160]).to_string();
+        let lost = serde_json::to_string(&lost).unwrap();
+        let answer = self.request(house, frame).header("x-lost", lost).send().await.unwrap();
+        let fence = answer.headers().get("x-fence").map(|fence| fence.to_str().unwrap().parse().unwrap());
+        (answer.status(), fence)
     }
 
     pub async fn start(&self, house: &House) -> StatusCode {

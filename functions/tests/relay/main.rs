@@ -9,4 +9,5 @@ mod lifecycle;
 mod logs;
 mod media;
 mod model;
+mod take_over;
 mod world;

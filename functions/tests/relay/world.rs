@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use functions::relay::calls::CallHandle;
+use functions::adapters::relay_frames::FramePosts;
+use functions::relay::calls::{CallHandle, Claim};
 use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake};
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
@@ -52,6 +53,7 @@ pub struct World;
 
 impl Doors for World {
     type Store = Store;
+    type Peers = FramePosts;
     type Callers = Gateway;
     type Tools = Tools;
     type Recordings = Shelf;
@@ -122,6 +124,10 @@ impl Store {
             books.events.iter().filter(|((of, ..), _)| of == sid).find_map(|(_, event)| is(event))
         })
         .await
+    }
+
+    pub fn set_lease(&self, sid: &CallSid, lease: &Lease) {
+        self.write(|books| books.calls.get_mut(sid).unwrap().lease = Some(lease.clone()));
     }
 
     /// Another relay takes the call.
@@ -516,15 +522,36 @@ impl House {
     }
 
     pub async fn with(settings: Settings) -> Self {
+        Self::in_world(settings, Self::world()).await
+    }
+
+    /// Another relay in the same world.
+    pub async fn beside(&self, settings: Settings) -> Self {
         let ports = Ports::<World> {
+            store: Arc::clone(&self.store),
+            callers: Arc::clone(&self.gateway),
+            tools: Arc::clone(&self.tools),
+            recordings: Arc::clone(&self.shelf),
+            telephony: Some(Arc::clone(&self.carrier)),
+            ..Self::world()
+        };
+        Self::in_world(settings, ports).await
+    }
+
+    fn world() -> Ports<World> {
+        Ports::<World> {
             store: Arc::default(),
+            peers: Arc::new(FramePosts::new().unwrap()),
             callers: Arc::default(),
             tools: Arc::default(),
             recordings: Arc::default(),
             telephony: Some(Arc::default()),
             signer: Arc::new(Pen),
             clock: Arc::new(WallClock),
-        };
+        }
+    }
+
+    async fn in_world(settings: Settings, ports: Ports<World>) -> Self {
         let relay = Relay::start(settings, ports.clone()).await.unwrap();
         let Ports { store, callers: gateway, tools, recordings: shelf, telephony, .. } = ports;
         Self { relay, store, gateway, tools, shelf, carrier: telephony.unwrap() }
@@ -562,7 +589,8 @@ impl House {
     /// The webhook, and the command that follows it.
     pub async fn prepared(&self, sid: &str, path: MediaPath) -> CallHandle {
         let call = self.webhook(sid, path).await;
-        self.relay.calls.prepare(call).await.unwrap()
+        let (sid, claim) = (call.sid.clone(), Claim::Announced(Box::new(call)));
+        self.relay.calls.find_or_open(&sid, claim).await.unwrap()
     }
 
     pub fn frames_url(&self, connection: &str) -> Url {

@@ -1,29 +1,56 @@
-//! Which relay a connection's frames go to, remembered between invocations.
+//! Which call a connection's frames belong to, and where it is believed to be, remembered between invocations.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shared::calls::Binding;
-use shared::ids::ConnectionId;
+use shared::ids::{CallSid, ConnectionId, StreamSid};
+use shared::ownership::{Believed, Route};
 
 /// More than one process serves in its life; what is forgotten is looked up again.
 const MOST: usize = 2_048;
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bound {
+    pub(super) call: CallSid,
+    pub(super) stream: StreamSid,
+    pub(super) route: Route,
+}
+
+impl Bound {
+    /// `fence`: of the lease, if it was read just now. A binding that was written down may be old.
+    pub(super) fn new(binding: Binding, fence: Option<u64>) -> Self {
+        let Binding { call, stream, relay, address } = binding;
+        Self { call, stream, route: Route { holder: Some(Believed { relay, address, fence }) } }
+    }
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Bindings(Mutex<BTreeMap<ConnectionId, Binding>>);
+pub(super) struct Bindings(Mutex<BTreeMap<ConnectionId, Bound>>);
 
 impl Bindings {
-    pub(super) fn get(&self, id: &ConnectionId) -> Option<Binding> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    pub(super) fn get(&self, id: &ConnectionId) -> Option<Bound> {
+        self.lock().get(id).cloned()
     }
 
-    pub(super) fn insert(&self, id: &ConnectionId, binding: &Binding) {
-        let mut bindings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn insert(&self, id: &ConnectionId, bound: &Bound) {
+        let mut bindings = self.lock();
         if bindings.len() >= MOST {
             // Ids are random, so this is anyone: good enough for a cache that is hardly ever full.
             bindings.pop_first();
         }
-        bindings.insert(id.detached(), binding.clone());
+        bindings.insert(id.detached(), bound.clone());
+    }
+
+    /// What a frame has learned on its way.
+    pub(super) fn learn(&self, id: &ConnectionId, route: &Route) {
+        if let Some(bound) = self.lock().get_mut(id) {
+            bound.route.clone_from(route);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Bound>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -38,10 +65,10 @@ mod tests {
         for number in 0..=MOST {
             let binding =
                 Binding { call: "CA1".into(), stream: "MZ1".into(), relay: "r".into(), address: address.clone() };
-            bindings.insert(&ConnectionId::from(format!("{number:05}")), &binding);
+            bindings.insert(&ConnectionId::from(format!("{number:05}")), &Bound::new(binding, None));
         }
         assert_eq!(bindings.get(&"00000".into()), None);
         assert!(bindings.get(&"00001".into()).is_some());
-        assert_eq!(bindings.0.lock().unwrap().len(), MOST);
+        assert_eq!(bindings.lock().len(), MOST);
     }
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 use shared::calls::{CallStatus, Ending};
 
 use super::super::testing::{
-    CALL, CONNECTION, MESSAGE, NOW_MS, STREAM, World, binding, frame, media, relay, start, ws_event,
+    CALL, CONNECTION, Delivered, MESSAGE, NOW_MS, STREAM, World, binding, frame, media, relay, start, ws_event,
 };
 use super::*;
 
@@ -30,7 +30,7 @@ async fn a_start_with_its_token_binds_the_connection_and_is_delivered() {
     let state = world.state();
     assert_eq!(state.connections[&CONNECTION.into()].binding, Some(binding()));
     assert_eq!(state.delivered.len(), 1, "`connected` says nothing about a call");
-    assert!(state.delivered[0].1.contains("\"start\""));
+    assert!(state.delivered[0].text.contains("\"start\""));
     assert!(state.closed.is_empty());
 }
 
@@ -45,7 +45,7 @@ async fn frames_of_a_bound_connection_are_delivered_as_they_came_without_a_looku
     }
     let state = world.state();
     assert_eq!(state.looks, looks);
-    let texts: Vec<&str> = state.delivered.iter().skip(1).map(|(_, text)| text.as_str()).collect();
+    let texts: Vec<&str> = state.delivered.iter().skip(1).map(|frame| frame.text.as_str()).collect();
     assert_eq!(texts, [&media(2), "no JSON at all", &media(3)]);
 }
 
@@ -131,10 +131,10 @@ async fn a_start_that_does_not_fit_its_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stream_of_a_call_that_is_over_or_has_no_relay_is_refused() {
+async fn a_stream_of_a_call_that_is_over_or_was_given_to_no_relay_is_refused() {
     let over = world().with_call(CallStatus::Ended(Ending::CallerHungUp));
     let orphaned = world();
-    orphaned.state().relays = vec![relay("relay-2", 0)];
+    orphaned.state().calls.get_mut(&CALL.into()).unwrap().lease = None;
     for world in [over, orphaned] {
         send(&frames(&world), &start("good")).await;
         assert_eq!(world.state().closed, [ConnectionId::from(CONNECTION)]);
@@ -161,21 +161,72 @@ async fn a_refused_socket_is_closed_though_the_store_is_down() {
     assert_eq!(world.state().closed, [ConnectionId::from("Other=")]);
 }
 
-#[tokio::test]
-async fn a_relay_that_refuses_does_not_hurt_the_socket() {
-    for delivery in [
-        Ok(Delivery::NotMine),
-        Ok(Delivery::Draining),
-        Err(PortError::Unavailable("the relay cannot be reached".to_owned())),
-    ] {
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_nobody_takes_does_not_hurt_the_socket() {
+    for outcome in [Outcome::NotMine, Outcome::Declined, Outcome::Silent, Outcome::Dead, Outcome::Busy] {
         let world = world();
         let frames = frames(&world);
         send(&frames, &start("good")).await;
-        world.state().delivery = Some(delivery);
+        world.state().outcomes_at = [("relay-1".into(), outcome)].into();
         send(&frames, &frame(&media(2))).await;
         let state = world.state();
-        assert_eq!((state.delivered.len(), state.closed.len()), (2, 0));
+        assert!((2..20).contains(&state.delivered.len()), "{:?}", state.delivered);
+        assert!(state.closed.is_empty());
     }
+}
+
+/// Three relays, the first of which has the call and is in this state.
+async fn after(outcome: Outcome) -> (World, Frames) {
+    let world = world();
+    world.state().relays = vec![relay("relay-1", 0), relay("relay-2", 7), relay("relay-3", 3)];
+    let frames = frames(&world);
+    send(&frames, &start("good")).await;
+    let mut state = world.state();
+    state.delivered.clear();
+    state.outcomes_at = [("relay-1".into(), outcome)].into();
+    drop(state);
+    (world, frames)
+}
+
+fn told(world: &World) -> Vec<(String, bool, Option<bool>)> {
+    let state = world.state();
+    let dead = |frame: &Delivered| frame.lost.as_ref().map(|lost| lost.dead);
+    state.delivered.iter().map(|frame| (frame.to.to_string(), frame.sole, dead(frame))).collect()
+}
+
+#[tokio::test]
+async fn the_frame_that_finds_its_relay_dead_brings_the_call_to_the_best_other() {
+    let (world, frames) = after(Outcome::Dead).await;
+    send(&frames, &frame(&media(2))).await;
+    send(&frames, &frame(&media(3))).await;
+    let expected = [("relay-1", true, None), ("relay-3", true, Some(true)), ("relay-3", true, None)];
+    assert_eq!(told(&world), expected.map(|(to, sole, dead)| (to.to_owned(), sole, dead)));
+}
+
+#[tokio::test]
+async fn a_relay_that_lets_a_frame_wait_is_asked_again_and_then_loses_the_call() {
+    let (world, frames) = after(Outcome::Silent).await;
+    send(&frames, &frame(&media(2))).await;
+    let expected = [("relay-1", true, None), ("relay-1", true, None), ("relay-3", false, Some(false))];
+    assert_eq!(told(&world), expected.map(|(to, sole, dead)| (to.to_owned(), sole, dead)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_follows_a_call_that_has_gone_to_another_relay() {
+    let (world, frames) = after(Outcome::NotMine).await;
+    let lease = relay("relay-2", 7).holder().lease(2);
+    world.state().calls.get_mut(&CALL.into()).unwrap().lease = Some(lease);
+    send(&frames, &frame(&media(2))).await;
+    assert_eq!(told(&world).last().unwrap(), &("relay-2".to_owned(), true, None));
+    assert_eq!(told(&world).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_of_a_call_that_is_over_moves_nobody() {
+    let (world, frames) = after(Outcome::NotMine).await;
+    world.state().calls.get_mut(&CALL.into()).unwrap().status = CallStatus::Ended(Ending::CallerHungUp);
+    send(&frames, &frame(&media(2))).await;
+    assert_eq!(told(&world), [("relay-1".to_owned(), true, None)]);
 }
 
 #[tokio::test]

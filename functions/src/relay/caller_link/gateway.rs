@@ -7,6 +7,7 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use shared::calls::MediaPath;
 use shared::ids::{CallSid, ConnectionId, StreamSid};
+use shared::ownership::Verdict;
 use shared::ports::{CallerSocket, PortError};
 use tokio::sync::mpsc;
 
@@ -14,6 +15,7 @@ use super::backlog::{Backlog, Kind, Written};
 use super::{CallerLink, Feed, FeedState, LinkId, QUEUE};
 use crate::relay::calls::FromCaller;
 use crate::relay::metrics::{Direction, Metrics, label, path_name};
+use crate::relay::office::{ASK_AGAIN, Permit};
 
 const POST_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -25,7 +27,7 @@ pub fn open<C: CallerSocket + 'static>(
     connection: &ConnectionId,
     stream: &StreamSid,
     callers: Arc<C>,
-    driver: mpsc::Sender<FromCaller>,
+    (driver, permit): (mpsc::Sender<FromCaller>, Permit),
     metrics: Arc<Metrics>,
 ) -> CallerLink {
     let (queue, outgoing) = mpsc::channel(QUEUE);
@@ -35,6 +37,7 @@ pub fn open<C: CallerSocket + 'static>(
         connection: connection.clone(),
         callers,
         driver,
+        permit,
         feed: Feed::new(outgoing, Backlog::new(Arc::clone(&metrics))),
         sent: metrics.frames_sent.get_or_create_owned(&label(path_name(MediaPath::Gateway))),
         metrics,
@@ -53,6 +56,7 @@ struct Poster<C> {
     connection: ConnectionId,
     callers: Arc<C>,
     driver: mpsc::Sender<FromCaller>,
+    permit: Permit,
     feed: Feed,
     sent: Counter,
     metrics: Arc<Metrics>,
@@ -81,6 +85,9 @@ impl<C: CallerSocket> Poster<C> {
     async fn deliver(&mut self, text: &str, written: Written) -> ControlFlow<()> {
         let mut wait = FIRST_RETRY;
         for _ in 0..=RETRIES {
+            if self.may_speak(written.kind).await.is_break() {
+                break;
+            }
             let error = match self.post(text).await {
                 Ok(()) => {
                     self.delivered(written);
@@ -100,6 +107,21 @@ impl<C: CallerSocket> Poster<C> {
         }
         self.metrics.frames_dropped.get_or_create(&label("post_failed")).inc();
         ControlFlow::Continue(())
+    }
+
+    /// Waits until nobody else can be speaking to this caller. Breaks if somebody does, or if what was to be said has been
+    /// revoked meanwhile.
+    async fn may_speak(&mut self, kind: Kind) -> ControlFlow<()> {
+        loop {
+            match self.permit.verdict() {
+                Verdict::Speak => return ControlFlow::Continue(()),
+                Verdict::Never => {
+                    self.permit.fenced.cancel();
+                    return ControlFlow::Break(());
+                }
+                Verdict::Wait => self.pause(ASK_AGAIN, kind).await?,
+            }
+        }
     }
 
     async fn post(&mut self, text: &str) -> Result<(), PortError> {

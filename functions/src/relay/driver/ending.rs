@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use shared::calls::{CallStatus, Ending, Lease};
+use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath, Relay};
 use shared::ids::CallSid;
-use shared::ports::{PortError, Telephony, WriteCall};
+use shared::ownership::{HandOver, HandOverHeard, HandOverStep};
+use shared::ports::{Clock as _, Peers as _, PortError, ReadHistory as _, Telephony, WriteCall};
+use shared::session::Journal;
 
 use super::links::Links;
 use super::{Driver, End};
-use crate::relay::calls::Calls;
+use crate::relay::calls::{Calls, Common};
 use crate::relay::doors::Doors;
 use crate::relay::recorder::Recorder;
 
@@ -28,10 +30,7 @@ impl<D: Doors> Driver<D> {
         self.close_down();
         match self.end.take() {
             Some(End::HungUp(ending)) => self.hang_up(ending).await,
-            Some(End::LetGo(journal)) => {
-                self.scribe.journal(journal);
-                self.leave().await;
-            }
+            Some(End::LetGo(journal)) => self.let_go(journal).await,
             None => self.leave().await,
             Some(End::Fenced) => give_way(&self.sid, self.links, &self.calls, self.recorder).await,
         }
@@ -56,6 +55,53 @@ impl<D: Doors> Driver<D> {
         tracing::info!(call = %self.sid, ?ending, "call over");
     }
 
+    /// The call stays. Where the caller's socket is the gateway's, another relay goes on with it at once.
+    async fn let_go(self, journal: Box<Journal>) {
+        let successor = match self.path {
+            MediaPath::Gateway => successor(&self.common).await,
+            MediaPath::Direct => None,
+        };
+        match successor {
+            Some(to) => self.pass_on(&to, &journal).await,
+            None => {
+                self.scribe.journal(journal);
+                self.leave().await;
+            }
+        }
+    }
+
+    async fn pass_on(self, to: &Holder, journal: &Journal) {
+        let Self { sid, lease, common, calls, mut links, scribe, recorder, .. } = self;
+        links.retire().await;
+        scribe.finish(STEP).await;
+        // From here on there is no going back: what the store has been asked to do cannot be recalled.
+        common.office.give_up(&sid, lease.fence);
+        let mut hand_over = HandOver::default();
+        loop {
+            let heard = match hand_over.step() {
+                HandOverStep::Write => {
+                    let write = common.ports.store.hand_over(&sid, &lease, to, journal);
+                    match tokio::time::timeout(STEP / STATUS_RETRIES, write).await {
+                        Ok(Ok(lease)) => HandOverHeard::Written(lease),
+                        Ok(Err(PortError::Conflict(_) | PortError::Gone)) => HandOverHeard::Conflict,
+                        Ok(Err(_)) | Err(_) => HandOverHeard::Unavailable,
+                    }
+                }
+                HandOverStep::Tell(lease) => {
+                    if let Err(error) = common.ports.peers.give(&sid, lease).await {
+                        tracing::warn!(call = %sid, to = %to.relay, %error, "the successor was not told");
+                    }
+                    HandOverHeard::Told
+                }
+                HandOverStep::Over => break,
+            };
+            hand_over.heard(heard);
+        }
+        calls.forget(&sid);
+        tracing::info!(call = %sid, to = %to.relay, "call handed over");
+        recorder.pause().await;
+    }
+
     /// The call stays, and is picked up elsewhere: the closed stream makes the carrier ask where.
     async fn leave(mut self) {
         self.scribe.finish(STEP).await;
@@ -64,6 +110,13 @@ impl<D: Doors> Driver<D> {
         self.recorder.pause().await;
         tracing::info!(call = %self.sid, "call let go");
     }
+}
+
+/// The best other relay, if there is one.
+async fn successor<D: Doors>(common: &Common<D>) -> Option<Holder> {
+    let relays = tokio::time::timeout(STEP, common.ports.store.relays()).await.ok()?.ok()?;
+    let others: Vec<_> = relays.into_iter().filter(|relay| relay.id != common.me.relay).collect();
+    Relay::pick(&others, common.ports.clock.unix_ms()).map(Relay::holder)
 }
 
 /// Another relay holds the call already.

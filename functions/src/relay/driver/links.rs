@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::relay::caller_link::{CallerLink, LinkId, Parcel, open_gateway};
 use crate::relay::calls::{Common, FromCaller};
 use crate::relay::doors::Doors;
+use crate::relay::office::Permit;
 
 /// How long the last words may take to leave the house.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,11 +22,12 @@ pub(super) struct Links {
     retired: BTreeSet<StreamSid>,
     /// Where links report that their socket is gone.
     inbox: mpsc::Sender<FromCaller>,
+    permit: Permit,
 }
 
 impl Links {
-    pub(super) fn new(inbox: mpsc::Sender<FromCaller>) -> Self {
-        Self { current: None, retired: BTreeSet::new(), inbox }
+    pub(super) fn new(inbox: mpsc::Sender<FromCaller>, permit: Permit) -> Self {
+        Self { current: None, retired: BTreeSet::new(), inbox, permit }
     }
 
     /// This stream is neither the present one nor one of the past.
@@ -44,12 +46,14 @@ impl Links {
     ) {
         let callers = Arc::clone(&common.ports.callers);
         let metrics = Arc::clone(&common.metrics);
-        self.attach(open_gateway(sid, connection, stream, callers, self.inbox.clone(), metrics));
+        let ways = (self.inbox.clone(), self.permit.clone());
+        self.attach(open_gateway(sid, connection, stream, callers, ways, metrics));
     }
 
     /// The new stream replaces the one before it, whose socket is closed.
     pub(super) fn attach(&mut self, link: CallerLink) {
         if let Some(former) = self.current.replace(link) {
+            self.permit.stream_changed();
             self.retired.insert(former.stream.clone());
             tokio::spawn(former.close(CLOSE_TIMEOUT));
         }
@@ -78,6 +82,13 @@ impl Links {
     pub(super) async fn close(&mut self) {
         if let Some(link) = self.current.take() {
             link.close(CLOSE_TIMEOUT).await;
+        }
+    }
+
+    /// Writes what is left and leaves the socket to another relay.
+    pub(super) async fn retire(&mut self) {
+        if let Some(link) = self.current.take() {
+            link.retire(CLOSE_TIMEOUT).await;
         }
     }
 

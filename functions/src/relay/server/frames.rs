@@ -5,46 +5,112 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use bytestring::ByteString;
 use shared::ids::{CallSid, ConnectionId, StreamSid};
+use shared::ownership::Arrival;
 use shared::ports::{CallerSocket as _, PortError};
+use shared::twilio::media::StreamEvent;
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::Server;
+use super::{Server, is_meant_for_us};
+use crate::private_api::header;
 use crate::relay::caller_link::LinkId;
-use crate::relay::calls::{CallHandle, FromCaller, NotTaken, OthersCall};
+use crate::relay::calls::{CallHandle, Claim, FromCaller, NotTaken, Place};
 use crate::relay::doors::Doors;
-use crate::relay::inbound::{self, Fault};
+use crate::relay::inbound::{self, Fault, Faults};
 use crate::relay::metrics::{Metrics, label};
+use crate::relay::opening::{Attempt, Progress};
 use crate::relay::stamped::Stamped;
 
-/// 204 taken · 404 not this relay's call, look again · 429 too much at once, lost · 503 not now.
+/// Answers as `crate::private_api` says.
 pub(super) async fn take<D: Doors>(
     State(server): State<Arc<Server<D>>>,
     Path(connection): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> Response {
     let arrived = Stamped::now(body);
-    let (Some(sid), Some(stream)) = (header(&headers, "x-call-sid"), header(&headers, "x-stream-sid")) else {
-        return StatusCode::BAD_REQUEST;
+    let (Some(sid), Some(stream)) = (value(&headers, header::CALL), value(&headers, header::STREAM)) else {
+        return StatusCode::BAD_REQUEST.into_response();
     };
-    let handle = match server.calls.find_or_open(&CallSid::new(sid), OthersCall::Leave).await {
-        Ok(handle) => handle,
-        Err(refusal) => return refuse(&refusal),
+    if !is_meant_for_us(&server, &headers) {
+        return StatusCode::MISDIRECTED_REQUEST.into_response();
+    }
+    let claim = match lost(&headers) {
+        Ok(claim) => claim,
+        Err(refusal) => return refusal.into_response(),
     };
-    let metrics = &server.calls.common().metrics;
-    server.posted.inc();
-    let Stamped { at, value: body } = arrived;
-    let Ok(text) = ByteString::try_from(body) else {
-        handle.faults.count(&Fault::Binary, &handle.sid, metrics);
-        return StatusCode::NO_CONTENT;
+    let sole = headers.contains_key(header::SOLE);
+    let frame = Posted { connection: connection.into(), stream: StreamSid::new(stream), sole, arrived };
+    match server.calls.place(&CallSid::new(sid), claim) {
+        Ok(Place::Open(handle)) => server.deliver(&handle, frame),
+        Ok(Place::Opening(attempt)) => match attempt.settled().await {
+            Progress::Open(handle) => server.deliver(&handle, frame),
+            Progress::Keeping => server.keep(&attempt, frame).into_response(),
+            Progress::Failed(refusal) => refuse(&refusal).into_response(),
+            Progress::Trying => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        },
+        Err(refusal) => refuse(&refusal).into_response(),
+    }
+}
+
+/// A frame, and what is known of its way here.
+struct Posted {
+    connection: ConnectionId,
+    stream: StreamSid,
+    sole: bool,
+    arrived: Stamped<Bytes>,
+}
+
+fn lost(headers: &HeaderMap) -> Result<Claim, StatusCode> {
+    let Some(text) = value(headers, header::LOST) else { return Ok(Claim::Ours) };
+    serde_json::from_str(&text).map(Claim::Lost).map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+impl<D: Doors> Server<D> {
+    fn deliver(&self, handle: &CallHandle, posted: Posted) -> Response {
+        self.posted.inc();
+        let metrics = self.calls.common().metrics.as_ref();
+        let status = match read(posted, &handle.sid, &handle.faults, metrics) {
+            None => StatusCode::NO_CONTENT,
+            Some((arrival, message)) => {
+                handle.permit.frame(arrival);
+                put(&handle.inbox, message, metrics)
+            }
+        };
+        (status, [(header::FENCE, handle.permit.fence().to_string())]).into_response()
+    }
+
+    /// The call is not ours yet; once it is, this has been heard.
+    fn keep(&self, attempt: &Attempt, posted: Posted) -> StatusCode {
+        self.posted.inc();
+        let common = self.calls.common();
+        let Some((arrival, message)) = read(posted, &CallSid::default(), &Faults::default(), &common.metrics) else {
+            return StatusCode::ACCEPTED;
+        };
+        attempt.kept(common.office.now(), arrival);
+        match put(&attempt.inbox, message, &common.metrics) {
+            StatusCode::NO_CONTENT => StatusCode::ACCEPTED,
+            refused => refused,
+        }
+    }
+}
+
+fn read(posted: Posted, sid: &CallSid, faults: &Faults, metrics: &Metrics) -> Option<(Arrival, FromCaller)> {
+    let Posted { connection, stream, sole, arrived: Stamped { at, value } } = posted;
+    let Ok(text) = ByteString::try_from(value) else {
+        faults.count(&Fault::Binary, sid, metrics);
+        return None;
     };
-    let Some(message) = inbound::read(&text, &handle.sid, &handle.faults, metrics) else {
-        return StatusCode::NO_CONTENT;
+    let message = inbound::read(&text, sid, faults, metrics)?;
+    let stamp_ms = match &message.event {
+        StreamEvent::Media(media) => Some(media.timestamp_ms),
+        _ => None,
     };
-    let frame = Stamped { at, value: message };
-    put(&handle, FromCaller::Gateway { connection: connection.into(), stream: StreamSid::new(stream), frame }, metrics)
+    let arrival = Arrival { number: message.sequence, stamp_ms, sole };
+    Some((arrival, FromCaller::Gateway { connection, stream, frame: Stamped { at, value: message } }))
 }
 
 /// The gateway says that the connection is closed.
@@ -78,8 +144,8 @@ pub(super) async fn close_socket<D: Doors>(
     }
 }
 
-fn put(handle: &CallHandle, message: FromCaller, metrics: &Metrics) -> StatusCode {
-    match handle.inbox.try_send(message) {
+fn put(inbox: &mpsc::Sender<FromCaller>, message: FromCaller, metrics: &Metrics) -> StatusCode {
+    match inbox.try_send(message) {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(TrySendError::Full(_)) => {
             metrics.frames_dropped.get_or_create(&label("queue_full")).inc();
@@ -92,12 +158,14 @@ fn put(handle: &CallHandle, message: FromCaller, metrics: &Metrics) -> StatusCod
 fn refuse(refusal: &NotTaken) -> StatusCode {
     match refusal {
         NotTaken::NotOurs => StatusCode::NOT_FOUND,
-        NotTaken::Busy | NotTaken::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        NotTaken::Claimed => StatusCode::CONFLICT,
+        NotTaken::HolderWorks => StatusCode::LOCKED,
+        NotTaken::Busy | NotTaken::Unproven | NotTaken::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 /// The value without a copy: header values are bytes that count references, like ids.
-fn header(headers: &HeaderMap, name: &str) -> Option<ByteString> {
+fn value(headers: &HeaderMap, name: &str) -> Option<ByteString> {
     let value = headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())?;
     Some(ByteString::from(value))
 }

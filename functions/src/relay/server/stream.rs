@@ -23,7 +23,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::Server;
 use crate::relay::caller_link::{LinkId, open_direct};
-use crate::relay::calls::{CallHandle, FromCaller, NotTaken, OthersCall};
+use crate::relay::calls::{CallHandle, Claim, FromCaller, NotTaken};
 use crate::relay::doors::Doors;
 use crate::relay::inbound::{self, Fault, Faults};
 use crate::relay::metrics::{Metrics, label};
@@ -124,7 +124,7 @@ impl<D: Doors> Server<D> {
             let Some(message) = inbound::read(&text.value, &unknown, &faults, self.metrics()) else { continue };
             if let StreamEvent::Start(start) = &message.event {
                 let sid = self.redeem(start).await?;
-                let handle = self.calls.find_or_open(&sid, OthersCall::Claim).await.map_err(Refusal::Call)?;
+                let handle = self.calls.find_or_open(&sid, Claim::Socket).await.map_err(Refusal::Call)?;
                 return Ok((handle, Stamped { at: text.at, value: message }));
             }
         }
@@ -171,9 +171,9 @@ impl<D: Doors> Server<D> {
             Refusal::NoToken => "no_token",
             Refusal::BadToken => "bad_token",
             Refusal::Store(_) => "store",
-            Refusal::Call(NotTaken::NotOurs) => "not_ours",
+            Refusal::Call(NotTaken::NotOurs | NotTaken::Claimed | NotTaken::HolderWorks) => "not_ours",
             Refusal::Call(NotTaken::Busy) => "busy",
-            Refusal::Call(NotTaken::Store(_)) => "store",
+            Refusal::Call(NotTaken::Store(_) | NotTaken::Unproven) => "store",
         };
         self.metrics().streams_refused.get_or_create(&label(kind)).inc();
         let cause = std::error::Error::source(refusal).map(ToString::to_string);
