@@ -5,6 +5,7 @@ pub mod call;
 pub mod cloud;
 pub mod demo;
 mod dotenv;
+pub mod hum;
 mod lines;
 pub mod model;
 pub mod serve;
