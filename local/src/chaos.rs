@@ -202,7 +202,7 @@ impl Args {
         let texts = phone.questions.texts.clone();
         let (active, done) = (Active::default(), CancellationToken::new());
         let until = Until { calls: if self.soak.is_some() { 0 } else { self.calls }, done: done.clone() };
-        let (watch, began) = (Watch::start(), Instant::now());
+        let (watch, began) = (Watch::start(&processes(house, self.relays)), Instant::now());
         let calling = calls::place(phone, self.at_once(), until, active.clone());
         let breaking = async {
             let broken = Breaker::new(house, active.clone(), self.relays).carry_out(plan, began).await;
@@ -218,7 +218,7 @@ impl Args {
             results
         };
         let ((mut calls, Done { hits, skipped }), mut samples) = tokio::join!(work, sampling);
-        let (load, lasted) = (watch.stop(), began.elapsed());
+        let (load, lasted) = (watch.stop(&processes(house, self.relays)), began.elapsed());
         calls::complete(&mut calls, &house.cloud).await;
         tokio::time::sleep(REST).await;
         let courses = if self.soak.is_some() { samples.courses() } else { last(house, self.relays, &mut samples) };
@@ -258,6 +258,12 @@ impl Args {
 
 fn pids(house: &House, relays: usize) -> impl Iterator<Item = (usize, u32)> + '_ {
     (0..relays).filter_map(|relay| Some((relay, house.cloud.relay_pid(relay)?)))
+}
+
+/// All that run now.
+fn processes(house: &House, relays: usize) -> Vec<u32> {
+    let functions = house.cloud.functions().pids();
+    pids(house, relays).map(|(_, pid)| pid).chain(functions).collect()
 }
 
 async fn sample(house: &House, relays: usize, stop: CancellationToken) -> Samples {

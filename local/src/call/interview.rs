@@ -252,7 +252,8 @@ impl Interview {
     }
 
     fn measure_silence(&mut self, now: Instant) {
-        let owed = matches!(self.state, State::Listening | State::Waiting);
+        // Who was asked to say it again is not waiting for anybody.
+        let owed = self.state == State::Listening || self.state == State::Waiting && !self.prompted;
         let was_owed = std::mem::replace(&mut self.owed, owed);
         if !owed {
             self.sound_at = now;

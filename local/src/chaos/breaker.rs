@@ -17,6 +17,8 @@ use crate::cloud::TABLE;
 
 /// A relay may take so long to come back before a fault is given up.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// And it may be so long until somebody speaks with the model.
+const LONGEST_LULL: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
 /// After a relay was replaced, before the next one is told to go.
 const SETTLE: Duration = Duration::from_secs(4);
@@ -83,12 +85,12 @@ impl<'a> Breaker<'a> {
                 self.house.cloud.kill_process(pid).await.map_err(|error| error.to_string())?;
             }
             Fault::DropModel { pick } => {
-                let session = chosen(&self.house.model.open(), pick).ok_or("no session is open")?;
+                let session = self.session(pick).await.ok_or("no session is open")?;
                 self.met(fault, None);
                 self.house.model.drop_session(session);
             }
             Fault::StallModel { pick, length } => {
-                let session = chosen(&self.house.model.open(), pick).ok_or("no session is open")?;
+                let session = self.session(pick).await.ok_or("no session is open")?;
                 self.met(fault, None);
                 self.house.model.stall_session(session, length);
             }
@@ -108,6 +110,18 @@ impl<'a> Breaker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// One of the sessions that are open; there may be none for a moment.
+    async fn session(&self, pick: u64) -> Option<u32> {
+        let patience = Instant::now() + LONGEST_LULL;
+        loop {
+            let session = chosen(&self.house.model.open(), pick);
+            if session.is_some() || Instant::now() >= patience {
+                return session;
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     fn met(&mut self, fault: Fault, calls: Option<Vec<String>>) {

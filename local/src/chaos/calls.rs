@@ -13,6 +13,7 @@ use shared::session::Line;
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::CALL;
 use super::verdict::Evidence;
 use crate::api::{Api, Record};
 use crate::call::faults::Faults;
@@ -20,8 +21,9 @@ use crate::call::interview::Questions;
 use crate::call::{CallReport, Caller, Config};
 use crate::cloud::{Cloud, Post, TABLE};
 
-/// Callers do not all ring in the same moment.
-const STAGGER: Duration = Duration::from_millis(700);
+/// Callers do not all ring in the same moment: relays say how busy they are every five seconds, and the next call goes
+/// where there was least to do.
+const STAGGER: Duration = Duration::from_secs(5);
 /// After a call: how long its record and its recording may take to be complete.
 const AFTERMATH: Duration = Duration::from_secs(25);
 const POLL: Duration = Duration::from_millis(500);
@@ -70,11 +72,12 @@ pub(super) struct Until {
 /// Places calls, so many at once, and gathers what is known of each.
 pub(super) async fn place(phone: Phone, at_once: usize, until: Until, active: Active) -> Vec<Evidence> {
     let next = Arc::new(Mutex::new(0));
+    let stagger = STAGGER.min(CALL / u32::try_from(at_once).unwrap_or(u32::MAX));
     let mut lines = JoinSet::new();
     for line in 0..at_once {
         let (phone, until, active, next) = (phone.clone(), until.clone(), active.clone(), Arc::clone(&next));
         lines.spawn(async move {
-            tokio::time::sleep(STAGGER * u32::try_from(line).unwrap_or(0)).await;
+            tokio::time::sleep(stagger * u32::try_from(line).unwrap_or(0)).await;
             one_line(phone, until, active, &next).await
         });
     }

@@ -152,7 +152,8 @@ fn set_clock(folder: &Path, relay: usize, seconds: i64) -> std::io::Result<()> {
 fn faketime() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path().join("faketime"));
     let folders = folders.chain(["/usr/lib/faketime", "/usr/local/lib/faketime"].map(PathBuf::from));
-    folders.map(|folder| folder.join("libfaketime.so.1")).find(|library| library.is_file())
+    // The one for programs with threads.
+    folders.map(|folder| folder.join("libfaketimeMT.so.1")).find(|library| library.is_file())
 }
 
 /// Runs a program with a small file system of its own, without asking to be root where the kernel allows it.

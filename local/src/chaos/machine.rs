@@ -28,6 +28,8 @@ impl Holds {
 #[derive(Debug)]
 pub(super) struct Watch {
     began: Option<(u64, u64)>,
+    since: Instant,
+    used: Duration,
     probe: JoinHandle<()>,
     lags: std::sync::Arc<std::sync::Mutex<Vec<Duration>>>,
 }
@@ -37,25 +39,30 @@ pub(super) struct Watch {
 pub(super) struct Load {
     /// Of all processors, 0 to 1.
     pub(super) cpu: f64,
+    /// And what of it was ours and our processes'.
+    pub(super) ours: f64,
     /// How late our own timers were.
     pub(super) lag_p99: Duration,
     pub(super) lag_worst: Duration,
 }
 
 impl Watch {
-    pub(super) fn start() -> Self {
+    /// `processes`: those of ours that run now.
+    pub(super) fn start(processes: &[u32]) -> Self {
         let lags = std::sync::Arc::<std::sync::Mutex<Vec<Duration>>>::default();
         let probe = tokio::spawn(probe(std::sync::Arc::clone(&lags)));
-        Self { began: processors(), probe, lags }
+        Self { began: processors(), since: Instant::now(), used: used(processes), probe, lags }
     }
 
-    pub(super) fn stop(self) -> Load {
+    pub(super) fn stop(self, processes: &[u32]) -> Load {
         self.probe.abort();
         let mut lags = self.lags.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         lags.sort_unstable();
         let cpu = self.began.zip(processors()).map_or(0.0, |(before, after)| share(before, after));
+        let all = self.since.elapsed().as_secs_f64() * cores();
         Load {
             cpu,
+            ours: used(processes).saturating_sub(self.used).as_secs_f64() / all.max(1.0),
             lag_p99: super::verdict::percentile(&lags, 99).unwrap_or_default(),
             lag_worst: lags.last().copied().unwrap_or_default(),
         }
@@ -87,9 +94,27 @@ fn share(before: (u64, u64), after: (u64, u64)) -> f64 {
     after.0.saturating_sub(before.0) as f64 / after.1.saturating_sub(before.1).max(1) as f64
 }
 
+#[allow(clippy::cast_precision_loss, reason = "a handful")]
+fn cores() -> f64 {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64
+}
+
+/// Time that we, our processes, and those of ours that are gone have used.
+fn used(processes: &[u32]) -> Duration {
+    let own = fs::read_to_string("/proc/self/stat").ok().and_then(|stat| own_ticks(&stat)).unwrap_or_default();
+    let theirs = processes.iter().filter_map(|pid| functions::proc::Usage::of(pid).ok()).map(|usage| usage.cpu);
+    Duration::from_millis(own * 10) + theirs.sum::<Duration>()
+}
+
+/// Our own, and those of children that have ended: fields 14 to 17.
+fn own_ticks(stat: &str) -> Option<u64> {
+    let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
+    fields.map(|field| field.parse::<u64>().ok()).sum()
+}
+
 /// Processors, and what they are called.
 pub(super) fn description() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = cores();
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
     format!("{cores} × {}", name.unwrap_or(std::env::consts::ARCH))
@@ -104,6 +129,7 @@ mod tests {
         let stat = |user: u64, idle: u64| ticks(&format!("cpu  {user} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 1")).unwrap();
         assert!((share(stat(100, 100), stat(150, 250)) - 0.25).abs() < 1e-9);
         assert_eq!(ticks("intr 1"), None);
+        assert_eq!(own_ticks("1 (a) b) S 1 1 1 0 -1 0 0 0 0 0 10 20 30 40 20 0"), Some(100));
     }
 
     #[test]

@@ -79,6 +79,10 @@ impl Outcome {
         self.hits.iter().filter(|hit| matches!(hit.fault, Fault::Kill { .. })).count()
     }
 
+    fn met(&self) -> usize {
+        self.hits.iter().map(|hit| hit.calls.as_ref().map_or(1, Vec::len)).sum()
+    }
+
     fn longest_silence(&self) -> Duration {
         let silences = self.calls.iter().filter_map(|call| call.report.interview.as_ref());
         silences.map(|interview| interview.longest_silence).max().unwrap_or_default()
@@ -113,7 +117,7 @@ impl Outcome {
             (Claim::OneVoice, of_calls(Claim::OneVoice)),
             (Claim::Recording, of_calls(Claim::Recording)),
             (Claim::Memory, memory),
-            (Claim::Faults, format!("{} faults", self.hits.len())),
+            (Claim::Faults, format!("{} faults, which met a call {} times", self.hits.len(), self.met())),
         ]
     }
 
@@ -164,12 +168,13 @@ impl fmt::Display for Outcome {
             let holds = !self.failures.iter().any(|failure| failure.claim == claim);
             writeln!(f, "  {} {claim}: {detail}", if holds { "✓" } else { "✗" })?;
         }
-        let Load { cpu, lag_p99, lag_worst } = self.load;
+        let Load { cpu, ours, lag_p99, lag_worst } = self.load;
         let (lag_p99, lag_worst) = (lag_p99.as_millis(), lag_worst.as_millis());
         writeln!(
             f,
-            "\n  processors {:.0} % busy; our timers late by {lag_p99} ms (p99), {lag_worst} ms (worst)",
-            cpu * 100.0
+            "\n  processors {:.0} % busy, {:.0} % with this; our timers late by {lag_p99} ms (p99), {lag_worst} ms (worst)",
+            cpu * 100.0,
+            ours * 100.0
         )?;
         if cpu > SATURATED {
             writeln!(f, "  The machine was saturated: gaps and silences are its own. Try fewer calls --at-once.")?;

@@ -99,6 +99,11 @@ impl Functions {
         self.by_name.get(name)
     }
 
+    /// Every process of every function.
+    pub fn pids(&self) -> Vec<u32> {
+        self.by_name.values().flat_map(|function| function.pids()).collect()
+    }
+
     /// Ends all processes, without waiting for it. What is under way fails.
     pub(crate) fn abandon(&self) {
         self.stopping.cancel();

@@ -20,12 +20,13 @@ async fn chaos(arguments: &[&str]) -> (bool, String) {
 #[tokio::test]
 async fn without_faults_every_claim_holds() {
     let _alone = MACHINE.lock().await;
-    for path in ["gateway", "direct"] {
+    let run = async |path: &str| {
         let quiet = ["--faults", "none", "--calls", "2", "--relays", "2", "--questions", "2", "--media-path", path];
         let (good, told) = chaos(&quiet).await;
         assert!(good && told.contains("Nothing dropped a call."), "{path}: {told}");
         assert_eq!(told.matches('✓').count(), 10, "{path}: {told}");
-    }
+    };
+    tokio::join!(run("gateway"), run("direct"));
 }
 
 #[tokio::test]
