@@ -20,6 +20,10 @@ run: build ## the cloud on this laptop, at http://localhost:8787 (PORT)
 demo: build ## one simulated call: greeting, tool call, barge-in; transcript here, recording at the end
 	$(BIN) demo
 
+.PHONY: chaos
+chaos: build ## 60 calls while relays and more die (CHAOS="--faults kill --seed 7", --rolling, --soak 30m); a verdict on each
+	$(BIN) chaos $(CHAOS)
+
 .PHONY: test
 test: contract-deps ## everything, without a network
 	cargo build --locked --workspace --bins

@@ -11,6 +11,8 @@ use bytes::Bytes;
 pub const PHARMACY_MODEL: &str = include_str!("../assets/scripts/pharmacy.model");
 /// What the simulated caller does in the demo.
 pub const PHARMACY_CALLER: &str = include_str!("../assets/scripts/pharmacy.caller");
+/// What the scripted model says under chaos.
+pub const CHAOS_MODEL: &str = include_str!("../assets/scripts/chaos.model");
 
 macro_rules! speech {
     ($($name:literal),* $(,)?) => {

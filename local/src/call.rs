@@ -8,6 +8,8 @@ mod cli;
 mod dial;
 pub mod faults;
 mod form;
+pub mod interview;
+mod person;
 pub mod playout;
 pub mod probe;
 mod report;

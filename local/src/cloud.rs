@@ -23,6 +23,7 @@ mod management_api;
 mod names;
 mod options;
 mod origin;
+mod posts;
 mod processes;
 mod relays;
 mod runtime_api;
@@ -33,6 +34,7 @@ mod socket;
 mod stack;
 mod store;
 mod variables;
+mod weather;
 mod websocket_api;
 
 use std::future::IntoFuture;
@@ -51,13 +53,18 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use functions::Functions;
-pub use options::{Data, Faults, Options, Program};
+pub use options::{Data, Faults, Options, Peculiar, Program};
+pub use posts::Post;
+use posts::Posts;
+pub(crate) use processes::signal;
 use relays::Relays;
+pub use services::Forecast;
 use services::Services;
 pub use sigv4::AccessKey;
 use stack::Sockets;
 pub use stack::{ACCOUNT, BUCKET, REGION, TABLE};
 use variables::Addresses;
+pub use weather::{Trouble, Weather};
 pub use websocket_api::{Jitter, SocketLimits};
 
 /// What webhooks are signed with when nothing else is configured; accepted only when `PUBLIC_URL` is this machine.
@@ -99,6 +106,7 @@ pub struct Cloud {
     functions: Arc<Functions>,
     relays: Arc<OnceLock<Relays>>,
     sockets: Sockets,
+    posts: Option<Arc<Posts>>,
     twilio_auth_token: Secret,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -145,6 +153,21 @@ impl Cloud {
         self.services.dynamodb_url()
     }
 
+    /// As it is behind the weather.
+    pub fn calm_dynamodb_url(&self) -> String {
+        self.services.calm_dynamodb_url()
+    }
+
+    /// What DynamoDB and S3 do to their clients, if [`Faults::weather`] was chosen.
+    pub fn weather(&self) -> Option<&Forecast> {
+        self.services.weather()
+    }
+
+    /// What was posted to callers since this was asked last, if [`Faults::witness`] was chosen.
+    pub fn posts(&self) -> Vec<Post> {
+        self.posts.as_ref().map(|posts| posts.take()).unwrap_or_default()
+    }
+
     pub fn s3_url(&self) -> String {
         self.services.s3_url()
     }
@@ -180,6 +203,20 @@ impl Cloud {
     /// `http://127.0.0.1:port`: its `/frames`, `/metrics`, `/health`.
     pub fn relay_url(&self, number: usize) -> Option<String> {
         Some(format!("http://{}", self.relays.get()?.private(number)?))
+    }
+
+    /// A signal to a relay, by its name: `KILL`, `STOP`, `CONT`. One that is told `TERM` gets no more new streams.
+    pub async fn signal_relay(&self, number: usize, name: &str) -> std::io::Result<()> {
+        let Some(pid) = self.relay_pid(number) else { return Ok(()) };
+        if let Some(relays) = self.relays.get().filter(|_| name == "TERM") {
+            relays.take_off_list(number);
+        }
+        processes::signal(pid, name).await
+    }
+
+    /// Ends a function's process without a word.
+    pub async fn kill_process(&self, pid: u32) -> std::io::Result<()> {
+        processes::signal(pid, "KILL").await
     }
 
     /// How often this relay was started.

@@ -4,7 +4,6 @@
 //! while the call runs; what it judges comes from all three: the API, the caller's report, the model's.
 #![allow(clippy::print_stdout, reason = "the demo is for somebody who watches")]
 
-mod api;
 mod tape;
 mod verdict;
 
@@ -16,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use shared::calls::MediaPath;
 
+use crate::api::{Api, Record};
 use crate::call::{CallReport, Caller, Config};
 use crate::cloud::{Cloud, Data, Options};
 use crate::model::{Handle, Script, ScriptedModel};
-use api::{Api, Record};
 use tape::Tape;
 use verdict::Evidence;
 
@@ -132,15 +131,18 @@ fn save(folder: &Path, sid: &str, wav: &[u8]) -> std::io::Result<PathBuf> {
 /// A failed demo's logs outlive its temporary folder.
 fn keep_logs(logs: &Path, folder: &Path) {
     let kept = folder.join("logs");
-    let copied = std::fs::create_dir_all(&kept).and_then(|()| {
-        for entry in std::fs::read_dir(logs)? {
-            let entry = entry?;
-            std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
-        }
-        Ok(())
-    });
+    let copied = copy_logs(logs, &kept);
     match copied {
         Ok(()) => println!("The logs of every process are in {}.", kept.display()),
         Err(error) => println!("The logs could not be kept: {error}"),
     }
+}
+
+pub(crate) fn copy_logs(logs: &Path, folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for entry in std::fs::read_dir(logs)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), folder.join(entry.file_name()))?;
+    }
+    Ok(())
 }

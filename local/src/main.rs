@@ -6,7 +6,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local::{call, demo, model, serve};
+use local::{call, chaos, demo, model, serve};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Demo(demo::Args),
     /// Place a simulated phone call: behaves as Twilio does, and says what a file tells it
     Call(call::Args),
+    /// Many calls while processes die, stall and fail; succeeds if no caller would have noticed more than a gap
+    Chaos(chaos::Args),
     /// Run the scripted model: a Realtime API that says what a file tells it
     Model(model::Args),
 }
@@ -36,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Serve(args) => Box::pin(serve::run(args)).await,
         Command::Demo(args) => Box::pin(demo::run(args)).await,
         Command::Call(args) => Box::pin(call::run(args)).await,
+        Command::Chaos(args) => Box::pin(chaos::run(args)).await,
         Command::Model(args) => Box::pin(model::run(args)).await,
     };
     result.unwrap_or_else(|error| {

@@ -115,6 +115,7 @@ impl Args {
             warm: self.warm.into_iter().collect(),
             faults: Faults {
                 jitter: self.jitter.map(|ms| Jitter { up_to: Duration::from_millis(ms), seed: self.seed }),
+                ..Faults::default()
             },
             program_folder: self.programs,
             ..defaults

@@ -9,6 +9,8 @@ use url::Url;
 
 use super::faults::Faults;
 use super::form::{Form, Identity, Poster};
+use super::interview::{Interview, Questions};
+use super::person::Person;
 use super::probe::Probe;
 use super::report::{CallReport, Ended, StreamEnd, StreamReport, Warning};
 use super::stream::Session;
@@ -35,6 +37,8 @@ pub struct Config {
     /// `CA` and 32 hex digits; a fresh one by itself.
     pub call_sid: String,
     pub script: Arc<Script>,
+    /// Instead of following a script the caller asks these.
+    pub questions: Option<Arc<Questions>>,
     pub faults: Faults,
     /// Keep what was heard in the report.
     pub keep_audio: bool,
@@ -54,6 +58,7 @@ impl Config {
             to: "+15005550001".to_owned(),
             call_sid: fresh_sid("CA"),
             script: Arc::new(Script::pharmacy()),
+            questions: None,
             faults: Faults::default(),
             keep_audio: false,
             probe: false,
@@ -72,7 +77,7 @@ pub struct Caller {
     config: Config,
     identity: Identity,
     poster: Poster,
-    timeline: Timeline,
+    person: Person,
     probe: Option<Probe>,
     streams: Vec<StreamReport>,
     said: Vec<String>,
@@ -103,7 +108,10 @@ impl Caller {
                 to: config.to.clone(),
             },
             poster: Poster::new(client, config.auth_token.clone()),
-            timeline: Timeline::new(Arc::clone(&config.script)),
+            person: match &config.questions {
+                Some(questions) => Person::Asking(Box::new(Interview::new(Arc::clone(questions), Instant::now()))),
+                None => Person::Scripted(Timeline::new(Arc::clone(&config.script))),
+            },
             probe: config.probe.then(Probe::default),
             streams: Vec::new(),
             said: Vec::new(),
@@ -122,14 +130,18 @@ impl Caller {
         CallReport {
             sid: self.identity.call,
             ended,
-            script_played: self.timeline.is_played(),
+            script_played: self.person.is_done(),
             lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
             streams: self.streams,
             said: self.said,
             documents: self.documents,
             warnings: self.warnings,
-            longest_silence_ms: self.timeline.longest_silence_ms(),
+            longest_silence_ms: self.person.longest_silence_ms(),
             probe: self.probe.map(Probe::report),
+            interview: match self.person {
+                Person::Asking(interview) => Some(interview.report()),
+                Person::Scripted(_) => None,
+            },
         }
     }
 
@@ -186,7 +198,7 @@ impl Caller {
             poster: &self.poster,
             faults: Faults { breaks_after, ..self.config.faults },
             keep_audio: self.config.keep_audio,
-            timeline: &mut self.timeline,
+            person: &mut self.person,
             probe: self.probe.as_mut(),
             warnings: &mut self.warnings,
         };

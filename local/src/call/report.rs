@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::interview::InterviewReport;
 use super::probe::ProbeReport;
 
 /// A whole call, from the webhook to the last status callback.
@@ -23,6 +24,7 @@ pub struct CallReport {
     /// The longest the caller heard nothing while waiting for the agent.
     pub longest_silence_ms: u64,
     pub probe: Option<ProbeReport>,
+    pub interview: Option<InterviewReport>,
 }
 
 /// Who ended a call, and why.

@@ -20,18 +20,16 @@ use url::Url;
 use super::dial::{Caller, fresh_sid};
 use super::faults::{Faults, Network};
 use super::form::{Identity, Poster};
+use super::person::Person;
 use super::playout::{Event, Playout};
 use super::probe::Probe;
 use super::report::{BargeIn, Clear, Ended, Heard, StreamEnd, StreamReport, Warning};
-use super::timeline::{Act, Timeline};
+use super::timeline::Act;
 use super::twiml;
 use super::wire::{CONNECTED, Line, Received, Writer, read};
 use crate::cloud::dates;
-use crate::sound::loudness;
 
 const TICK: Duration = Duration::from_millis(20);
-/// Louder than this in 20 ms, and somebody is heard.
-const AUDIBLE: f32 = 150.0;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -43,7 +41,7 @@ pub(super) struct Session<'a> {
     pub(super) poster: &'a Poster,
     pub(super) faults: Faults,
     pub(super) keep_audio: bool,
-    pub(super) timeline: &'a mut Timeline,
+    pub(super) person: &'a mut Person,
     pub(super) probe: Option<&'a mut Probe>,
     pub(super) warnings: &'a mut Vec<Warning>,
 }
@@ -120,7 +118,7 @@ struct Live<'a> {
     playout: Playout,
     network: Network,
     faults: Faults,
-    timeline: &'a mut Timeline,
+    person: &'a mut Person,
     probe: Option<&'a mut Probe>,
     warnings: &'a mut Vec<Warning>,
     keep_audio: bool,
@@ -150,7 +148,7 @@ impl<'a> Live<'a> {
             playout: Playout::default(),
             network: Network::new(session.faults),
             faults: session.faults,
-            timeline: session.timeline,
+            person: session.person,
             probe: session.probe,
             warnings: session.warnings,
             keep_audio: session.keep_audio,
@@ -175,6 +173,7 @@ impl<'a> Live<'a> {
             return (StreamEnd::ServerClosed, None);
         }
         self.since = Instant::now();
+        self.person.connected(self.since);
         match self.converse().await {
             Leave::Gone => (StreamEnd::ServerClosed, None),
             Leave::Break => (StreamEnd::Broke, None),
@@ -254,6 +253,7 @@ impl<'a> Live<'a> {
         if let Some(probe) = &mut self.probe {
             probe.receive(&sound, Instant::now());
         }
+        self.person.sent_sound(Instant::now());
         self.playout.media(now, sound);
     }
 
@@ -308,9 +308,8 @@ impl<'a> Live<'a> {
         if self.faults.breaks_after.is_some_and(|after| self.since.elapsed() >= after) {
             return Some(Leave::Break);
         }
-        let audible = loudness(&self.ear) > AUDIBLE;
-        self.ear.clear();
-        for act in self.timeline.tick(audible) {
+        let heard = std::mem::take(&mut self.ear);
+        for act in self.person.tick(&heard, Instant::now()) {
             match act {
                 Act::Speak => self.speak(now),
                 Act::HangUp => return Some(Leave::HangUp),
@@ -334,8 +333,8 @@ impl<'a> Live<'a> {
 
     async fn send_frame(&mut self) -> Option<Leave> {
         let frame = match &mut self.probe {
-            Some(probe) if self.timeline.pausing() => probe.frame(Instant::now()),
-            _ => self.timeline.frame(),
+            Some(probe) if self.person.pausing() => probe.frame(Instant::now()),
+            _ => self.person.frame(),
         };
         let timestamp_ms = self.report.frames_sent * 20;
         self.report.frames_sent += 1;

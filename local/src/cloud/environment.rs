@@ -23,7 +23,10 @@ enum End {
 /// Starts the process and stays with it until it has ended.
 pub(crate) async fn run(function: Arc<Function>, id: EnvironmentId) {
     let end = match start(&function.spec, &function.host.runtime_api, id) {
-        Ok(child) => watch(&function, id, child).await,
+        Ok(child) => {
+            function.runs(id, child.id());
+            watch(&function, id, child).await
+        }
         Err(error) => {
             tracing::error!(function = function.name(), %error, "the function's program does not start");
             function.init_failed(id, report("Runtime.InvalidEntrypoint", &error.to_string()));

@@ -99,6 +99,11 @@ impl Functions {
         self.by_name.get(name)
     }
 
+    /// Every process of every function.
+    pub fn pids(&self) -> Vec<u32> {
+        self.by_name.values().flat_map(|function| function.pids()).collect()
+    }
+
     /// Ends all processes, without waiting for it. What is under way fails.
     pub(crate) fn abandon(&self) {
         self.stopping.cancel();
@@ -143,6 +148,7 @@ pub(crate) type EnvironmentId = u64;
 #[derive(Default)]
 struct Pool {
     environments: BTreeMap<EnvironmentId, Phase>,
+    pids: BTreeMap<EnvironmentId, u32>,
     waiting: VecDeque<Job>,
     stopped: bool,
     /// Of environments that have not answered yet.
@@ -230,6 +236,11 @@ impl Function {
     /// How many processes there are.
     pub fn environments(&self) -> usize {
         self.lock().environments.len()
+    }
+
+    /// The processes, the oldest first.
+    pub fn pids(&self) -> Vec<u32> {
+        self.lock().pids.values().copied().collect()
     }
 
     /// What the first answers of its processes took so far.
@@ -330,6 +341,11 @@ impl Function {
 
 /// What the Runtime API and the watcher of a process report.
 impl Function {
+    /// The environment's process runs.
+    pub(crate) fn runs(&self, id: EnvironmentId, pid: Option<u32>) {
+        self.lock().pids.extend(pid.map(|pid| (id, pid)));
+    }
+
     /// The environment asks for work: now, or when there is some. `None`: it may not ask, it has not answered yet.
     pub(crate) fn next(&self, id: EnvironmentId) -> Option<oneshot::Receiver<Assignment>> {
         let (next, assigned) = oneshot::channel();
@@ -389,6 +405,7 @@ impl Function {
             let mut pool = self.lock();
             let phase = pool.environments.remove(&id);
             pool.init_durations.remove(&id);
+            pool.pids.remove(&id);
             let start = self.one_for_the_queue(&mut pool).or_else(|| match phase {
                 // Its successor would fare no better. It is tried again when somebody calls.
                 Some(Phase::Broken) => None,

@@ -13,7 +13,8 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::dates::iso_time;
-use super::sigv4::AccessKey;
+use super::posts::Posts;
+use super::sigv4::{AccessKey, signer};
 use super::socket::BufferFull;
 use super::websocket_api::WebSocketApi;
 
@@ -25,6 +26,7 @@ pub(crate) struct ManagementApi {
     /// By stage.
     pub(crate) apis: BTreeMap<&'static str, Arc<WebSocketApi>>,
     pub(crate) key: AccessKey,
+    pub(crate) posts: Option<Arc<Posts>>,
 }
 
 pub(crate) fn router(api: ManagementApi) -> Router {
@@ -47,7 +49,12 @@ async fn handle(
         return failure(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden", &id);
     }
     match parts.method {
-        Method::POST => post(api, &id, body),
+        Method::POST => {
+            if let Some(posts) = &management.posts {
+                posts.note(signer(&parts).unwrap_or_default(), &body);
+            }
+            post(api, &id, body)
+        }
         Method::GET => describe(api, &id),
         Method::DELETE => delete(api, &id),
         _ => failure(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden", &id),

@@ -61,6 +61,22 @@ pub struct Program {
 pub struct Faults {
     /// Callers' frames reach the functions late and out of order.
     pub jitter: Option<Jitter>,
+    /// A relay that has died is started again after so long, whatever it died of and however often.
+    pub restart_after: Option<Duration>,
+    /// Notes who posts to callers, and when: [`Cloud::posts`](super::Cloud::posts).
+    pub witness: bool,
+    /// Puts a layer before DynamoDB and S3 that can be told to fail: [`Cloud::weather`](super::Cloud::weather).
+    pub weather: bool,
+    /// What single relays have that others have not.
+    pub relays: BTreeMap<usize, Peculiar>,
+}
+
+/// A relay that is not like the others.
+#[derive(Debug, Clone, Default)]
+pub struct Peculiar {
+    pub env: BTreeMap<String, String>,
+    /// Runs the relay, whose path is its last argument, in the same process.
+    pub under: Option<Program>,
 }
 
 impl Default for Options {

@@ -9,9 +9,15 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-/// Asks a process to end: `SIGTERM`. The standard library can only kill.
+/// Asks a process to end: `SIGTERM`.
 pub(crate) async fn ask_to_end(pid: u32) -> io::Result<()> {
-    Command::new("kill").args(["-TERM", &pid.to_string()]).stderr(Stdio::null()).status().await.map(drop)
+    signal(pid, "TERM").await
+}
+
+/// Signals by name. The standard library can only kill.
+pub(crate) async fn signal(pid: u32, name: &str) -> io::Result<()> {
+    let arguments = [format!("-{name}"), pid.to_string()];
+    Command::new("kill").args(arguments).stderr(Stdio::null()).status().await.map(drop)
 }
 
 /// Ends a process when we are gone, however we went: it waits for the end of its standard input, which only we

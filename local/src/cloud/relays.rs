@@ -14,8 +14,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::options::Program;
+use super::options::{Peculiar, Program};
 use super::processes::{self, Guard, ask_to_end};
+use super::sigv4::AccessKey;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -35,6 +36,11 @@ pub(crate) struct Hopeless;
 pub(crate) struct RelaySpec {
     pub(crate) program: Program,
     pub(crate) env: BTreeMap<String, String>,
+    /// Each relay signs with an id of its own.
+    pub(crate) key: AccessKey,
+    pub(crate) peculiar: BTreeMap<usize, Peculiar>,
+    /// Instead of pauses that grow.
+    pub(crate) restart_after: Option<Duration>,
     pub(crate) logs: PathBuf,
     /// From `SIGTERM` to `SIGKILL`.
     pub(crate) patience: Duration,
@@ -61,6 +67,8 @@ struct Up {
     pid: u32,
     private: SocketAddr,
     public: SocketAddr,
+    /// It was asked to end: the load balancer has taken it off its list.
+    leaving: bool,
 }
 
 impl Relays {
@@ -92,7 +100,8 @@ impl Relays {
 
     /// Public listeners in turn, of those relays that are up.
     pub(crate) fn next_public(&self) -> Option<SocketAddr> {
-        let up: Vec<SocketAddr> = self.slots.iter().filter_map(|slot| Some((*slot.lock())?.public)).collect();
+        let up: Vec<SocketAddr> =
+            self.slots.iter().filter_map(|slot| (*slot.lock()).filter(|up| !up.leaving)).map(|up| up.public).collect();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         up.get(turn.checked_rem(up.len())?).copied()
     }
@@ -104,6 +113,15 @@ impl Relays {
 
     pub(crate) fn pid(&self, number: usize) -> Option<u32> {
         Some((*self.slots.get(number)?.lock())?.pid)
+    }
+
+    /// Takes a relay off the load balancer's list, as ECS does before it says SIGTERM.
+    pub(crate) fn take_off_list(&self, number: usize) {
+        if let Some(slot) = self.slots.get(number)
+            && let Some(up) = slot.lock().as_mut()
+        {
+            up.leaving = true;
+        }
     }
 
     /// How many relays this slot has seen.
@@ -144,7 +162,7 @@ async fn keep_up(spec: RelaySpec, number: usize, slot: Arc<Slot>, stopping: Canc
         }
         slot.set(None);
         pause = if began.elapsed() > SETTLED { FIRST_PAUSE } else { pause };
-        let _ = stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
+        let _ = stopping.run_until_cancelled(tokio::time::sleep(spec.restart_after.unwrap_or(pause))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -152,12 +170,12 @@ async fn keep_up(spec: RelaySpec, number: usize, slot: Arc<Slot>, stopping: Canc
 /// From the start of a relay to its end, or to ours.
 async fn one_life(spec: &RelaySpec, number: usize, slot: &Slot, stopping: &CancellationToken) -> io::Result<()> {
     let (private, public) = (free_port().await?, free_port().await?);
-    let mut child = start(spec, number, private, public)?;
+    let mut child = start(spec, number, slot.starts.load(Ordering::Relaxed), private, public)?;
     let Some(pid) = child.id() else { return Ok(()) };
     let guard = Guard::over(pid)?;
     tokio::select! {
         status = child.wait() => tracing::warn!(relay = number, status = %status?, "a relay ended"),
-        () = announce(slot, Up { pid, private, public }) => {}
+        () = announce(slot, Up { pid, private, public, leaving: false }) => {}
         () = stopping.cancelled() => ask_and_wait(&mut child, pid, spec.patience).await,
     }
     guard.dismiss().await;
@@ -186,13 +204,25 @@ async fn ask_and_wait(child: &mut Child, pid: u32, patience: Duration) {
     }
 }
 
-fn start(spec: &RelaySpec, number: usize, private: SocketAddr, public: SocketAddr) -> io::Result<Child> {
+fn start(spec: &RelaySpec, number: usize, life: u32, private: SocketAddr, public: SocketAddr) -> io::Result<Child> {
     let log = spec.logs.join(format!("relay-{number}.log"));
-    processes::command(&spec.program.path, &spec.program.args, &spec.env, &log)?
+    let peculiar = spec.peculiar.get(&number).cloned().unwrap_or_default();
+    let program = under(&spec.program, peculiar.under);
+    processes::command(&program.path, &program.args, &spec.env, &log)?
+        .env("AWS_ACCESS_KEY_ID", spec.key.of_relay(number, life))
+        .envs(&peculiar.env)
         .env("RELAY_LISTEN", private.to_string())
         .env("RELAY_PUBLIC_LISTEN", public.to_string())
         .env("RELAY_ADDRESS", format!("http://{private}"))
         .spawn()
+}
+
+/// The relay as the last arguments of whatever runs it.
+fn under(relay: &Program, runner: Option<Program>) -> Program {
+    let Some(Program { path, mut args }) = runner else { return relay.clone() };
+    args.push(relay.path.to_string_lossy().into_owned());
+    args.extend(relay.args.iter().cloned());
+    Program { path, args }
 }
 
 /// A port that nobody has just now. Somebody may take it before the relay does; then the relay is started again.

@@ -7,15 +7,26 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Result, s3_error};
 
 use super::sigv4::AccessKey;
 
 pub(crate) fn router(folder: &Path, key: &AccessKey) -> Result<Router, s3s_fs::Error> {
     let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder)?);
-    builder.set_auth(SimpleAuth::from_single(key.id.as_str(), key.secret.reveal()));
+    builder.set_auth(Keys(key.clone()));
     Ok(Router::new().fallback(handle).with_state(builder.build()))
+}
+
+/// Every process of the cloud signs with the same secret.
+struct Keys(AccessKey);
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, id: &str) -> S3Result<SecretKey> {
+        if self.0.knows(id) { Ok(SecretKey::from(self.0.secret.reveal())) } else { Err(s3_error!(InvalidAccessKeyId)) }
+    }
 }
 
 async fn handle(State(service): State<S3Service>, request: Request) -> Response {

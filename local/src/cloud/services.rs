@@ -12,34 +12,45 @@ use tokio_util::task::TaskTracker;
 use super::options::Data;
 use super::sigv4::AccessKey;
 use super::stack::{BUCKET, REGION, TABLE};
+use super::weather::{self, Weather};
 use super::{StartError, dynamodb, listen, names, s3, serve, store};
+
+/// The weather at each service.
+#[derive(Debug, Clone, Default)]
+pub struct Forecast {
+    pub dynamodb: Weather,
+    pub s3: Weather,
+}
 
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) key: AccessKey,
     pub(crate) logs: PathBuf,
     pub(crate) objects: PathBuf,
-    dynamodb_port: u16,
+    /// Of DynamoDB, and of what stands before it if there is weather.
+    dynamodb_ports: (u16, Option<u16>),
     s3_port: u16,
+    weather: Option<Forecast>,
     stopping: CancellationToken,
     tasks: TaskTracker,
     _folder: Option<TemporaryFolder>,
 }
 
 impl Services {
-    pub(crate) async fn start(data: &Data) -> Result<Self, StartError> {
+    pub(crate) async fn start(data: &Data, weather: bool) -> Result<Self, StartError> {
         let (folder, temporary) = match data {
             Data::Folder(folder) => (folder.clone(), None),
             Data::Temporary => temporary_folder()?,
         };
         let (logs, objects) = (made(&folder.join("logs"))?, made(&folder.join("s3"))?);
         let (dynamodb, s3) = (listen(0).await?, listen(0).await?);
-        let services = Self {
+        let mut services = Self {
             key: AccessKey::random()?,
             logs,
             objects,
-            dynamodb_port: port(&dynamodb)?,
+            dynamodb_ports: (port(&dynamodb)?, None),
             s3_port: port(&s3)?,
+            weather: weather.then(Forecast::default),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             _folder: temporary,
@@ -47,11 +58,23 @@ impl Services {
         let file = folder.join("dynamodb.sqlite");
         services.listen_to(dynamodb, s3, services._folder.is_none().then_some(file.as_path()))?;
         services.set_up().await?;
+        services.stand_before_dynamodb().await?;
         Ok(services)
     }
 
+    /// Where the processes find it.
     pub(crate) fn dynamodb_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.dynamodb_port)
+        let (within, before) = self.dynamodb_ports;
+        format!("http://127.0.0.1:{}", before.unwrap_or(within))
+    }
+
+    /// Where it is whatever the weather.
+    pub(crate) fn calm_dynamodb_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.dynamodb_ports.0)
+    }
+
+    pub(crate) fn weather(&self) -> Option<&Forecast> {
+        self.weather.as_ref()
     }
 
     /// By address, not by name: that makes the SDK put the bucket in the path.
@@ -77,7 +100,21 @@ impl Services {
         let database = dynamodb::open(file).map_err(|error| StartError::DynamoDb(error.to_string()))?;
         dynamodb::serve(database, dynamodb, &self.tasks, self.stopping.clone());
         let router = s3::router(&self.objects, &self.key).map_err(|error| StartError::S3(format!("{error:?}")))?;
+        let router = match &self.weather {
+            Some(weather) => weather::over_s3(router, weather.s3.clone()),
+            None => router,
+        };
         serve(s3, router, &self.tasks, self.stopping.clone());
+        Ok(())
+    }
+
+    async fn stand_before_dynamodb(&mut self) -> Result<(), StartError> {
+        let Some(weather) = &self.weather else { return Ok(()) };
+        let listener = listen(0).await?;
+        let before = port(&listener)?;
+        let router = weather::over_dynamodb(self.calm_dynamodb_url(), weather.dynamodb.clone());
+        serve(listener, router, &self.tasks, self.stopping.clone());
+        self.dynamodb_ports.1 = Some(before);
         Ok(())
     }
 

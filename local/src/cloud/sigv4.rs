@@ -48,11 +48,21 @@ impl AccessKey {
         Credentials::new(&self.id, self.secret.reveal(), None, None, "voicebridge")
     }
 
+    /// The key that one process goes by: another id, so that it can be told from the others, and the same secret.
+    pub(crate) fn of_relay(&self, number: usize, start: u32) -> String {
+        format!("{}R{number}S{start}", self.id)
+    }
+
+    /// Whether an id is this key's, or a process's.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        id.starts_with(&self.id)
+    }
+
     pub(crate) fn check(&self, service: &str, request: &Parts, body: &[u8]) -> Result<(), Refused> {
         let authorization = text(&request.headers, header::AUTHORIZATION.as_str()).ok_or(Refused::Unsigned)?;
         let claim = Claim::parse(authorization).ok_or(Refused::Unsigned)?;
         let signed_at = text(&request.headers, "x-amz-date").and_then(parse_amz_date).ok_or(Refused::Unsigned)?;
-        let in_scope = claim.key_id == self.id && claim.region == REGION && claim.service == service;
+        let in_scope = self.knows(claim.key_id) && claim.region == REGION && claim.service == service;
         if !in_scope || skew(signed_at) > LARGEST_SKEW {
             return Err(Refused::WrongScope);
         }
@@ -90,6 +100,11 @@ impl AccessKey {
         let signable = SignableRequest::new(request.method.as_str(), uri, headers?.into_iter(), body).ok()?;
         Some(sign(signable, &params).ok()?.signature().to_owned())
     }
+}
+
+/// The id of the key that a request claims to be signed with.
+pub(crate) fn signer(request: &Parts) -> Option<&str> {
+    Some(Claim::parse(text(&request.headers, header::AUTHORIZATION.as_str())?)?.key_id)
 }
 
 struct Claim<'a> {
@@ -168,6 +183,16 @@ mod tests {
         let mut tampered = signed(&key(), "execute-api", b"hello");
         tampered.headers.insert("x-voicebridge-relay", http::HeaderValue::from_static("r2"));
         assert_eq!(key().check("execute-api", &tampered, b"hello"), Err(Refused::WrongSignature));
+    }
+
+    #[test]
+    fn a_process_signs_with_an_id_of_its_own() {
+        let process = AccessKey { id: key().of_relay(2, 7), ..key() };
+        let request = signed(&process, "execute-api", b"hello");
+        assert_eq!(key().check("execute-api", &request, b"hello"), Ok(()));
+        assert_eq!(signer(&request), Some("AKIAR2S7"));
+        let stranger = AccessKey { id: "ASIA".to_owned(), ..key() };
+        assert_eq!(key().check("execute-api", &signed(&stranger, "execute-api", b""), b""), Err(Refused::WrongScope));
     }
 
     #[test]

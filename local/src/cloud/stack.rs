@@ -16,6 +16,7 @@ use super::management_api::ManagementApi;
 use super::names::{self, Names};
 use super::options::{Options, Program};
 use super::origin::{self, Origin};
+use super::posts::Posts;
 use super::relays::{RelaySpec, Relays};
 use super::services::{Services, port};
 use super::variables::{Addresses, Variables};
@@ -71,7 +72,7 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     let (origin_listener, backend_listener) = (listen(options.port).await?, listen(0).await?);
     let runtime_listener = listen(0).await?;
     let addresses = Addresses::new(&options, port(&origin_listener)?, port(&backend_listener)?)?;
-    let services = Services::start(&options.data).await?;
+    let services = Services::start(&options.data, options.faults.weather).await?;
     let variables = Variables::new(&options, &addresses, &services)?;
     let specs = specs(&options, &variables, &services)?;
     let runtime_api = format!("http://127.0.0.1:{}", port(&runtime_listener)?);
@@ -80,7 +81,8 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     let sockets = Sockets::new(&options, &functions, &services)?;
     let serving = runtime_api::serve(runtime_listener, Arc::clone(&functions), tasks.clone(), stopping.clone());
     tasks.spawn(serving);
-    serve(backend_listener, backend(&functions, &services, &sockets), &tasks, stopping.clone());
+    let posts = options.faults.witness.then(Arc::<Posts>::default);
+    serve(backend_listener, backend(&functions, &services, &sockets, posts.clone()), &tasks, stopping.clone());
     let relays = Arc::new(OnceLock::new());
     let origin = Origin {
         media_path: options.media_path,
@@ -91,7 +93,7 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     serve(origin_listener, origin::router(origin), &tasks, stopping.clone());
     functions.warm_up();
     let twilio_auth_token = variables.twilio_auth_token();
-    let cloud = Cloud { addresses, services, functions, relays, sockets, twilio_auth_token, stopping, tasks };
+    let cloud = Cloud { addresses, services, functions, relays, sockets, posts, twilio_auth_token, stopping, tasks };
     start_relays(&cloud, &options, variables).await?;
     Ok(cloud)
 }
@@ -140,11 +142,11 @@ impl Sockets {
 }
 
 /// The cloud's own APIs, which are for our processes and for nobody who comes through a tunnel.
-fn backend(functions: &Arc<Functions>, services: &Services, sockets: &Sockets) -> Router {
+fn backend(functions: &Arc<Functions>, services: &Services, sockets: &Sockets, posts: Option<Arc<Posts>>) -> Router {
     let key = services.key.clone();
     let apis = [&sockets.call, &sockets.control].map(|api| (api.stage, Arc::clone(api))).into();
     lambda_api::router(LambdaApi { functions: Arc::clone(functions), key: key.clone() })
-        .merge(management_api::router(ManagementApi { apis, key }))
+        .merge(management_api::router(ManagementApi { apis, key, posts }))
 }
 
 async fn start_relays(cloud: &Cloud, options: &Options, variables: Variables) -> Result<(), StartError> {
@@ -154,6 +156,9 @@ async fn start_relays(cloud: &Cloud, options: &Options, variables: Variables) ->
     let spec = RelaySpec {
         program: program(options, "relay")?,
         env: variables.relays,
+        key: cloud.services.key.clone(),
+        peculiar: options.faults.relays.clone(),
+        restart_after: options.faults.restart_after,
         logs: cloud.services.logs.clone(),
         patience: options.drain + options.farewell,
     };

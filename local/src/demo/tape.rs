@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use shared::session::{Event, Line, Speaker};
 use shared::time::CallTime;
 
-use super::api::Record;
+use crate::api::Record;
 
 /// A line that is still growing holds up what came after it for so many looks at most.
 const MOST_LOOKS: u32 = 12;

@@ -7,7 +7,7 @@ use shared::audio::wav::Wav;
 use shared::calls::Ending;
 use shared::session::{Event, Speaker};
 
-use super::api::Record;
+use crate::api::Record;
 use crate::call::{CallReport, Ended};
 use crate::model::SessionReport;
 

@@ -8,6 +8,7 @@
 //! session 60m            # `session_expired` after this long (also s, ms)
 //! keep audio             # remember all audio that was appended, for tests
 //! echo                   # no script: every appended payload comes back byte for byte
+//! recognise              # each text has a pitch of its own, and is known by it: see below
 //!
 //! greeting               # the reply to the first request, before anybody has spoken
 //!   say agent-hello "Hello!"          # NAME.ulaw, and its text; without a name a murmur as long as the text
@@ -19,9 +20,16 @@
 //! otherwise              # the reply to anything else; "I have nothing more to say." if there is none
 //!   fail server_error    # the response ends as failed, with this code
 //!
+//! resumed                # recognising: when asked to go on and everything is answered
+//! unclear                # recognising: the reply to an utterance whose end was not heard
+//!
 //! fault status 429       # the handshake is refused; also: garbage | stall | drop | close CODE
 //! fault drop after 3s sessions 1      # only from then on, and only in the first so many sessions
 //! ```
+//!
+//! Without `recognise` the first utterance is the first `hear`, whatever it sounds like. With it, which must come first,
+//! an utterance is the `hear` whose hum it is, and a session that is told what was said before knows what is not
+//! answered yet: sessions share nothing but what they are told.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -32,6 +40,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::assets::{PHARMACY_MODEL, Sounds};
+use crate::hum::{TONES, hum};
 use crate::lines::{Cursor, ScriptError, lines};
 
 /// Everything a scripted model needs to know.
@@ -47,10 +56,15 @@ pub struct Script {
     pub session: Duration,
     pub keep_audio: bool,
     pub echo: bool,
+    pub recognise: bool,
+    /// The texts that are told apart; the place of one is its tone.
+    pub vocabulary: Vec<String>,
     pub greeting: Vec<Act>,
     pub turns: Vec<Turn>,
     pub results: BTreeMap<String, Vec<Act>>,
     pub otherwise: Vec<Act>,
+    pub resumed: Vec<Act>,
+    pub unclear: Vec<Act>,
     pub faults: Vec<Fault>,
 }
 
@@ -59,6 +73,16 @@ pub struct Script {
 pub struct Turn {
     pub heard: String,
     pub reply: Vec<Act>,
+}
+
+impl Turn {
+    /// The tool that the reply calls, if it does.
+    pub fn tool(&self) -> Option<&str> {
+        self.reply.iter().find_map(|act| match act {
+            Act::Call { name, .. } => Some(name.as_str()),
+            Act::Say { .. } | Act::Fail { .. } => None,
+        })
+    }
 }
 
 /// One item of a reply.
@@ -117,6 +141,26 @@ impl Script {
         Ok(reader.script)
     }
 
+    /// Which tone this text has, if the script knows it and tells texts apart.
+    pub fn tone(&self, text: &str) -> Option<u8> {
+        let place = self.vocabulary.iter().position(|known| known == text)?;
+        u8::try_from(place).ok()
+    }
+
+    /// The turn whose question sounds like this.
+    pub fn turn_of(&self, tone: u8) -> Option<usize> {
+        self.turns.iter().position(|turn| self.tone(&turn.heard) == Some(tone))
+    }
+
+    /// The last words of the answer to a turn, which are the answer itself.
+    pub fn answer_of<'a>(&'a self, turn: &'a Turn) -> Option<&'a str> {
+        let result = turn.tool().and_then(|tool| self.results.get(tool));
+        result.unwrap_or(&turn.reply).iter().rev().find_map(|act| match act {
+            Act::Say { text, .. } => Some(text.as_str()),
+            Act::Call { .. } | Act::Fail { .. } => None,
+        })
+    }
+
     /// The faults of the `number`th session, counted from 1.
     pub fn faults_of(&self, number: u32) -> impl Iterator<Item = &Fault> {
         self.faults.iter().filter(move |fault| number <= fault.sessions)
@@ -142,10 +186,14 @@ impl Default for Script {
             session: Duration::from_secs(60 * 60),
             keep_audio: false,
             echo: false,
+            recognise: false,
+            vocabulary: Vec::new(),
             greeting: Vec::new(),
             turns: Vec::new(),
             results: BTreeMap::new(),
             otherwise: vec![say("I have nothing more to say.")],
+            resumed: Vec::new(),
+            unclear: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -165,6 +213,8 @@ enum Block {
     Turn,
     Result(String),
     Otherwise,
+    Resumed,
+    Unclear,
 }
 
 struct Reader<'a> {
@@ -191,6 +241,8 @@ impl Reader<'_> {
             Block::Turn => self.script.turns.last_mut().map(|turn| &mut turn.reply),
             Block::Result(name) => self.script.results.get_mut(name),
             Block::Otherwise => Some(&mut self.script.otherwise),
+            Block::Resumed => Some(&mut self.script.resumed),
+            Block::Unclear => Some(&mut self.script.unclear),
         }
     }
 
@@ -202,9 +254,13 @@ impl Reader<'_> {
                 Block::Otherwise
             }
             "hear" => {
-                self.script.turns.push(Turn { heard: line.text()?, reply: Vec::new() });
+                let heard = line.text()?;
+                self.learn(&heard, line)?;
+                self.script.turns.push(Turn { heard, reply: Vec::new() });
                 Block::Turn
             }
+            "resumed" => Block::Resumed,
+            "unclear" => Block::Unclear,
             "result" => {
                 let name = line.expect("the name of a tool")?.to_owned();
                 self.script.results.insert(name.clone(), Vec::new());
@@ -225,6 +281,7 @@ impl Reader<'_> {
             "seed" => script.seed = line.parsed("a seed")?,
             "session" => script.session = line.duration()?,
             "echo" => script.echo = true,
+            "recognise" => script.recognise = true,
             "keep" if line.takes("audio") => script.keep_audio = true,
             "fault" => script.faults.push(fault(line)?),
             _ => return Err(line.error(format!("`{word}` is no direction"))),
@@ -232,13 +289,26 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn act(&self, word: &str, line: &mut Cursor<'_>) -> Result<Act, ScriptError> {
+    /// The tone of a text, which is a new one if the text is. Always 0 if texts are not told apart.
+    fn learn(&mut self, text: &str, line: &Cursor<'_>) -> Result<u8, ScriptError> {
+        if !self.script.recognise {
+            return Ok(0);
+        }
+        if self.script.tone(text).is_none() {
+            self.script.vocabulary.push(text.to_owned());
+        }
+        let tone = self.script.tone(text).filter(|tone| *tone < TONES);
+        tone.ok_or_else(|| line.error(format!("more than {TONES} texts cannot be told apart")))
+    }
+
+    fn act(&mut self, word: &str, line: &mut Cursor<'_>) -> Result<Act, ScriptError> {
         match word {
             "say" => {
                 let name = line.word();
                 let text = line.text()?;
                 let sound = match name {
                     Some(name) => self.sounds.find(name).ok_or_else(|| line.error(format!("no sound `{name}`")))?,
+                    None if self.script.recognise => hum(self.learn(&text, line)?, &text),
                     None => murmur(&text),
                 };
                 Ok(Act::Say { text, sound })
@@ -334,6 +404,21 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Script>().unwrap_err().to_string(), error);
         }
+    }
+
+    #[test]
+    fn texts_that_are_recognised_have_tones_of_their_own() {
+        let text = "recognise\ngreeting\n  say \"Hello.\"\nhear \"Soup?\"\n  say \"I look.\"\n  call lookup_menu {}\n\
+                    result lookup_menu\n  say \"Tomato.\"\nhear \"Bye?\"\n  say \"Hello.\"";
+        let script: Script = text.parse().unwrap();
+        assert_eq!(
+            ["Hello.", "Soup?", "I look.", "Tomato.", "Bye?"].map(|text| script.tone(text).unwrap()),
+            [0, 1, 2, 3, 4]
+        );
+        assert_eq!((script.turn_of(4), script.turn_of(0)), (Some(1), None));
+        let answers: Vec<_> = script.turns.iter().map(|turn| script.answer_of(turn).unwrap()).collect();
+        assert_eq!(answers, ["Tomato.", "Hello."]);
+        assert_eq!(script.turns[1].reply, [Act::Say { text: "Hello.".to_owned(), sound: hum(0, "Hello.") }]);
     }
 
     #[test]

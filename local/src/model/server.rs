@@ -64,6 +64,26 @@ impl Handle {
         sessions.iter().map(|session| locked(session).record().report()).collect()
     }
 
+    /// The numbers of the sessions whose sockets are open.
+    pub fn open(&self) -> Vec<u32> {
+        let sessions = locked(&self.house.sessions).clone();
+        sessions.into_iter().filter(|(_, session)| !locked(session).is_over()).map(|(number, _)| number).collect()
+    }
+
+    /// Ends a session's connection without a word, at its next frame.
+    pub fn drop_session(&self, number: u32) {
+        if let Some(session) = locked(&self.house.sessions).get(&number) {
+            locked(session).drop_now();
+        }
+    }
+
+    /// A session sends nothing for so long.
+    pub fn stall_session(&self, number: u32, length: Duration) {
+        if let Some(session) = locked(&self.house.sessions).get(&number) {
+            locked(session).stall(length);
+        }
+    }
+
     /// Waits until the sessions are as the condition wants them. Has no deadline of its own.
     pub async fn until(&self, condition: impl Fn(&[SessionReport]) -> bool) -> Vec<SessionReport> {
         loop {

@@ -4,10 +4,12 @@
 //! there will be more.
 
 mod hearing;
+mod memory;
 mod responding;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::audio::Payload;
@@ -21,6 +23,8 @@ use super::script::{FaultKind, Script};
 use super::settings::Settings;
 use super::shape::Refusal;
 use super::vad::Vad;
+use crate::hum::Ear;
+use memory::Memory;
 
 /// Something for the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +68,11 @@ pub(super) struct Session {
     /// A turn ended while a response was active.
     owed: bool,
     spoke: bool,
+    ear: Ear,
+    memory: Memory,
+    stalls_for: Option<Duration>,
+    stalled_until_ms: u64,
+    dropped: bool,
     record: Record,
     over: bool,
 }
@@ -94,6 +103,11 @@ impl Session {
             reply: None,
             owed: false,
             spoke: false,
+            ear: Ear::default(),
+            memory: Memory::default(),
+            stalls_for: None,
+            stalled_until_ms: 0,
+            dropped: false,
             record,
             over: false,
             script,
@@ -117,6 +131,20 @@ impl Session {
         &mut self.record
     }
 
+    /// The connection goes at once, without a word.
+    pub(super) fn drop_now(&mut self) {
+        self.dropped = true;
+    }
+
+    /// Nothing is sent for so long, from the next look on; what is due meanwhile comes after it.
+    pub(super) fn stall(&mut self, length: Duration) {
+        self.stalls_for = Some(length);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over || self.record.report.closed
+    }
+
     pub(super) fn handle(&mut self, frame: &str, now_ms: u64) {
         let Ok(event) = serde_json::from_str::<Value>(frame) else {
             let message = "The event is not valid JSON.".to_owned();
@@ -131,8 +159,15 @@ impl Session {
 
     /// What is to be sent by now, one at a time.
     pub(super) fn poll(&mut self, now_ms: u64) -> Option<Sent> {
-        if self.over {
+        if let Some(length) = self.stalls_for.take() {
+            self.stalled_until_ms = now_ms + millis(length);
+        }
+        if self.over || now_ms < self.stalled_until_ms {
             return None;
+        }
+        if self.dropped {
+            self.over = true;
+            return Some(Sent::Drop);
         }
         if let Some(kind) = self.fault_by(now_ms) {
             self.over = true;
@@ -154,14 +189,15 @@ impl Session {
         if self.over {
             return None;
         }
-        if !self.outbox.is_empty() {
-            return Some(0);
+        if !self.outbox.is_empty() || self.dropped {
+            return Some(self.stalled_until_ms);
         }
         let later = self.later.keys().next().map(|(at, _)| *at);
         let reply = self.reply.as_ref().and_then(Reply::next_at);
         let expiry = Some(self.opened_ms.saturating_add(millis(self.script.session)));
         let fault = self.ending_faults().map(|(at, _)| at).min();
-        [later, reply, expiry, fault].into_iter().flatten().min()
+        let next = [later, reply, expiry, fault].into_iter().flatten().min();
+        next.map(|at| at.max(self.stalled_until_ms))
     }
 
     fn ending_faults(&self) -> impl Iterator<Item = (u64, FaultKind)> + '_ {
@@ -218,6 +254,7 @@ impl Session {
             }
             Played::ItemEnded { events, item } => {
                 events.into_iter().for_each(|event| self.send(event));
+                self.memory.said(&item);
                 self.send_item("conversation.item.done", item);
             }
             Played::Sounded { event, item, bytes } => {
@@ -241,6 +278,7 @@ impl Session {
             "input_audio_buffer.clear" => {
                 self.uncommitted = Samples::ZERO;
                 self.turn = None;
+                self.ear.take();
                 self.listen();
                 self.send(json!({"type": "input_audio_buffer.cleared"}));
                 Ok(())
@@ -281,7 +319,9 @@ impl Session {
         }
         item["object"] = "realtime.item".into();
         item["status"] = "completed".into();
-        if item["role"] == "user" {
+        if self.script.recognise {
+            self.memory.told(&item, &self.script);
+        } else if item["role"] == "user" {
             self.stimulus = Stimulus::Utterance(self.utterances);
             self.utterances += 1;
         }
@@ -298,6 +338,7 @@ impl Session {
             (item["call_id"].as_str().unwrap_or_default(), item["output"].as_str().unwrap_or_default());
         self.record.report.outputs.push((call.to_owned(), output.to_owned()));
         let tool = self.conversation.tool_of(call).unwrap_or_default().to_owned();
+        self.memory.knows(&tool);
         match &mut self.stimulus {
             Stimulus::Results(tools) => tools.push(tool),
             other => *other = Stimulus::Results(vec![tool]),
@@ -312,6 +353,7 @@ impl Session {
             return Err(refused("invalid_value", "The item has one part only.".to_owned(), "content_index"));
         }
         self.conversation.truncate(item, asked)?;
+        self.memory.cut(item);
         self.record.report.truncations.push((item.to_owned(), asked));
         self.send(
             json!({"type": "conversation.item.truncated", "item_id": item, "content_index": 0, "audio_end_ms": asked}),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that panics has failed")]
 
 mod bytes;
+mod chaos;
 mod conversation;
 mod faults;
 mod house;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "all of it is a test, also what is not marked as one")]
 
+mod chaos;
 mod functions;
 mod http;
 mod management;

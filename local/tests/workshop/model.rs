@@ -373,3 +373,38 @@ async fn a_stopped_model_lets_go_of_its_sockets() {
     tokio::time::timeout(Duration::from_secs(5), model.stop()).await.expect("it stops");
     assert_eq!(client.end().await, End::Dropped);
 }
+
+const RECOGNISING: &str = "recognise\npace 0\nthink 0ms\ngreeting\n  say \"Good day.\"\nhear \"Are you open?\"\n  \
+    say \"Until six.\"\nhear \"Is there any soup?\"\n  say \"Tomato soup.\"\nresumed\n  say \"I am back.\"";
+
+/// The second question first: what an utterance is follows from its sound, not from its number.
+#[tokio::test]
+async fn a_recognising_model_knows_a_question_by_its_sound() {
+    let model = model(RECOGNISING).await;
+    let mut client = Client::session(&model, vad()).await;
+    client.append(&local::hum::hum(3, "Is there any soup?")).await;
+    client.append(&silence(900)).await;
+    let heard = client.find("conversation.item.input_audio_transcription.completed").await;
+    assert_eq!(heard["transcript"], "Is there any soup?");
+    client.send(&create()).await;
+    let said = client.find("response.output_audio_transcript.done").await;
+    assert_eq!(said["transcript"], "Tomato soup.");
+}
+
+/// A session that stalls says nothing for a while and then all of it; one that is dropped is gone.
+#[tokio::test]
+async fn a_session_stalls_and_drops_when_it_is_told() {
+    let model = model(HELLO).await;
+    let mut client = Client::session(&model, vad()).await;
+    let [session] = model.open()[..] else { panic!("{:?}", model.open()) };
+    model.stall_session(session, Duration::from_millis(400));
+    let began = std::time::Instant::now();
+    client.send(&create()).await;
+    client.until("response.done").await;
+    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+    model.drop_session(session);
+    client.append(&silence(20)).await;
+    assert_eq!(client.end().await, End::Dropped);
+    model.until(|sessions| sessions.iter().all(|session| session.closed)).await;
+    assert_eq!(model.open(), [0; 0]);
+}

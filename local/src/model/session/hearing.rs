@@ -28,6 +28,9 @@ impl Session {
         self.record.appended(&mulaw);
         self.position += Samples(mulaw.len() as u64);
         self.uncommitted += Samples(mulaw.len() as u64);
+        if self.script.recognise {
+            self.ear.hear(&mulaw);
+        }
         if self.script.echo {
             self.echo(audio, &mulaw, now_ms);
             return Ok(());
@@ -115,15 +118,25 @@ impl Session {
         self.send_item("conversation.item.added", value.clone());
         self.send_item("conversation.item.done", value);
         self.stimulus = Stimulus::Utterance(self.utterances);
+        let text = self.make_out();
         if self.settings.transcribes() {
-            self.transcribe(&item, now_ms + TRANSCRIBE_MS);
+            self.transcribe(&item, text, now_ms + TRANSCRIBE_MS);
         }
         self.utterances += 1;
     }
 
-    fn transcribe(&mut self, item: &str, at_ms: u64) {
+    /// The words of the turn that has just ended, by its sound or by its number.
+    fn make_out(&mut self) -> Option<String> {
         let script = Arc::clone(&self.script);
-        let Some(turn) = script.turns.get(self.utterances) else {
+        if !script.recognise {
+            return script.turns.get(self.utterances).map(|turn| turn.heard.clone());
+        }
+        let heard = self.ear.take().heard();
+        self.memory.heard(heard, &script)
+    }
+
+    fn transcribe(&mut self, item: &str, text: Option<String>, at_ms: u64) {
+        let Some(text) = text else {
             let error = json!({
                 "type": "transcription_error", "code": "audio_unintelligible",
                 "message": "The audio could not be transcribed.", "param": null,
@@ -132,19 +145,16 @@ impl Session {
             return self.at(at_ms, json!({"type": kind, "item_id": item, "content_index": 0, "error": error}));
         };
         let kind = "conversation.item.input_audio_transcription.delta";
-        for word in turn.heard.split_inclusive(' ') {
+        for word in text.split_inclusive(' ') {
             self.at(at_ms, json!({"type": kind, "item_id": item, "content_index": 0, "delta": word}));
         }
-        let tokens = turn.heard.len() as u64 / 4 + 1;
+        let tokens = text.len() as u64 / 4 + 1;
         let details = json!({"text_tokens": 0, "audio_tokens": tokens});
         let usage = json!({
             "type": "tokens", "total_tokens": 2 * tokens, "input_tokens": tokens, "input_token_details": details,
             "output_tokens": tokens,
         });
         let kind = "conversation.item.input_audio_transcription.completed";
-        self.at(
-            at_ms,
-            json!({"type": kind, "item_id": item, "content_index": 0, "transcript": turn.heard, "usage": usage}),
-        );
+        self.at(at_ms, json!({"type": kind, "item_id": item, "content_index": 0, "transcript": text, "usage": usage}));
     }
 }

@@ -65,6 +65,9 @@ impl Session {
 
     /// What the script has to say to what happened last.
     fn acts<'a>(&self, script: &'a Script) -> &'a [Act] {
+        if script.recognise {
+            return self.memory.reply(script);
+        }
         let reply = match &self.stimulus {
             Stimulus::Nothing if self.conversation.is_empty() => Some(&script.greeting),
             Stimulus::Nothing => None,

@@ -9,20 +9,20 @@ use url::Url;
 
 /// `GET /calls/{sid}`.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Record {
-    pub(super) call: Call,
-    pub(super) transcript: Vec<Line>,
-    pub(super) events: Vec<TimedEvent>,
+pub(crate) struct Record {
+    pub(crate) call: Call,
+    pub(crate) transcript: Vec<Line>,
+    pub(crate) events: Vec<TimedEvent>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct TimedEvent {
-    pub(super) at: CallTime,
-    pub(super) event: Event,
+pub(crate) struct TimedEvent {
+    pub(crate) at: CallTime,
+    pub(crate) event: Event,
 }
 
 impl Record {
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         let told = self.events.iter().any(|timed| matches!(timed.event, Event::Ended { .. }));
         told && self.call.status.ended().is_some()
     }
@@ -30,21 +30,21 @@ impl Record {
 
 /// One call's place in the API.
 #[derive(Debug)]
-pub(super) struct Api {
+pub(crate) struct Api {
     client: Client,
     call: Url,
     recording: Url,
 }
 
 impl Api {
-    pub(super) fn new(origin: &Url, sid: &str) -> Result<Self, url::ParseError> {
+    pub(crate) fn new(origin: &Url, sid: &str) -> Result<Self, url::ParseError> {
         let call = origin.join(&format!("calls/{sid}"))?;
         let recording = origin.join(&format!("calls/{sid}/recording"))?;
         Ok(Self { client: Client::new(), call, recording })
     }
 
     /// `None`: there is no such call yet.
-    pub(super) async fn record(&self) -> reqwest::Result<Option<Record>> {
+    pub(crate) async fn record(&self) -> reqwest::Result<Option<Record>> {
         let response = self.client.get(self.call.clone()).send().await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
@@ -53,7 +53,7 @@ impl Api {
     }
 
     /// `None`: it is not whole yet.
-    pub(super) async fn recording(&self) -> reqwest::Result<Option<Vec<u8>>> {
+    pub(crate) async fn recording(&self) -> reqwest::Result<Option<Vec<u8>>> {
         let response = self.client.get(self.recording.clone()).send().await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
