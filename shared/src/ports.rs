@@ -293,7 +293,7 @@ pub trait Recordings: Send + Sync {
     fn recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<Option<Vec<u8>>>> + Send;
 }
 
-/// `s3:GetObject` on finished recordings, for whoever wants to hear one.
+/// `s3:GetObject` on finished recordings, for whoever wants to hear one; and the rest of it for one that nobody has finished.
 pub trait ReadRecording: Send + Sync {
     /// Itself if it has no more than `at_most` bytes, and else where it may be had for some minutes.
     fn read_recording(
@@ -301,6 +301,8 @@ pub trait ReadRecording: Send + Sync {
         sid: &CallSid,
         at_most: u64,
     ) -> impl Future<Output = PortResult<Option<FoundRecording>>> + Send;
+    /// For a call that is over: its relay may not have lived to join what it stored. Returns whether that was so.
+    fn mend_recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

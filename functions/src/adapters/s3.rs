@@ -9,7 +9,7 @@
 mod fold;
 mod join;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -20,6 +20,8 @@ use shared::ports::{FoundRecording, PortError, PortResult, ReadRecording, Record
 use super::sdk::port_error;
 
 const SEGMENT: &str = "audio/basic";
+/// A relay that has stored nothing more for so long does not live to join what it has stored.
+const LEFT_ALONE: Duration = Duration::from_secs(30);
 const LINKS_STAY: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Debug, Clone)]
@@ -32,8 +34,12 @@ pub struct RecordingStore {
 struct Segment {
     /// Which one, and by which holder: 0 before names said so.
     place: (u32, u64),
-    key: String,
+    /// `None`: nobody lived to store it.
+    key: Option<String>,
     bytes: u64,
+    stored_at: SystemTime,
+    /// Of silence behind it, because what comes next comes later.
+    pause: u64,
 }
 
 impl RecordingStore {
@@ -51,7 +57,9 @@ impl RecordingStore {
             segments.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let bytes = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
                 let key = object.key?;
-                Some(Segment { place: place(&key)?, key, bytes })
+                let stored_at =
+                    object.last_modified.and_then(|at| at.try_into().ok()).unwrap_or(SystemTime::UNIX_EPOCH);
+                Some(Segment { place: place(&key)?, key: Some(key), bytes, stored_at, pause: 0 })
             }));
         }
         segments.sort_by_key(|segment| segment.place);
@@ -104,11 +112,13 @@ impl Recordings for RecordingStore {
     async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
         let segments = self.fold(self.segments(sid).await?).await?;
         let Some(first) = segments.first() else { return Ok(()) };
-        if first.place.0 == 0 || self.size(&recording_key(sid)).await?.is_none() {
+        let fresh = first.place.0 == 0 || self.size(&recording_key(sid)).await?.is_none();
+        let segments = if fresh { in_time(segments) } else { segments };
+        if fresh {
             self.join(&recording_key(sid), &segments).await?;
         }
-        for segment in &segments {
-            self.remove(&segment.key).await?;
+        for key in segments.iter().filter_map(|segment| segment.key.as_ref()) {
+            self.remove(key).await?;
         }
         Ok(())
     }
@@ -127,6 +137,36 @@ impl ReadRecording for RecordingStore {
             Some(_) => Ok(self.get(&key).await?.map(FoundRecording::Whole)),
         }
     }
+
+    async fn mend_recording(&self, sid: &CallSid) -> PortResult<bool> {
+        let segments = self.segments(sid).await?;
+        let age = |segment: &Segment| segment.stored_at.elapsed().unwrap_or_default();
+        match segments.iter().map(age).min() {
+            Some(youngest) if youngest >= LEFT_ALONE => self.finish_recording(sid).await.map(|()| true),
+            Some(_) | None => Ok(false),
+        }
+    }
+}
+
+/// Each where it belongs in the call: what no holder lived to store is silence. All but the last are as long as the longest.
+fn in_time(segments: Vec<Segment>) -> Vec<Segment> {
+    let full = segments.iter().map(|segment| segment.bytes).max().unwrap_or_default();
+    let mut whole: Vec<Segment> = Vec::with_capacity(segments.len());
+    for segment in segments {
+        if let Some(before) = whole.last_mut() {
+            before.pause = full - before.bytes;
+        }
+        let missing = u32::try_from(whole.len()).unwrap_or(u32::MAX)..segment.place.0;
+        whole.extend(missing.map(|number| Segment {
+            place: (number, 0),
+            key: None,
+            bytes: 0,
+            stored_at: SystemTime::UNIX_EPOCH,
+            pause: full,
+        }));
+        whole.push(segment);
+    }
+    whole
 }
 
 fn no_link() -> PortError {

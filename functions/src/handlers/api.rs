@@ -185,13 +185,21 @@ where
     }
 
     async fn recording(&self, sid: &CallSid) -> PortResult<Response> {
-        Ok(match self.recordings.read_recording(sid, LONGEST_BODY).await? {
+        let mut found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
+        if found.is_none() && self.is_over(sid).await? && self.recordings.mend_recording(sid).await? {
+            found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
+        }
+        Ok(match found {
             Some(FoundRecording::Whole(wav)) => Response::bytes("audio/wav", wav),
             Some(FoundRecording::At(url)) => {
                 Response::empty(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.as_str())
             }
             None => Response::not_found(),
         })
+    }
+
+    async fn is_over(&self, sid: &CallSid) -> PortResult<bool> {
+        Ok(self.store.call(sid).await?.is_some_and(|call| call.status.ended().is_some()))
     }
 
     async fn hang_up(&self, sid: &CallSid) -> PortResult<Response> {

@@ -48,6 +48,8 @@ pub(super) struct State {
     pub(super) transcript: Vec<Line>,
     pub(super) events: Vec<(CallTime, Event)>,
     pub(super) recording: Option<FoundRecording>,
+    /// What becomes the recording once it is joined.
+    pub(super) unjoined: Option<FoundRecording>,
     pub(super) outcomes: BTreeMap<ToolCallId, Option<ToolOutcome>>,
     pub(super) asked_for_outcome: u32,
     /// Commands to relays.
@@ -367,6 +369,12 @@ impl CarrierAccount for World {
 }
 
 impl ReadRecording for World {
+    async fn mend_recording(&self, _sid: &CallSid) -> PortResult<bool> {
+        let mut state = self.state();
+        let mended = state.unjoined.take();
+        Ok(mended.map(|wav| state.recording = Some(wav)).is_some())
+    }
+
     async fn read_recording(&self, _sid: &CallSid, _at_most: u64) -> PortResult<Option<FoundRecording>> {
         Ok(self.read()?.recording.clone())
     }

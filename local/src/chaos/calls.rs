@@ -25,7 +25,7 @@ use crate::cloud::{Cloud, Post, TABLE};
 /// where there was least to do.
 const STAGGER: Duration = Duration::from_secs(5);
 /// After a call: how long its record and its recording may take to be complete.
-const AFTERMATH: Duration = Duration::from_secs(25);
+const AFTERMATH: Duration = Duration::from_secs(50);
 const POLL: Duration = Duration::from_millis(500);
 /// Frames that the network doubles and swaps, in a hundred.
 const SPOILED: f64 = 0.01;

@@ -26,7 +26,7 @@ pub(super) struct Hold {
     offset: Samples,
     /// Since when it has been playing.
     since: CallTime,
-    /// No dead air is borne, because the caller may have been hearing nothing for a while: until the model is there.
+    /// No dead air is borne, because the caller may have been hearing nothing for a while.
     at_once: bool,
 }
 
@@ -35,7 +35,7 @@ impl Hold {
         self.at_once = at_once;
     }
 
-    /// The model is there: from now on a pause is a pause.
+    /// From now on a pause is a pause.
     pub(super) fn bear_pauses(&mut self) {
         self.at_once = false;
     }
@@ -52,6 +52,7 @@ impl Hold {
 impl Session {
     /// Arms the timer when there is something to wait for and nothing to hear; stops what nobody waits for.
     pub(super) fn watch_dead_air(&mut self, now: CallTime) {
+        self.look_whether_anything_is_owed();
         let waits = self.is_held_up();
         if self.hold.playing {
             if !waits && self.responses.is_idle() {
@@ -61,6 +62,14 @@ impl Session {
             self.timers.disarm(&Timer::Hold);
         } else if !self.timers.is_armed(&Timer::Hold) {
             self.await_dead_air(now);
+        }
+    }
+
+    /// After a take-over music bridges the time to the first word; if there is to be none, to the model's return.
+    fn look_whether_anything_is_owed(&mut self) {
+        let owed = !self.responses.is_idle() || self.earshot.is_heard_again();
+        if self.hold.at_once && self.link.is_ready() && !owed {
+            self.hold.bear_pauses();
         }
     }
 
@@ -74,7 +83,7 @@ impl Session {
         self.phase == Phase::Talking
             && self.is_present()
             && !self.line.speaking
-            && (self.tools.is_pending() || !self.link.is_ready())
+            && (self.tools.is_pending() || !self.link.is_ready() || self.hold.at_once)
     }
 
     pub(super) fn on_hold_timer(&mut self, now: CallTime) {

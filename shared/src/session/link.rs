@@ -94,7 +94,6 @@ impl Session {
         for payload in self.earshot.give() {
             self.emit(Output::Model(ModelCommand::AppendAudio(payload)));
         }
-        self.hold.bear_pauses();
         self.open_conversation(now);
     }
 

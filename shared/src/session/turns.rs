@@ -238,6 +238,7 @@ impl Session {
 
     fn on_first_audio(&mut self, now: CallTime) {
         self.end_music(now);
+        self.hold.bear_pauses();
         if let Some(ended_at) = self.turn.ended_at.take() {
             self.note(Event::Answered { after_ms: millis(now.since(ended_at)) });
         }

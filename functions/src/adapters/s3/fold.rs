@@ -22,11 +22,12 @@ impl RecordingStore {
     }
 
     async fn lay(&self, earlier: Segment, later: Segment) -> PortResult<Segment> {
+        let (Some(into), Some(from)) = (&later.key, &earlier.key) else { return Ok(later) };
         let mut whole = self.segment(&later).await?;
         fill(&mut whole, &self.segment(&earlier).await?);
         let bytes = whole.len() as u64;
-        self.put(&later.key, SEGMENT, whole).await?;
-        self.remove(&earlier.key).await?;
+        self.put(into, SEGMENT, whole).await?;
+        self.remove(from).await?;
         Ok(Segment { bytes, ..later })
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use shared::audio::mulaw::SILENCE;
 use shared::audio::wav;
 use shared::ports::{PortError, PortResult};
 
@@ -13,7 +14,7 @@ const PART_BYTES: usize = 5 * 1024 * 1024;
 
 impl RecordingStore {
     pub(super) async fn join(&self, key: &str, segments: &[Segment]) -> PortResult<()> {
-        let bytes = segments.iter().map(|segment| segment.bytes).sum();
+        let bytes = segments.iter().map(|segment| segment.bytes + segment.pause).sum();
         let header = wav::mulaw_header(2, Some(bytes)).to_vec();
         if bytes < (PART_BYTES - header.len()) as u64 {
             return self.join_small(key, header, segments).await;
@@ -52,8 +53,16 @@ impl RecordingStore {
 
     /// Exactly what was listed: a header that names the length has been written already.
     pub(super) async fn segment(&self, segment: &Segment) -> PortResult<Vec<u8>> {
-        match self.get(&segment.key).await? {
-            Some(bytes) if bytes.len() as u64 == segment.bytes => Ok(bytes),
+        let stored = match &segment.key {
+            Some(key) => self.get(key).await?,
+            None => Some(Vec::new()),
+        };
+        match stored {
+            Some(mut bytes) if bytes.len() as u64 == segment.bytes => {
+                let whole = bytes.len().saturating_add(usize::try_from(segment.pause).unwrap_or(usize::MAX));
+                bytes.resize(whole, SILENCE);
+                Ok(bytes)
+            }
             _ => Err(PortError::Conflict("a segment changed while the recording was joined".to_owned())),
         }
     }

@@ -1,6 +1,6 @@
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
-use shared::calls::{Ending, MediaPath};
+use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::redact::Secret;
 use shared::session::Event;
 use shared::time::CallTime;
@@ -127,6 +127,15 @@ async fn running_calls_have_streams_and_sessions() {
     );
     let world = world.with_call(CallStatus::Ended(Ending::CallerHungUp));
     assert_eq!(json_of(&world, Http::get("/streams")).await["streams"], json!([]));
+}
+
+#[tokio::test]
+async fn a_recording_that_its_relay_did_not_live_to_join_is_joined_for_whoever_asks() {
+    for (status, code) in [(CallStatus::InProgress, 404), (CallStatus::Ended(Ending::CallerHungUp), 200)] {
+        let world = World::new().with_call(status);
+        world.state().unjoined = Some(FoundRecording::Whole(b"RIFF".to_vec()));
+        assert_eq!(ask(&world, Http::get(&of_call("/recording"))).await.status_code, code);
+    }
 }
 
 #[tokio::test]
