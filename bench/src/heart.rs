@@ -93,7 +93,6 @@ impl Bench {
                 capabilities: dialect.capabilities(),
                 mark_every: Samples::from_millis(200),
                 reorder_ms: 0,
-                history: Vec::new(),
                 agent,
             },
             CallTime::ZERO,

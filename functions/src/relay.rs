@@ -38,6 +38,7 @@ pub mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::calls::Holder;
 use shared::ids::RelayId;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -50,7 +51,7 @@ pub use settings::{ModelSettings, Settings};
 use calls::{Calls, Common};
 use metrics::Metrics;
 use model_socket::Dialler;
-use server::{Listening, Server};
+use server::{Bound, Listening, Server};
 use tls::Tls;
 
 /// A relay at work.
@@ -94,13 +95,14 @@ impl<D: Doors> Relay<D> {
         let tls = Tls::reaching(settings.control_url.iter().chain([&settings.model.endpoint]))?;
         let metrics = Arc::new(Metrics::new());
         let dialler = Dialler::new(settings.model.clone(), tls.clone(), Arc::clone(&metrics));
-        let id = RelayId::from(random::name());
-        let calls = Calls::new(Arc::new(Common { id, ports, metrics, dialler, most_calls: settings.most_calls }));
+        let bound = Bound::to(&settings).await?;
+        let address = address::resolve(&settings, bound.private_address).await?;
+        let me = Holder { relay: RelayId::from(random::name()), address: address.clone() };
+        let calls = Calls::new(Arc::new(Common { me, ports, metrics, dialler, most_calls: settings.most_calls }));
         let stop = CancellationToken::new();
-        let listening = Server::new(&settings, Arc::clone(&calls)).listen(&settings, stop.clone()).await?;
-        let address = address::resolve(&settings, listening.private).await?;
+        let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());
         let changed = Arc::new(Notify::new());
-        let registry = registry::run(Arc::clone(&calls), address.clone(), Arc::clone(&changed), stop.clone());
+        let registry = registry::run(Arc::clone(&calls), Arc::clone(&changed), stop.clone());
         let mut upkeep = vec![tokio::spawn(registry)];
         if let Some(url) = settings.control_url {
             upkeep.push(tokio::spawn(control::run(Arc::clone(&calls), url, tls, stop.clone())));
@@ -111,7 +113,7 @@ impl<D: Doors> Relay<D> {
         if let Some(emf) = settings.emf {
             upkeep.push(tokio::spawn(report::run(Arc::clone(&calls.common().metrics), emf, stop.clone())));
         }
-        tracing::info!(relay = %calls.common().id, %address, public = %listening.public, "relay at work");
+        tracing::info!(relay = %calls.common().me.relay, %address, public = %listening.public, "relay at work");
         Ok(Self { calls, address, listening, drain: settings.drain, changed, stop, upkeep })
     }
 

@@ -147,6 +147,13 @@ OPERATIONS = {
     "invoke": Need("lambda:InvokeFunction", "tool"),
     "get_secret_value": Need("secretsmanager:GetSecretValue", "secrets"),
 }
+# A transaction needs what its parts need: `Part::put(…)` in dynamo/transact.rs.
+TRANSACTION = "transact_write_items"
+PARTS = {
+    "check": Need("dynamodb:ConditionCheckItem", "table"),
+    "put": Need("dynamodb:PutItem", "table"),
+    "update": Need("dynamodb:UpdateItem", "table"),
+}
 # Of a laptop, where no template makes the table.
 NOT_IN_THE_CLOUD = {"create_table", "update_time_to_live"}
 
@@ -201,8 +208,9 @@ class Adapters:
                 trait = impl["trait"] and impl["trait"].split("::")[-1]
                 self.methods.setdefault((impl["type"], name), []).append(Method(file, trait, body))
         self.free |= {(file, name): body for name, body in bodies(loose)}
-        calls = re.findall(rf"\.\s*({'|'.join(OPERATIONS)})\s*\(\s*\)", bones)
-        if sorted(calls) != sorted(name for name in ON_A_CLIENT.findall(bones) if name in OPERATIONS):
+        known = {*OPERATIONS, TRANSACTION}
+        calls = re.findall(rf"\.\s*({'|'.join(known)})\s*\(\s*\)", bones)
+        if sorted(calls) != sorted(name for name in ON_A_CLIENT.findall(bones) if name in known):
             raise AssertionError(f"{file}: an SDK is called where test_template.py does not see a client; teach it")
 
     @cache
@@ -236,10 +244,11 @@ class Adapters:
             return {Need("execute-api:Invoke", "connect")}
         if not self.uses_an_sdk.get(adapter):
             return set()
-        calls = [name for name in ON_A_CLIENT.findall(body) if name not in NOT_IN_THE_CLOUD]
-        for name in set(calls) - OPERATIONS.keys():
-            raise AssertionError(f"{file}: `{name}` is new; say in OPERATIONS which right it needs")
-        needs = {OPERATIONS[name] for name in calls}
+        calls = [name for name in ON_A_CLIENT.findall(body) if name not in {*NOT_IN_THE_CLOUD, TRANSACTION}]
+        parts = re.findall(r"\bPart::([a-z]\w*)\(", body)
+        for name in (set(calls) - OPERATIONS.keys()) | (set(parts) - PARTS.keys()):
+            raise AssertionError(f"{file}: `{name}` is new; say in OPERATIONS or PARTS which right it needs")
+        needs = {OPERATIONS[name] for name in calls} | {PARTS[name] for name in parts}
         if "index_name" in body:
             if calls != ["query"] or "index_name(INDEX)" not in body:
                 raise AssertionError(f"{file}: test_template.py reads one query of INDEX in a function; teach it more")

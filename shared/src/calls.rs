@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent::Agent;
 use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
 use crate::redact::Pii;
+use crate::session::Journal;
 
 /// Where the caller's audio travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,6 +47,7 @@ pub struct Call {
     pub status: CallStatus,
     /// Unix milliseconds of the webhook: [`CallTime`](crate::time::CallTime) zero.
     pub began_at_ms: u64,
+    /// An item of its own in the store. Lists of calls come without it.
     pub lease: Option<Lease>,
     /// Streams that were opened for it; the first one and each return by `<Redirect>`.
     pub streams: u32,
@@ -55,7 +57,31 @@ pub struct Call {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     pub relay: RelayId,
+    /// Where that relay takes frames, so that whoever finds another in the way needs to look only once.
+    pub address: url::Url,
     pub fence: u64,
+}
+
+/// Who a lease can be given to: a relay, and where it takes frames.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub relay: RelayId,
+    pub address: url::Url,
+}
+
+impl Holder {
+    /// This one's right to the call at a fence.
+    pub fn lease(&self, fence: u64) -> Lease {
+        Lease { relay: self.relay.clone(), address: self.address.clone(), fence }
+    }
+}
+
+/// A call that was taken, and what its former holder left for whoever goes on with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    pub lease: Lease,
+    /// `None`: there is none, or it is of a build that we do not understand.
+    pub journal: Option<Journal>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +156,10 @@ pub struct Relay {
 pub const HEARTBEAT_EXPIRES_MS: u64 = 15_000;
 
 impl Relay {
+    pub fn holder(&self) -> Holder {
+        Holder { relay: self.id.clone(), address: self.address.clone() }
+    }
+
     pub fn alive(&self, now_ms: u64) -> bool {
         now_ms.saturating_sub(self.heartbeat_at_ms) < HEARTBEAT_EXPIRES_MS
     }

@@ -22,4 +22,5 @@ pub mod session;
 pub mod testkit;
 pub mod time;
 pub mod tools;
+pub mod transcript;
 pub mod twilio;

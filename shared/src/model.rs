@@ -245,3 +245,14 @@ pub struct Usage {
     pub output_text: u64,
     pub output_audio: u64,
 }
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.input_text += other.input_text;
+        self.input_audio += other.input_audio;
+        self.cached_text += other.cached_text;
+        self.cached_audio += other.cached_audio;
+        self.output_text += other.output_text;
+        self.output_audio += other.output_audio;
+    }
+}

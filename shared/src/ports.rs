@@ -1,14 +1,17 @@
 //! The doors to the world: one narrow trait per permission the cloud grants. A function's signature names the
 //! doors it needs, and its IAM statement grants exactly those.
 
+use std::fmt;
 use std::future::Future;
 
-use crate::calls::{Binding, Call, CallStatus, Connection, Lease, Relay};
+use bytes::Bytes;
+
+use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay};
 use crate::control::Control;
 use crate::ids::{CallSid, ConnectionId, RelayId};
 use crate::redact::Secret;
-use crate::session::{Event, Line};
-use crate::time::CallTime;
+use crate::session::{Event, Journal, Line};
+use crate::time::{CallTime, Samples};
 use crate::tools::{ToolOutcome, ToolRequest};
 use crate::twilio::setup;
 
@@ -44,22 +47,37 @@ pub trait Random: Send + Sync {
     fn token(&self) -> PortResult<Secret>;
 }
 
-/// `dynamodb:GetItem` on calls.
+/// `dynamodb:GetItem` and `Query` on calls. Both see every write that was answered before.
 pub trait ReadCall: Send + Sync {
     fn call(&self, sid: &CallSid) -> impl Future<Output = PortResult<Option<Call>>> + Send;
+    /// Who holds it. `None`: nobody does, or the call is unknown.
+    fn lease(&self, sid: &CallSid) -> impl Future<Output = PortResult<Option<Lease>>> + Send;
 }
 
-/// `dynamodb:PutItem` and `UpdateItem` on calls.
+/// `dynamodb:PutItem`, `UpdateItem` and `ConditionCheckItem` on calls.
 pub trait WriteCall: Send + Sync {
-    /// Fails with [`PortError::Conflict`] if the call exists: a webhook that Twilio sent twice.
+    /// With its lease, if it has one. Fails with [`PortError::Conflict`] if the call exists: a webhook that Twilio sent
+    /// twice.
     fn open_call(&self, call: &Call) -> impl Future<Output = PortResult<()>> + Send;
-    /// Takes the call if its fence is still `held` (`None`: nobody's); the new lease has the next fence.
-    fn claim(
+    /// Takes the call if its fence is still `held` (`None`: nobody's); the new lease has the next fence. Refused with
+    /// [`PortError::Conflict`] if it is not, unless the lease is exactly the one that was wanted.
+    fn claim(&self, sid: &CallSid, by: &Holder, held: Option<u64>) -> impl Future<Output = PortResult<Claimed>> + Send;
+    /// Gives the call away, and with it what the next holder must know. Refused with [`PortError::Conflict`] if another
+    /// holds it already.
+    fn hand_over(
         &self,
         sid: &CallSid,
-        relay: &RelayId,
-        held: Option<u64>,
+        lease: &Lease,
+        to: &Holder,
+        journal: &Journal,
     ) -> impl Future<Output = PortResult<Lease>> + Send;
+    /// Replaces the journal. Refused with [`PortError::Conflict`] if another holds the lease.
+    fn write_journal(
+        &self,
+        sid: &CallSid,
+        lease: &Lease,
+        journal: &Journal,
+    ) -> impl Future<Output = PortResult<()>> + Send;
     /// Refused with [`PortError::Conflict`] if another holds the lease.
     fn set_status(
         &self,
@@ -73,17 +91,45 @@ pub trait WriteCall: Send + Sync {
     fn count_stream(&self, sid: &CallSid) -> impl Future<Output = PortResult<u32>> + Send;
 }
 
-/// What a relay writes down while a call runs. Batched by the caller. Not fenced: lines are
-/// replaced by number and events are named by time and number, so a relay that lost the lease adds, and takes nothing away.
+/// What a relay writes down while a call runs. Batched by the caller. What is written is named by number, or by time and
+/// number, and by the writer's fence: a relay that lost the call adds, and takes nothing of its successor's away.
 pub trait Chronicle: Send + Sync {
-    fn append(&self, sid: &CallSid, entries: &[Entry]) -> impl Future<Output = PortResult<()>> + Send;
+    fn append(&self, sid: &CallSid, fence: u64, entries: &[Entry]) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// One thing to write down. Lines are replaced by number, events are kept in order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Entry {
     Line(Line),
-    Event { number: u64, at: CallTime, event: Event },
+    Event {
+        number: u64,
+        at: CallTime,
+        event: Event,
+    },
+    /// What the caller said and nobody has understood yet. It is kept for an hour. `from` counts what was heard of the
+    /// caller so far in the call. No longer than [`LONGEST_AUDIO`].
+    Audio {
+        from: Samples,
+        mulaw: Bytes,
+    },
+}
+
+/// Of one [`Entry::Audio`]: whoever looks for the piece in which a position lies looks so far back.
+pub const LONGEST_AUDIO: Samples = Samples::from_millis(10_000);
+
+/// A voice does not print.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => f.debug_tuple("Line").field(line).finish(),
+            Self::Event { number, at, event } => {
+                f.debug_struct("Event").field("number", number).field("at", at).field("event", event).finish()
+            }
+            Self::Audio { from, mulaw } => {
+                f.debug_struct("Audio").field("from", from).field("samples", &mulaw.len()).finish()
+            }
+        }
+    }
 }
 
 /// `dynamodb:Query`: what the console and the API read.
@@ -92,7 +138,29 @@ pub trait ReadHistory: Send + Sync {
     fn recent_calls(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Call>>> + Send;
     fn transcript(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<Line>>> + Send;
     fn events(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<(CallTime, Event)>>> + Send;
+    /// In order, what ends after `from`. Where two relays wrote from the same position, the later holder's.
+    fn caller_audio(
+        &self,
+        sid: &CallSid,
+        from: Samples,
+    ) -> impl Future<Output = PortResult<Vec<(Samples, Bytes)>>> + Send;
     fn relays(&self) -> impl Future<Output = PortResult<Vec<Relay>>> + Send;
+}
+
+/// Signs of life that can be forbidden: what tells a relay that is slow from one that has been given up. A relay that was
+/// deposed stays so, and learns of it with its next pulse.
+pub trait Pulses: Send + Sync {
+    /// [`PortError::Conflict`]: it was deposed, and speaks for no call any more.
+    fn pulse(&self, relay: &RelayId) -> impl Future<Output = PortResult<()>> + Send;
+    /// Whether it was we who did it first.
+    fn depose(&self, relay: &RelayId) -> impl Future<Output = PortResult<bool>> + Send;
+}
+
+/// Which calls a relay holds, for whoever takes them over when it is gone. A hint: the lease decides.
+pub trait Holdings: Send + Sync {
+    fn note_held(&self, relay: &RelayId, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
+    fn forget_held(&self, relay: &RelayId, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
+    fn held_by(&self, relay: &RelayId) -> impl Future<Output = PortResult<Vec<CallSid>>> + Send;
 }
 
 /// Single-use tokens: what ties a stream to the webhook that asked for it. Stored as a hash, with an expiry.
@@ -168,9 +236,11 @@ pub trait RunTools: Send + Sync {
 
 /// The tool's own record of calls it has carried out, so that one is never carried out twice.
 pub trait ToolLedger: Send + Sync {
-    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome.
+    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome. [`PortError::Conflict`]: it is being done.
     fn begin(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
     fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> impl Future<Output = PortResult<()>> + Send;
+    /// How it ended; `None`: it has not.
+    fn outcome(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
 }
 
 /// The items that the lookup tools read.
@@ -186,9 +256,16 @@ pub trait Fetch: Send + Sync {
 
 /// `s3:PutObject`, `GetObject`, `DeleteObject` on recordings.
 pub trait Recordings: Send + Sync {
-    /// A few seconds of the call, numbered from 0: interleaved stereo µ-law.
-    fn put_segment(&self, sid: &CallSid, number: u32, stereo: Vec<u8>) -> impl Future<Output = PortResult<()>> + Send;
-    /// Joins all segments to one WAV and removes them. Safe to repeat.
+    /// A few seconds of the call, numbered from 0: interleaved stereo µ-law. Holders of the call that follow one another
+    /// within these seconds each put their part.
+    fn put_segment(
+        &self,
+        sid: &CallSid,
+        number: u32,
+        fence: u64,
+        stereo: Vec<u8>,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// Joins all segments to one WAV and removes them. Parts of one segment are laid over each other. Safe to repeat.
     fn finish_recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
     fn recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<Option<Vec<u8>>>> + Send;
 }

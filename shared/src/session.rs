@@ -15,6 +15,7 @@
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod caller;
+mod earshot;
 mod ending;
 mod hold;
 mod input;
@@ -37,18 +38,20 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 pub use input::{Input, ModelLoss, OperatorCommand};
-pub use journal::Journal;
+pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
 pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
 
 use crate::agent::Agent;
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid};
-use crate::model::Capabilities;
+use crate::model::{Capabilities, Usage};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 use crate::twilio::media::StreamEvent;
-use line::{CallerLine, Preroll};
+use earshot::Earshot;
+use journal::Former;
+use line::CallerLine;
 use link::Link;
 use playback::Playback;
 use resequence::Resequencer;
@@ -70,8 +73,6 @@ pub struct Plan {
     pub mark_every: Samples,
     /// How long a missing frame is waited for. Zero where the transport keeps order.
     pub reorder_ms: u64,
-    /// What was said before, if another relay held this call.
-    pub history: Vec<Line>,
 }
 
 /// A call, from its webhook to its end.
@@ -84,7 +85,7 @@ pub struct Session {
     attached_at: Option<CallTime>,
     order: Resequencer<StreamEvent>,
     line: CallerLine,
-    preroll: Preroll,
+    earshot: Earshot,
     link: Link,
     responses: Responses,
     playback: Playback,
@@ -94,6 +95,12 @@ pub struct Session {
     transcript: Transcript,
     tallies: Tallies,
     timers: Timers,
+    /// What another relay left of the stream, until it is seen here.
+    former: Option<Former>,
+    /// The process wants to go.
+    leaving: bool,
+    /// Tokens so far.
+    spent: Usage,
     #[serde(skip)]
     out: VecDeque<Output>,
 }
@@ -113,31 +120,42 @@ enum Phase {
 }
 
 impl Session {
-    /// Begins a call. `now` is usually zero; later if the call was another relay's before.
+    /// Begins a call. `now` is usually zero.
     pub fn open(plan: Plan, now: CallTime) -> Self {
-        let mut session = Self {
+        let mut session = Self::new(plan);
+        session.begin(now);
+        session
+    }
+
+    fn new(plan: Plan) -> Self {
+        Self {
             phase: Phase::Waiting { doomed: None },
             stream: None,
             attached_at: None,
             order: Resequencer::default(),
             line: CallerLine::default(),
-            preroll: Preroll::default(),
+            earshot: Earshot::default(),
             link: Link::default(),
             responses: Responses::default(),
             playback: Playback::new(plan.mark_every),
             tools: Toolbox::default(),
             hold: hold::Hold::default(),
-            turn: turns::Turn::new(!plan.history.is_empty()),
-            transcript: Transcript::continuing(plan.history.clone()),
+            turn: turns::Turn::new(),
+            transcript: Transcript::default(),
             tallies: Tallies::default(),
             timers: Timers::default(),
+            former: None,
+            leaving: false,
+            spent: Usage::default(),
             out: VecDeque::new(),
             plan,
-        };
-        session.timers.arm(Timer::Attach, now + session.plan.agent.limits.attach);
-        session.timers.arm(Timer::LongestCall, CallTime::ZERO + session.plan.agent.limits.call);
-        session.dial(now);
-        session
+        }
+    }
+
+    fn begin(&mut self, now: CallTime) {
+        self.timers.arm(Timer::Attach, now + self.plan.agent.limits.attach);
+        self.timers.arm(Timer::LongestCall, CallTime::ZERO + self.plan.agent.limits.call);
+        self.dial(now);
     }
 
     /// Something happened. `now` never runs backwards; if it does, it is taken as it is.
@@ -145,6 +163,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        let worth = journal::worth_writing(&input, self.earshot.is_owed());
         match input {
             Input::Caller(message) => self.on_stream_message(now, message),
             Input::Model(event) => self.on_model(now, event),
@@ -155,12 +174,14 @@ impl Session {
             Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
             Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
+            Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
             Input::Tick => {}
         }
         while let Some(timer) = self.timers.take_due(now) {
             self.on_timer(now, timer);
         }
+        self.journal_in(now, worth);
         self.settle(now);
     }
 
@@ -180,6 +201,7 @@ impl Session {
     }
 
     fn on_timer(&mut self, now: CallTime, timer: Timer) {
+        self.journal_in(now, journal::worth_of_timer(&timer));
         match timer {
             Timer::Attach => self.end(now, self.doom().unwrap_or(Ending::Abandoned)),
             Timer::Gap => self.give_up_gap(now),
@@ -193,6 +215,7 @@ impl Session {
             Timer::Silence => self.on_silence(now),
             Timer::LongestCall => self.close(now, Ending::LongestCall, Some(ending::TIME_IS_UP)),
             Timer::Goodbye => self.finish_closing(now),
+            Timer::Journal => self.write_journal(now),
         }
     }
 
@@ -204,6 +227,9 @@ impl Session {
         self.ask_for_response(now);
         self.watch_dead_air(now);
         self.watch_goodbye(now);
+        if self.leaving {
+            self.watch_hand_over(now);
+        }
     }
 
     fn is_present(&self) -> bool {

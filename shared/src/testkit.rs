@@ -12,11 +12,12 @@ pub mod carrier;
 pub mod render;
 pub mod scenario;
 pub mod vendor;
+pub mod written;
 
 use crate::agent::Agent;
 use crate::model::Capabilities;
-use crate::session::Plan;
-use crate::time::Samples;
+use crate::session::{Input, Journal, Output, Plan, Session};
+use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 
 /// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
@@ -29,8 +30,18 @@ pub fn plan(agent: Agent) -> Plan {
         capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
         mark_every: Samples::from_millis(200),
         reorder_ms: 100,
-        history: Vec::new(),
     }
+}
+
+/// What a call's journal looks like that was let go of at this time, before its caller came.
+pub fn journal(at: CallTime) -> Journal {
+    let mut session = Session::open(plan(Agent::default()), CallTime::ZERO);
+    session.handle(at, Input::Shutdown);
+    let journal = std::iter::from_fn(|| session.poll()).find_map(|output| match output {
+        Output::LetGo(journal) => Some(*journal),
+        _ => None,
+    });
+    journal.expect("a session that is told to go lets go")
 }
 
 fn tool(name: &str) -> ToolSpec {

@@ -10,8 +10,8 @@ use shared::agent::Agent;
 use shared::audio::Payload;
 use shared::ids::ToolCallId;
 use shared::model::{ModelCommand, ResponseStatus, Severity};
-use shared::session::{Input, ModelLoss, Output, Session};
-use shared::testkit::{self, carrier::Carrier, vendor::Vendor};
+use shared::session::{Input, ModelLoss, Output, Plan, Session, Succession};
+use shared::testkit::{self, carrier::Carrier, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::twilio::media::StreamEvent;
 
@@ -30,6 +30,10 @@ enum Step {
     SocketDrops,
     StreamLost,
     StreamBack,
+    /// The relay dies, and another goes on; with the same stream, or with another.
+    TakenOver {
+        same_stream: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -48,7 +52,18 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![9 => Just(Wait(5)), 1 => Just(SocketDrops)],
         1 => prop_oneof![9 => Just(Wait(5)), 1 => Just(StreamLost)],
         2 => Just(StreamBack),
+        1 => prop_oneof![9 => Just(Wait(5)), 1 => any::<bool>().prop_map(|same_stream| TakenOver { same_stream })],
     ]
+}
+
+/// Of an agent that waits for everything.
+fn patient_plan() -> Plan {
+    let mut agent = Agent::default();
+    agent.limits.redials = 1_000;
+    agent.limits.silence = std::time::Duration::from_secs(100_000);
+    agent.limits.attach = std::time::Duration::from_secs(100_000);
+    agent.limits.call = std::time::Duration::from_secs(1_000_000);
+    testkit::plan(agent)
 }
 
 struct World {
@@ -62,6 +77,7 @@ struct World {
     dialling: bool,
     tools: Vec<ToolCallId>,
     ran: BTreeSet<ToolCallId>,
+    written: Written,
     over: bool,
     one_way_ms: u64,
     /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
@@ -70,14 +86,9 @@ struct World {
 
 impl World {
     fn new(one_way_ms: u64) -> Self {
-        let mut agent = Agent::default();
-        agent.limits.redials = 1_000;
-        agent.limits.silence = std::time::Duration::from_secs(100_000);
-        agent.limits.attach = std::time::Duration::from_secs(100_000);
-        agent.limits.call = std::time::Duration::from_secs(1_000_000);
         let mut world = Self {
             now: CallTime::ZERO,
-            session: Session::open(testkit::plan(agent), CallTime::ZERO),
+            session: Session::open(patient_plan(), CallTime::ZERO),
             carrier: Carrier::new("MZ0", one_way_ms),
             streams: 0,
             attached: false,
@@ -86,6 +97,7 @@ impl World {
             dialling: false,
             tools: Vec::new(),
             ran: BTreeSet::new(),
+            written: Written::default(),
             over: false,
             one_way_ms,
             sent: Samples::ZERO,
@@ -112,6 +124,7 @@ impl World {
             Step::SocketDrops if self.vendor_up => self.drop_socket(),
             Step::StreamLost if self.attached => self.lose_stream(),
             Step::StreamBack if !self.attached => self.attach(),
+            Step::TakenOver { same_stream } => self.take_over(*same_stream),
             _ => {}
         }
     }
@@ -149,6 +162,22 @@ impl World {
         self.hand_in(Input::Caller(start));
     }
 
+    /// What is asked for again by its id is not carried out again: `ran` begins anew with each relay.
+    fn take_over(&mut self, same_stream: bool) {
+        self.vendor.drop_session();
+        (self.vendor_up, self.dialling) = (false, false);
+        self.tools.clear();
+        self.ran.clear();
+        self.session = Session::resume(patient_plan(), self.written.past(Succession::TakenOver), self.now);
+        self.drain();
+        let stream = self.carrier.stream.clone();
+        if self.attached && same_stream && self.written.journal.is_some() {
+            self.hand_in(Input::CallerAttached { stream });
+        } else {
+            self.attached = false;
+        }
+    }
+
     fn lose_stream(&mut self) {
         self.attached = false;
         self.hand_in(Input::CallerDetached { stream: self.carrier.stream.clone() });
@@ -157,7 +186,8 @@ impl World {
     /// Time passes; echoes and timers come in their order.
     fn pass(&mut self, ms: u64) {
         let until = CallTime(self.now.0 + ms);
-        loop {
+        for steps in 0.. {
+            assert!(steps < 10_000, "too much happens in {ms} ms: {:?}", self.session.deadline());
             let timer = self.session.deadline().map(|(at, _)| at).filter(|at| *at <= until);
             let echo = self.carrier.next_echo_at().filter(|at| self.attached && *at <= until);
             match (timer, echo) {
@@ -186,6 +216,7 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.session.poll() {
             assert!(!self.over, "after the end came {output:?}");
+            self.written.write(&output);
             match output {
                 Output::Caller(message) => self.carrier.receive(self.now, &message),
                 Output::Model(command) => self.command(command),
@@ -201,7 +232,7 @@ impl World {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
                     self.tools.push(request.call);
                 }
-                Output::HangUp(_) | Output::LetGo => self.over = true,
+                Output::HangUp(_) | Output::LetGo(_) => self.over = true,
                 _ => {}
             }
         }

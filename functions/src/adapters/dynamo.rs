@@ -10,11 +10,14 @@ mod connections;
 mod data;
 mod history;
 mod item;
+mod lease;
 mod ledger;
+mod pulses;
 mod relays;
 pub mod schema;
 mod seed;
 mod tokens;
+mod transact;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -70,7 +73,11 @@ impl Store {
     }
 
     fn update(&self, pk: String, sk: &str) -> UpdateItemFluentBuilder {
-        self.client.update_item().table_name(&self.table).key("pk", text(pk)).key("sk", text(sk))
+        self.client.update_item().table_name(&self.table).set_key(Some(self.key(pk, sk)))
+    }
+
+    fn key(&self, pk: String, sk: &str) -> Item {
+        Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
     }
 
     fn is_current(&self, item: &Item) -> bool {

@@ -1,8 +1,12 @@
 //! Recordings in S3: a segment every few seconds while the call runs, one WAV when it is over.
 //!
+//! A segment within which the call went from one relay to another is in several parts, one for each holder's fence.
+//! They are made one before all is joined.
+//!
 //! Joining is safe to repeat and to interrupt. Segments are removed only after the WAV is complete, the first one
 //! first: a WAV beside segments that do not begin at 0 is therefore whole, and must not be made again from the rest.
 
+mod fold;
 mod join;
 
 use std::time::Duration;
@@ -15,6 +19,7 @@ use shared::ports::{FoundRecording, PortError, PortResult, ReadRecording, Record
 
 use super::sdk::port_error;
 
+const SEGMENT: &str = "audio/basic";
 const LINKS_STAY: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Debug, Clone)]
@@ -25,6 +30,8 @@ pub struct RecordingStore {
 
 /// A stretch of a recording that is not joined yet.
 struct Segment {
+    /// Which one, and by which holder: 0 before names said so.
+    place: (u32, u64),
     key: String,
     bytes: u64,
 }
@@ -34,7 +41,7 @@ impl RecordingStore {
         Self { client, bucket: bucket.into() }
     }
 
-    /// In order.
+    /// In order of number and fence.
     async fn segments(&self, sid: &CallSid) -> PortResult<Vec<Segment>> {
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(format!("recordings/{sid}/"));
         let mut pages = request.into_paginator().send();
@@ -43,10 +50,11 @@ impl RecordingStore {
             let page = page.map_err(|error| port_error("list segments", &error))?;
             segments.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let bytes = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
-                Some(Segment { key: object.key?, bytes })
+                let key = object.key?;
+                Some(Segment { place: place(&key)?, key, bytes })
             }));
         }
-        segments.sort_by(|a, b| a.key.cmp(&b.key));
+        segments.sort_by_key(|segment| segment.place);
         Ok(segments)
     }
 
@@ -89,14 +97,14 @@ impl RecordingStore {
 }
 
 impl Recordings for RecordingStore {
-    async fn put_segment(&self, sid: &CallSid, number: u32, stereo: Vec<u8>) -> PortResult<()> {
-        self.put(&segment_key(sid, number), "audio/basic", stereo).await
+    async fn put_segment(&self, sid: &CallSid, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
+        self.put(&segment_key(sid, number, fence), SEGMENT, stereo).await
     }
 
     async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
-        let segments = self.segments(sid).await?;
+        let segments = self.fold(self.segments(sid).await?).await?;
         let Some(first) = segments.first() else { return Ok(()) };
-        if first.key == segment_key(sid, 0) || self.size(&recording_key(sid)).await?.is_none() {
+        if first.place.0 == 0 || self.size(&recording_key(sid)).await?.is_none() {
             self.join(&recording_key(sid), &segments).await?;
         }
         for segment in &segments {
@@ -125,10 +133,29 @@ fn no_link() -> PortError {
     PortError::Corrupt("a link to a recording".to_owned())
 }
 
-fn segment_key(sid: &CallSid, number: u32) -> String {
-    format!("recordings/{sid}/{number:06}.ulaw")
+fn segment_key(sid: &CallSid, number: u32, fence: u64) -> String {
+    format!("recordings/{sid}/{number:06}.{fence:06}.ulaw")
+}
+
+/// The number and the fence in a segment's key.
+fn place(key: &str) -> Option<(u32, u64)> {
+    let name = key.rsplit('/').next()?.strip_suffix(".ulaw")?;
+    let (number, fence) = name.split_once('.').unwrap_or((name, "0"));
+    Some((number.parse().ok()?, fence.parse().ok()?))
 }
 
 fn recording_key(sid: &CallSid) -> String {
     format!("recordings/{sid}.wav")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segments_name_says_which_it_is_and_whose() {
+        assert_eq!(place(&segment_key(&"CA1".into(), 12, 3)), Some((12, 3)));
+        assert_eq!(place("recordings/CA1/000007.ulaw"), Some((7, 0)), "before names had fences");
+        assert_eq!(place("recordings/CA1/notes.txt"), None);
+    }
 }

@@ -21,15 +21,20 @@ pub(super) fn is_timeout<E, R>(error: &SdkError<E, R>) -> bool {
     }
 }
 
-fn is_throttling(code: &str) -> bool {
+pub(super) fn is_throttling(code: &str) -> bool {
     matches!(
         code,
         "ThrottlingException"
+            | "ProvisionedThroughputExceeded"
             | "Throttling"
             | "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
             | "LimitExceededException"
             | "TooManyRequestsException"
+            | "ThrottlingError"
+            | "TransactionConflict"
+            | "TransactionConflictException"
+            | "TransactionInProgressException"
             | "SlowDown"
     )
 }

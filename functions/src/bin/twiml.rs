@@ -16,7 +16,8 @@ async fn main() -> Result<(), Error> {
     let app = app::twiml(&aws, config);
     let handler = |event: LambdaEvent<ApiGatewayV2httpRequest>| async {
         let event = event;
-        Ok::<_, Infallible>(app.handle(event.payload).await)
+        // Boxed: futures of the SDK within a loop, a port and a handler are deeper than the compiler looks by itself.
+        Ok::<_, Infallible>(Box::pin(app.handle(event.payload)).await)
     };
     lambda_runtime::run(service_fn(handler)).await
 }

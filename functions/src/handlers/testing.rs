@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Lease, Relay};
+use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay};
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::ports::{
@@ -14,8 +15,8 @@ use shared::ports::{
     ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
 };
 use shared::redact::Secret;
-use shared::session::{Event, Line};
-use shared::time::CallTime;
+use shared::session::{Event, Journal, Line};
+use shared::time::{CallTime, Samples};
 use shared::tools::{ToolOutcome, ToolRequest};
 use shared::twilio::setup;
 use shared::twilio::signature::Signer;
@@ -36,6 +37,7 @@ pub(super) struct World(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) calls: BTreeMap<CallSid, Call>,
+    pub(super) journals: BTreeMap<CallSid, Journal>,
     /// By their text; `None` once redeemed.
     pub(super) tokens: BTreeMap<String, Option<(CallSid, u64)>>,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
@@ -45,6 +47,7 @@ pub(super) struct State {
     pub(super) events: Vec<(CallTime, Event)>,
     pub(super) recording: Option<FoundRecording>,
     pub(super) outcomes: BTreeMap<ToolCallId, Option<ToolOutcome>>,
+    pub(super) asked_for_outcome: u32,
     /// Commands to relays.
     pub(super) sent: Vec<(RelayId, Control)>,
     /// Frames to relays.
@@ -105,6 +108,17 @@ impl World {
     }
 }
 
+impl State {
+    fn held(&mut self, sid: &CallSid, lease: &Lease) -> PortResult<&mut Call> {
+        let call = self.calls.get_mut(sid).ok_or(PortError::Gone)?;
+        if call.lease.as_ref() == Some(lease) { Ok(call) } else { Err(anothers()) }
+    }
+}
+
+fn anothers() -> PortError {
+    PortError::Conflict("another relay has the call".to_owned())
+}
+
 pub(super) fn relay(id: &str, calls: u32) -> Relay {
     Relay {
         id: id.into(),
@@ -127,7 +141,7 @@ pub(super) fn call(status: CallStatus) -> Call {
         media_path: shared::calls::MediaPath::Gateway,
         status,
         began_at_ms: NOW_MS,
-        lease: Some(Lease { relay: "relay-1".into(), fence: 1 }),
+        lease: Some(relay("relay-1", 0).holder().lease(1)),
         streams: 1,
     }
 }
@@ -152,6 +166,10 @@ impl ReadCall for World {
     async fn call(&self, sid: &CallSid) -> PortResult<Option<Call>> {
         Ok(self.read()?.calls.get(sid).cloned())
     }
+
+    async fn lease(&self, sid: &CallSid) -> PortResult<Option<Lease>> {
+        Ok(self.read()?.calls.get(sid).and_then(|call| call.lease.clone()))
+    }
 }
 
 impl WriteCall for World {
@@ -164,19 +182,38 @@ impl WriteCall for World {
         Ok(())
     }
 
-    async fn claim(&self, sid: &CallSid, relay: &RelayId, held: Option<u64>) -> PortResult<Lease> {
+    async fn claim(&self, sid: &CallSid, by: &Holder, held: Option<u64>) -> PortResult<Claimed> {
         let mut state = self.write()?;
         let call = state.calls.get_mut(sid).ok_or(PortError::Gone)?;
-        if call.lease.as_ref().map(|lease| lease.fence) != held {
-            return Err(PortError::Conflict("another relay has the call".to_owned()));
+        let lease = by.lease(held.unwrap_or_default() + 1);
+        if call.lease.as_ref().map(|lease| lease.fence) != held && call.lease.as_ref() != Some(&lease) {
+            return Err(anothers());
         }
-        let lease = Lease { relay: relay.clone(), fence: held.unwrap_or_default() + 1 };
         call.lease = Some(lease.clone());
-        Ok(lease)
+        Ok(Claimed { lease, journal: state.journals.get(sid).cloned() })
     }
 
-    async fn set_status(&self, sid: &CallSid, status: CallStatus, _lease: &Lease) -> PortResult<()> {
-        self.write()?.calls.get_mut(sid).ok_or(PortError::Gone)?.status = status;
+    async fn hand_over(&self, sid: &CallSid, lease: &Lease, to: &Holder, journal: &Journal) -> PortResult<Lease> {
+        let mut state = self.write()?;
+        let next = to.lease(lease.fence + 1);
+        state.held(sid, lease)?.lease = Some(next.clone());
+        state.journals.insert(sid.clone(), journal.clone());
+        Ok(next)
+    }
+
+    async fn write_journal(&self, sid: &CallSid, lease: &Lease, journal: &Journal) -> PortResult<()> {
+        let mut state = self.write()?;
+        state.held(sid, lease)?;
+        state.journals.insert(sid.clone(), journal.clone());
+        Ok(())
+    }
+
+    async fn set_status(&self, sid: &CallSid, status: CallStatus, lease: &Lease) -> PortResult<()> {
+        let mut state = self.write()?;
+        let call = state.held(sid, lease)?;
+        if call.status.ended().is_none() {
+            call.status = status;
+        }
         Ok(())
     }
 
@@ -208,6 +245,10 @@ impl ReadHistory for World {
 
     async fn events(&self, _sid: &CallSid) -> PortResult<Vec<(CallTime, Event)>> {
         Ok(self.read()?.events.clone())
+    }
+
+    async fn caller_audio(&self, _sid: &CallSid, _from: Samples) -> PortResult<Vec<(Samples, Bytes)>> {
+        self.read().map(|_| Vec::new())
     }
 
     async fn relays(&self) -> PortResult<Vec<Relay>> {
@@ -320,11 +361,20 @@ impl ReadRecording for World {
 
 impl ToolLedger for World {
     async fn begin(&self, request: &ToolRequest) -> PortResult<Option<ToolOutcome>> {
-        match self.write()?.outcomes.insert(request.call.clone(), None) {
-            None => Ok(None),
-            Some(None) => Err(PortError::Conflict("this tool call is being carried out".to_owned())),
-            Some(earlier) => Ok(earlier),
+        let mut state = self.write()?;
+        match state.outcomes.get(&request.call) {
+            Some(None) => return Err(PortError::Conflict("this tool call is being carried out".to_owned())),
+            Some(earlier) => return Ok(earlier.clone()),
+            None => {}
         }
+        state.outcomes.insert(request.call.clone(), None);
+        Ok(None)
+    }
+
+    async fn outcome(&self, request: &ToolRequest) -> PortResult<Option<ToolOutcome>> {
+        let mut state = self.read()?;
+        state.asked_for_outcome += 1;
+        Ok(state.outcomes.get(&request.call).cloned().flatten())
     }
 
     async fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> PortResult<()> {

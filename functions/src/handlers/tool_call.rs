@@ -1,4 +1,5 @@
-//! Runs one tool, once: the model's id of the call makes it idempotent.
+//! Runs one tool, once: the model's id of the call makes it idempotent. Who asks while it runs (the relay that took the
+//! call over from the one that asked first) waits for the same outcome.
 
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use shared::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, WeatherE
 
 /// Ahead of the heart's own limit, so that an honest answer still arrives.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Between looks at a call that another process carries out.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub struct ToolCall<S, F> {
@@ -29,9 +33,7 @@ impl<S: ToolLedger + ReferenceData, F: Fetch> ToolCall<S, F> {
                 tracing::info!(code = "tool_repeated", call = %request.sid, tool = request.name);
                 return earlier;
             }
-            Err(PortError::Conflict(_)) => {
-                return Err(ToolError::new(ToolErrorKind::Unavailable, "This is being looked up already."));
-            }
+            Err(PortError::Conflict(_)) => return self.wait(request).await,
             // A ledger that cannot be had does not keep a caller waiting: the tools only look things up.
             Err(error) => tracing::error!(code = "store_failed", call = %request.sid, %error),
         }
@@ -41,6 +43,23 @@ impl<S: ToolLedger + ReferenceData, F: Fetch> ToolCall<S, F> {
             tracing::error!(code = "store_failed", call = %request.sid, %error);
         }
         outcome
+    }
+
+    /// For the outcome of what another process carries out.
+    async fn wait(&self, request: &ToolRequest) -> ToolOutcome {
+        tracing::info!(code = "tool_under_way", call = %request.sid, tool = request.name);
+        let outcome = async {
+            loop {
+                match self.store.outcome(request).await {
+                    Ok(Some(outcome)) => return outcome,
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(code = "store_failed", call = %request.sid, %error),
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, outcome).await;
+        waited.unwrap_or_else(|_| Err(ToolError::new(ToolErrorKind::Unavailable, "This is being looked up already.")))
     }
 
     async fn run(&self, request: &ToolRequest) -> ToolOutcome {

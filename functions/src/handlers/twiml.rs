@@ -8,7 +8,7 @@ mod webhook;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::join;
 use http::{Method, StatusCode};
-use shared::calls::{Call, CallStatus, Ending, Lease, Relay};
+use shared::calls::{Call, CallStatus, Ending, Relay};
 use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
@@ -149,7 +149,7 @@ where
             media_path: self.config.media_path,
             status: CallStatus::Ringing,
             began_at_ms: now,
-            lease: Some(Lease { relay: relay.id.clone(), fence: 1 }),
+            lease: Some(relay.holder().lease(1)),
             streams: 1,
         }
     }
@@ -185,7 +185,7 @@ where
             (Some(holder), _) if !holder.draining => {}
             (_, Some(relay)) => {
                 let held = call.lease.as_ref().map(|lease| lease.fence);
-                call.lease = Some(self.store.claim(sid, &relay.id, held).await?);
+                call.lease = Some(self.store.claim(sid, &relay.holder(), held).await?.lease);
                 tracing::warn!(code = "call_moved", call = %sid, relay = %relay.id);
                 self.prepare(relay, &call).await;
             }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shared::calls::{Call, CallStatus, Lease};
-use shared::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use shared::calls::{Call, CallStatus, Claimed, Holder, Lease};
+use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ports::{PortError, ReadCall as _, ReadHistory as _, WriteCall as _};
-use shared::session::Line;
+use shared::session::{Journal, Past, Succession};
+use shared::time::Samples;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::task::JoinHandle;
@@ -30,7 +31,8 @@ const REMEMBERED: usize = 1024;
 /// What all calls of a relay share.
 #[derive(Debug)]
 pub struct Common<D: Doors> {
-    pub id: RelayId,
+    /// This relay, as the one that holds its calls.
+    pub me: Holder,
     pub ports: Ports<D>,
     pub metrics: Arc<Metrics>,
     pub dialler: Dialler,
@@ -83,8 +85,8 @@ pub enum FromCaller {
 pub struct Taken {
     pub call: Call,
     pub lease: Lease,
-    /// What was said while it was another's.
-    pub history: Vec<Line>,
+    /// What another relay left of it, or this one in an earlier life.
+    pub past: Option<Past>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +140,7 @@ impl<D: Doors> Calls<D> {
 
     /// A call that was announced: dial ahead.
     pub async fn prepare(self: &Arc<Self>, call: Call) -> Result<CallHandle, NotTaken> {
-        if call.lease.as_ref().is_none_or(|lease| lease.relay != self.common.id) {
+        if call.lease.as_ref().is_none_or(|lease| lease.relay != self.common.me.relay) {
             return Err(NotTaken::NotOurs);
         }
         let sid = call.sid.clone();
@@ -196,32 +198,45 @@ impl<D: Doors> Calls<D> {
     }
 
     async fn take(&self, call: Call, others: OthersCall) -> Result<Taken, NotTaken> {
-        let history = match call.status {
-            CallStatus::Ended(_) => return Err(NotTaken::NotOurs),
-            CallStatus::Ringing => Vec::new(),
-            // It was another's: what was said there is in the store.
-            CallStatus::InProgress => self.common.ports.store.transcript(&call.sid).await.map_err(NotTaken::Store)?,
-        };
-        let lease = self.lease(&call, others).await?;
-        Ok(Taken { call, lease, history })
+        let held = call.lease.as_ref();
+        let ours = held.is_some_and(|lease| lease.relay == self.common.me.relay);
+        match (call.status, held) {
+            (CallStatus::Ended(_), _) => Err(NotTaken::NotOurs),
+            (_, Some(_)) if !ours && others == OthersCall::Leave => Err(NotTaken::NotOurs),
+            (CallStatus::Ringing, Some(lease)) if ours => Ok(Taken { lease: lease.clone(), past: None, call }),
+            (CallStatus::Ringing | CallStatus::InProgress, _) => self.claim(call, ours).await,
+        }
     }
 
-    /// The right to speak for the call: there already, or claimed.
-    async fn lease(&self, call: &Call, others: OthersCall) -> Result<Lease, NotTaken> {
-        let held = match &call.lease {
-            Some(lease) if lease.relay == self.common.id => return Ok(lease.clone()),
-            Some(_) if others == OthersCall::Leave => return Err(NotTaken::NotOurs),
-            lease => lease.as_ref().map(|lease| lease.fence),
+    /// Also what is ours already: a claim brings the journal, and keeps out whatever writes of it are still on their way.
+    async fn claim(&self, call: Call, ours: bool) -> Result<Taken, NotTaken> {
+        let held = call.lease.as_ref().map(|lease| lease.fence);
+        let claimed = self.common.ports.store.claim(&call.sid, &self.common.me, held).await;
+        let Claimed { lease, journal } = claimed.map_err(|error| match error {
+            PortError::Conflict(_) | PortError::Gone => NotTaken::NotOurs,
+            error => NotTaken::Store(error),
+        })?;
+        if held.is_some() && !ours {
+            self.common.metrics.take_overs.inc();
+        }
+        let past = match call.status {
+            CallStatus::InProgress => Some(self.past(&call.sid, Succession::TakenOver, journal).await),
+            CallStatus::Ringing | CallStatus::Ended(_) => None,
         };
-        match self.common.ports.store.claim(&call.sid, &self.common.id, held).await {
-            Ok(lease) => {
-                if call.lease.is_some() {
-                    self.common.metrics.take_overs.inc();
-                }
-                Ok(lease)
-            }
-            Err(PortError::Conflict(_) | PortError::Gone) => Err(NotTaken::NotOurs),
-            Err(error) => Err(NotTaken::Store(error)),
+        Ok(Taken { call, lease, past })
+    }
+
+    /// What cannot be had is done without: the caller is there, and somebody has to answer.
+    async fn past(&self, sid: &CallSid, succession: Succession, journal: Option<Journal>) -> Past {
+        let store = &self.common.ports.store;
+        let understood = journal.as_ref().map_or(Samples::ZERO, Journal::understood);
+        let (lines, speech) = tokio::join!(store.transcript(sid), store.caller_audio(sid, understood));
+        let missed = |error: PortError| tracing::error!(code = "past_unknown", call = %sid, %error);
+        Past {
+            succession,
+            journal,
+            lines: lines.map_err(missed).unwrap_or_default(),
+            speech: speech.map_err(missed).unwrap_or_default(),
         }
     }
 

@@ -114,7 +114,7 @@ async fn listen<D: Doors>(calls: &Arc<Calls<D>>, url: &Url, tls: &Tls) -> Result
 async fn connect<D: Doors>(calls: &Calls<D>, url: &Url, tls: &Tls) -> Result<Socket, ControlError> {
     let common = calls.common();
     let connector = tls.connector(url).map_err(ControlError::Address)?;
-    let named = (RELAY_HEADER, common.id.to_string());
+    let named = (RELAY_HEADER, common.me.relay.to_string());
     let signed = common.ports.signer.sign(url, std::slice::from_ref(&named)).await.map_err(ControlError::Sign)?;
     let failed = |error| ControlError::Connect(Box::new(error));
     let mut request = url.as_str().into_client_request().map_err(failed)?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, PortResult, ReadCall, ReadHistory, Recordings, Relays, RunTools, Telephony, Tokens,
-    WriteCall,
+    CallerSocket, Chronicle, Clock, Holdings, PortResult, Pulses, ReadCall, ReadHistory, Recordings, Relays, RunTools,
+    Telephony, Tokens, WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
 pub trait Doors: Debug + Send + Sync + 'static {
-    type Store: ReadCall + ReadHistory + WriteCall + Chronicle + Tokens + Relays + Debug + 'static;
+    type Store: ReadCall + ReadHistory + WriteCall + Chronicle + Holdings + Pulses + Tokens + Relays + Debug + 'static;
     type Callers: CallerSocket + Debug + 'static;
     type Tools: RunTools + Debug + 'static;
     type Recordings: Recordings + Debug + 'static;

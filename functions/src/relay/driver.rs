@@ -19,7 +19,7 @@ use shared::calls::{Call, Ending, Lease, MediaPath};
 use shared::ids::CallSid;
 use shared::model::{Capabilities, Dialect, ModelEvent};
 use shared::ports::Clock as _;
-use shared::session::{Input, Line, OperatorCommand, Plan, Session};
+use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
 use shared::time::{CallTime, Samples};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -62,11 +62,11 @@ pub struct Driver<D: Doors> {
 }
 
 /// Why a driver stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 enum End {
     HungUp(Ending),
-    /// The process goes away; the carrier will come back for the call.
-    LetGo,
+    /// The process goes away, and the call stays.
+    LetGo(Box<Journal>),
     /// Another relay holds the call.
     Fenced,
 }
@@ -85,7 +85,7 @@ impl<D: Doors> Driver<D> {
         inbox: mpsc::Sender<FromCaller>,
         shutdown: CancellationToken,
     ) -> Self {
-        let Taken { call, lease, history } = taken;
+        let Taken { call, lease, past } = taken;
         let common = Arc::clone(calls.common());
         let dialect = shared::model::dialect(call.agent.backend);
         let clock = CallClock::set(call.began_at_ms, common.ports.clock.unix_ms());
@@ -94,9 +94,9 @@ impl<D: Doors> Driver<D> {
         let store = Arc::clone(&common.ports.store);
         let scribe = Scribe::start(call.sid.clone(), lease.clone(), store, fenced.clone(), Arc::clone(metrics));
         let recordings = Arc::clone(&common.ports.recordings);
-        let recorder = Recorder::start(call.sid.clone(), clock, recordings, Arc::clone(metrics));
+        let recorder = Recorder::start(call.sid.clone(), lease.fence, clock, recordings, Arc::clone(metrics));
         Self {
-            session: Session::open(plan(&call, history, dialect.capabilities()), clock.now()),
+            session: begin(plan(&call, dialect.capabilities()), past, clock.now()),
             dialect,
             links: Links::new(inbox),
             model: None,
@@ -236,6 +236,13 @@ impl<D: Doors> Driver<D> {
     }
 }
 
+fn begin(plan: Plan, past: Option<Past>, now: CallTime) -> Session {
+    match past {
+        Some(past) => Session::resume(plan, past, now),
+        None => Session::open(plan, now),
+    }
+}
+
 fn command_input(command: Command) -> Input {
     match command {
         Command::CallEnded => Input::CallEnded,
@@ -251,7 +258,7 @@ async fn sleep_until(due: Option<Instant>) {
 }
 
 /// Through API Gateway a mark is a paid message and frames overtake each other; on a socket neither is so.
-fn plan(call: &Call, history: Vec<Line>, capabilities: Capabilities) -> Plan {
+fn plan(call: &Call, capabilities: Capabilities) -> Plan {
     let (tools, unknown) = shared::tools::named(&call.agent.tools);
     if !unknown.is_empty() {
         tracing::warn!(call = %call.sid, ?unknown, "the agent names tools that do not exist");
@@ -265,7 +272,6 @@ fn plan(call: &Call, history: Vec<Line>, capabilities: Capabilities) -> Plan {
         agent: call.agent.clone(),
         tools,
         capabilities,
-        history,
         mark_every: Samples::from_millis(mark_every_ms),
         reorder_ms: u64::try_from(reorder.as_millis()).unwrap_or_default(),
     }

@@ -260,7 +260,8 @@ impl Told {
             Event::Unexpected { .. } => _ = metrics.frame_faults.get_or_create(&label("unexpected")).inc(),
             Event::BargeIn { .. } => _ = metrics.barge_ins.inc(),
             Event::Ended { ending, .. } => _ = metrics.calls_ended.get_or_create(&label(ending_name(*ending))).inc(),
-            Event::CallerAttached { .. }
+            Event::Resumed { .. }
+            | Event::CallerAttached { .. }
             | Event::CallerDetached
             | Event::ModelReady { .. }
             | Event::ResponseDone { .. }

@@ -43,12 +43,13 @@ struct Segment {
 }
 
 impl<R: Recordings + 'static> Recorder<R> {
-    /// Begins with the segment that is running: a call that was another relay's has its earlier ones in the store.
-    pub fn start(sid: CallSid, clock: CallClock, recordings: Arc<R>, metrics: Arc<Metrics>) -> Self {
+    /// Begins with the segment that is running: a call that was another relay's has its earlier ones in the store, and
+    /// of this one the other's part, which the fence keeps apart from ours.
+    pub fn start(sid: CallSid, fence: u64, clock: CallClock, recordings: Arc<R>, metrics: Arc<Metrics>) -> Self {
         let (ops, queue) = mpsc::channel(OPS);
         let (segments, to_store) = mpsc::channel(SEGMENTS);
         let lost = metrics.recorder_lost_ms.clone();
-        let storage = Storage { sid, recordings, lost: lost.clone() };
+        let storage = Storage { sid, fence, recordings, lost: lost.clone() };
         let tape = Tape::new(clock, queue, segments, lost);
         Self { ops, tape: tokio::spawn(tape.run()), storing: tokio::spawn(storage.clone().run(to_store)), storage }
     }
@@ -150,20 +151,26 @@ impl Tape {
 #[derive(Debug)]
 struct Storage<R> {
     sid: CallSid,
+    fence: u64,
     recordings: Arc<R>,
     lost: Counts,
 }
 
 impl<R> Clone for Storage<R> {
     fn clone(&self) -> Self {
-        Self { sid: self.sid.clone(), recordings: Arc::clone(&self.recordings), lost: self.lost.clone() }
+        Self {
+            sid: self.sid.clone(),
+            fence: self.fence,
+            recordings: Arc::clone(&self.recordings),
+            lost: self.lost.clone(),
+        }
     }
 }
 
 impl<R: Recordings> Storage<R> {
     async fn run(self, mut segments: mpsc::Receiver<Segment>) {
         while let Some(Segment { number, stereo }) = segments.recv().await {
-            let put = || self.recordings.put_segment(&self.sid, number, stereo.clone());
+            let put = || self.recordings.put_segment(&self.sid, number, self.fence, stereo.clone());
             if !self.persist(put).await {
                 count(&self.lost, "store", Samples(stereo.len() as u64 / 2));
             }

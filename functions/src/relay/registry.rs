@@ -7,7 +7,6 @@ use shared::calls::Relay;
 use shared::ports::{Clock as _, Relays as _};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use super::calls::Calls;
 use super::doors::Doors;
@@ -19,12 +18,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 const LAG_PROBE: Duration = Duration::from_millis(100);
 
 /// Beats until `stop`, and then takes this relay off the list. `changed` is for news that cannot wait.
-pub async fn run<D: Doors>(
-    calls: Arc<Calls<D>>,
-    address: Url,
-    changed: Arc<tokio::sync::Notify>,
-    stop: CancellationToken,
-) {
+pub async fn run<D: Doors>(calls: Arc<Calls<D>>, changed: Arc<tokio::sync::Notify>, stop: CancellationToken) {
     let mut gauge = LoadGauge::start(Arc::clone(&calls));
     let mut beats = tokio::time::interval(HEARTBEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,16 +29,16 @@ pub async fn run<D: Doors>(
             _ = beats.tick() => {}
             () = changed.notified() => {}
         }
-        beat(&calls, &address, gauge.read()).await;
+        beat(&calls, gauge.read()).await;
     }
     deregister(&calls).await;
 }
 
-async fn beat<D: Doors>(calls: &Calls<D>, address: &Url, load: Load) {
+async fn beat<D: Doors>(calls: &Calls<D>, load: Load) {
     let common = calls.common();
     let relay = Relay {
-        id: common.id.clone(),
-        address: address.clone(),
+        id: common.me.relay.clone(),
+        address: common.me.address.clone(),
         // Written by whoever sees the control socket open, and left alone by this.
         control: None,
         calls: u32::try_from(calls.count()).unwrap_or(u32::MAX),
@@ -62,8 +56,8 @@ async fn beat<D: Doors>(calls: &Calls<D>, address: &Url, load: Load) {
 
 async fn deregister<D: Doors>(calls: &Calls<D>) {
     let common = calls.common();
-    match tokio::time::timeout(WRITE_TIMEOUT, common.ports.store.deregister(&common.id)).await {
-        Ok(Ok(())) => tracing::info!(relay = %common.id, "relay deregistered"),
+    match tokio::time::timeout(WRITE_TIMEOUT, common.ports.store.deregister(&common.me.relay)).await {
+        Ok(Ok(())) => tracing::info!(relay = %common.me.relay, "relay deregistered"),
         Ok(Err(error)) => tracing::warn!(%error, "the relay stays listed until its heartbeat expires"),
         Err(_) => tracing::warn!("the relay stays listed until its heartbeat expires"),
     }

@@ -40,7 +40,16 @@ pub struct Server<D: Doors> {
     sockets: AtomicU64,
 }
 
-/// The listeners, bound and served.
+/// The listeners, bound: where they are is known before there is anything to serve.
+#[derive(Debug)]
+pub struct Bound {
+    public: TcpListener,
+    private: TcpListener,
+    pub public_address: SocketAddr,
+    pub private_address: SocketAddr,
+}
+
+/// The listeners, served.
 #[derive(Debug)]
 pub struct Listening {
     pub public: SocketAddr,
@@ -69,18 +78,15 @@ impl<D: Doors> Server<D> {
     }
 
     /// Serves until `stop`; sockets that are open by then have ended with their calls.
-    pub async fn listen(
-        self: Arc<Self>,
-        settings: &Settings,
-        stop: CancellationToken,
-    ) -> Result<Listening, ListenError> {
-        let public = bind(settings.public_listen).await?;
-        let private = bind(settings.private_listen).await?;
-        Ok(Listening {
-            public: address(&public, settings.public_listen)?,
-            private: address(&private, settings.private_listen)?,
-            tasks: [serve(public, self.public_routes(), stop.clone()), serve(private, self.private_routes(), stop)],
-        })
+    pub fn serve(self: Arc<Self>, bound: Bound, stop: CancellationToken) -> Listening {
+        Listening {
+            public: bound.public_address,
+            private: bound.private_address,
+            tasks: [
+                serve(bound.public, self.public_routes(), stop.clone()),
+                serve(bound.private, self.private_routes(), stop),
+            ],
+        }
     }
 
     fn public_routes(self: &Arc<Self>) -> Router {
@@ -99,6 +105,19 @@ impl<D: Doors> Server<D> {
             .route("/health", get(health::<D>))
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
             .with_state(Arc::clone(self))
+    }
+}
+
+impl Bound {
+    pub async fn to(settings: &Settings) -> Result<Self, ListenError> {
+        let public = bind(settings.public_listen).await?;
+        let private = bind(settings.private_listen).await?;
+        Ok(Self {
+            public_address: address(&public, settings.public_listen)?,
+            private_address: address(&private, settings.private_listen)?,
+            public,
+            private,
+        })
     }
 }
 

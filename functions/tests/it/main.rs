@@ -4,6 +4,8 @@
 
 mod fetch;
 mod http_server;
+mod lease;
+mod mischief;
 mod recordings;
 mod store;
 mod world;

@@ -20,7 +20,7 @@ fn segment(number: u32) -> Vec<u8> {
 
 async fn record(bucket: &Bucket, segments: std::ops::Range<u32>) {
     for number in segments {
-        bucket.recordings.put_segment(&sid(), number, segment(number)).await.unwrap();
+        bucket.recordings.put_segment(&sid(), number, 1, segment(number)).await.unwrap();
     }
 }
 
@@ -85,6 +85,59 @@ async fn a_crash_before_that_is_made_good() {
     bucket.client.put_object().bucket("recordings").key(key).body(half).send().await.unwrap();
     bucket.recordings.finish_recording(&sid()).await.unwrap();
     assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..4);
+}
+
+/// Five seconds of which one holder heard this stretch.
+fn part(heard: std::ops::Range<usize>, length: usize) -> Vec<u8> {
+    let whole = segment(1).into_iter().enumerate().take(length);
+    whole.map(|(at, byte)| if heard.contains(&at) { byte } else { 0xFF }).collect()
+}
+
+/// Segment 1 in two parts, after a whole segment 0 and before a whole segment 2.
+async fn moved(bucket: &Bucket) {
+    record(bucket, 0..1).await;
+    bucket.recordings.put_segment(&sid(), 2, 2, segment(2)).await.unwrap();
+    let (first, second) = (part(0..30_000, 30_000), part(30_000..SEGMENT_BYTES, SEGMENT_BYTES));
+    bucket.recordings.put_segment(&sid(), 1, 2, second).await.unwrap();
+    bucket.recordings.put_segment(&sid(), 1, 1, first).await.unwrap();
+}
+
+#[tokio::test]
+async fn parts_of_one_segment_by_two_holders_become_one() {
+    let bucket = bucket().await;
+    moved(&bucket).await;
+    assert_eq!(keys(&bucket).await.len(), 4, "a successor adds and replaces nothing");
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..3);
+    assert_eq!(keys(&bucket).await, [format!("recordings/{CALL}.wav")]);
+}
+
+#[tokio::test]
+async fn a_first_segment_in_parts_is_no_reason_to_begin_anew_after_a_crash() {
+    let bucket = bucket().await;
+    let (first, second) = (segment(0)[..400].to_vec(), [vec![0xFF; 400], segment(0)[400..].to_vec()].concat());
+    bucket.recordings.put_segment(&sid(), 0, 1, first).await.unwrap();
+    bucket.recordings.put_segment(&sid(), 0, 3, second).await.unwrap();
+    record(&bucket, 1..3).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    // As if the process had died after the first segment was removed.
+    record(&bucket, 1..3).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..3);
+}
+
+#[tokio::test]
+async fn segments_of_before_names_had_fences_are_still_joined() {
+    let bucket = bucket().await;
+    for number in 0..2 {
+        let key = format!("recordings/{CALL}/{number:06}.ulaw");
+        let body = ByteStream::from(segment(number));
+        bucket.client.put_object().bucket("recordings").key(key).body(body).send().await.unwrap();
+    }
+    record(&bucket, 2..3).await;
+    bucket.recordings.finish_recording(&sid()).await.unwrap();
+    assert_holds(&bucket.recordings.recording(&sid()).await.unwrap().unwrap(), 0..3);
+    assert_eq!(keys(&bucket).await.len(), 1);
 }
 
 #[tokio::test]

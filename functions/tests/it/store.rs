@@ -1,10 +1,11 @@
 //! The store: what happens once happens once, and what was written comes back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -12,19 +13,19 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
 use functions::adapters::dynamo::{Store, seed};
 use serde_json::{Value, json};
-use shared::calls::{Binding, CallStatus, Connection, Ending, Lease, Relay};
+use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Relay};
 use shared::ids::{CallSid, ConnectionId};
 use shared::ports::{
-    Chronicle, Connections, Entry, PortError, PortResult, ReadCall, ReadHistory, ReferenceData, Relays, Tokens,
-    ToolLedger, WriteCall,
+    Chronicle, Connections, Entry, PortError, ReadCall, ReadHistory, ReferenceData, Relays, Tokens, ToolLedger,
+    WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Line, Speaker};
-use shared::time::CallTime;
+use shared::time::{CallTime, Samples};
 use shared::tools::{ToolError, ToolErrorKind, ToolRequest};
 
 use crate::http_server::serve;
-use crate::world::{CALL, TABLE, call, dynamo, dynamo_at, store};
+use crate::world::{CALL, TABLE, call, dynamo, dynamo_at, holder, race, store};
 
 fn sid() -> CallSid {
     CALL.into()
@@ -34,22 +35,6 @@ fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }
 
-/// How many of these attempts, made at once, succeed.
-async fn race<F: Future<Output = PortResult<T>> + Send + 'static, T: Send + 'static>(
-    attempts: usize,
-    attempt: impl Fn(usize) -> F,
-) -> (usize, BTreeSet<String>) {
-    let attempts: Vec<_> = (0..attempts).map(|number| tokio::spawn(attempt(number))).collect();
-    let (mut won, mut faults) = (0, BTreeSet::new());
-    for attempt in attempts {
-        match attempt.await.unwrap() {
-            Ok(_) => won += 1,
-            Err(error) => drop(faults.insert(error.to_string())),
-        }
-    }
-    (won, faults)
-}
-
 #[tokio::test]
 async fn a_call_is_opened_once_and_comes_back_whole() {
     let store = store().await;
@@ -57,50 +42,30 @@ async fn a_call_is_opened_once_and_comes_back_whole() {
     store.open_call(&call(1)).await.unwrap();
     assert_eq!(store.call(&sid()).await.unwrap(), Some(call(1)));
     assert!(matches!(store.open_call(&call(1)).await, Err(PortError::Conflict(_))));
+    let held = Call { lease: Some(holder("relay").lease(1)), ..call(2) };
+    store.open_call(&held).await.unwrap();
+    let again = Call { lease: Some(holder("other").lease(1)), ..held.clone() };
+    assert!(matches!(store.open_call(&again).await, Err(PortError::Conflict(_))));
+    assert_eq!(store.call(&held.sid).await.unwrap(), Some(held));
 }
 
 #[tokio::test]
-async fn a_lease_is_taken_by_one_of_many() {
+async fn a_call_is_opened_by_one_of_many() {
     let store = store().await;
-    store.open_call(&call(1)).await.unwrap();
     let (won, faults) = race(16, |number| {
-        let store = store.clone();
-        async move { store.claim(&sid(), &format!("relay-{number}").into(), None).await }
+        let (store, lease) = (store.clone(), holder(&format!("relay-{number}")).lease(1));
+        async move { store.open_call(&Call { lease: Some(lease), ..call(1) }).await }
     })
     .await;
     assert_eq!((won, faults.len()), (1, 1), "{faults:?}");
-    let lease = store.call(&sid()).await.unwrap().unwrap().lease.unwrap();
-    assert_eq!(lease.fence, 1);
-    assert_eq!(store.claim(&sid(), &"late".into(), Some(1)).await.unwrap(), Lease { relay: "late".into(), fence: 2 });
-    assert!(matches!(store.claim(&sid(), &"later".into(), Some(1)).await, Err(PortError::Conflict(_))));
-    assert_eq!(store.claim(&"CA2".into(), &"relay".into(), None).await, Err(PortError::Gone));
-}
-
-#[tokio::test]
-async fn a_claim_whose_answer_was_lost_is_not_lost_itself() {
-    let store = store().await;
-    store.open_call(&call(1)).await.unwrap();
-    let lease = store.claim(&sid(), &"relay".into(), None).await.unwrap();
-    assert_eq!(store.claim(&sid(), &"relay".into(), None).await.unwrap(), lease);
-}
-
-#[tokio::test]
-async fn only_the_holder_of_the_lease_sets_the_status() {
-    let store = store().await;
-    store.open_call(&call(1)).await.unwrap();
-    let old = store.claim(&sid(), &"old".into(), None).await.unwrap();
-    let new = store.claim(&sid(), &"new".into(), Some(1)).await.unwrap();
-    let refused = store.set_status(&sid(), CallStatus::InProgress, &old).await;
-    assert!(matches!(refused, Err(PortError::Conflict(_))), "{refused:?}");
-    store.set_status(&sid(), CallStatus::InProgress, &new).await.unwrap();
-    assert_eq!(store.call(&sid()).await.unwrap().unwrap().status, CallStatus::InProgress);
+    assert_eq!(store.call(&sid()).await.unwrap().unwrap().lease, store.lease(&sid()).await.unwrap());
 }
 
 #[tokio::test]
 async fn the_first_ending_stays() {
     let store = store().await;
     store.open_call(&call(1)).await.unwrap();
-    let lease = store.claim(&sid(), &"relay".into(), None).await.unwrap();
+    let lease = store.claim(&sid(), &holder("relay"), None).await.unwrap().lease;
     store.set_status(&sid(), CallStatus::Ended(Ending::AgentHungUp), &lease).await.unwrap();
     store.end_call(&sid(), Ending::CallerHungUp).await.unwrap();
     store.set_status(&sid(), CallStatus::InProgress, &lease).await.unwrap();
@@ -222,8 +187,8 @@ async fn lines_are_replaced_by_number_and_events_keep_their_order() {
     let store = store().await;
     let entries =
         [line(1, "Hello"), event(2, 900), line(2, "Goodbye"), event(1, 900), line(1, "Hello there"), event(10, 12_000)];
-    store.append(&sid(), &entries).await.unwrap();
-    store.append(&sid(), &[line(2, "Good day")]).await.unwrap();
+    store.append(&sid(), 1, &entries).await.unwrap();
+    store.append(&sid(), 1, &[line(2, "Good day")]).await.unwrap();
     let spoken: Vec<String> =
         store.transcript(&sid()).await.unwrap().into_iter().map(|line| line.text.unwrap().into_revealed()).collect();
     assert_eq!(spoken, ["Hello there", "Good day"]);
@@ -233,13 +198,93 @@ async fn lines_are_replaced_by_number_and_events_keep_their_order() {
     assert_eq!(at, [(900, digit('1')), (900, digit('2')), (12_000, digit('0'))]);
 }
 
+fn of_item(number: u32, item: &str, text: &str) -> Entry {
+    let Entry::Line(line) = line(number, text) else { unreachable!() };
+    Entry::Line(Line { item: item.into(), ..line })
+}
+
+async fn spoken(store: &Store) -> Vec<String> {
+    let lines = store.transcript(&sid()).await.unwrap().into_iter();
+    lines.map(|line| line.text.unwrap().into_revealed()).collect()
+}
+
+#[tokio::test]
+async fn what_a_former_holder_writes_late_takes_nothing_away() {
+    let store = store().await;
+    store.append(&sid(), 1, &[of_item(1, "a", "Hello"), of_item(2, "b", "My name")]).await.unwrap();
+    store.append(&sid(), 2, &[of_item(2, "b", "My name is Ada"), of_item(3, "c", "Hello Ada")]).await.unwrap();
+    store.append(&sid(), 2, &[event(1, 900)]).await.unwrap();
+    // It had heard something else when it lost the call, and learns of that only now.
+    store.append(&sid(), 1, &[of_item(2, "b", "My"), of_item(3, "d", "What"), event(1, 900)]).await.unwrap();
+    assert_eq!(spoken(&store).await, ["Hello", "My name is Ada", "What", "Hello Ada"]);
+    assert_eq!(store.events(&sid()).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn lines_and_events_of_before_keys_had_fences_are_still_read() {
+    let dynamo = dynamo().await;
+    let store = Store::new(dynamo.clone(), TABLE);
+    store.append(&sid(), 1, &[of_item(1, "a", "old"), of_item(2, "b", "also old"), event(3, 900)]).await.unwrap();
+    let items = dynamo.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
+    let unfenced = ["LINE#000001", "LINE#000002", "EVENT#0000000900#0000000003"];
+    let fenced = ["LINE#000001#000001", "LINE#000002#000001", "EVENT#0000000900#000001#0000000003"];
+    for mut item in items {
+        let delete = dynamo.delete_item().table_name(TABLE).key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+        delete.send().await.unwrap();
+        let at = fenced.iter().position(|key| *key == item["sk"].as_s().unwrap()).unwrap();
+        item.insert("sk".to_owned(), AttributeValue::S(unfenced[at].to_owned()));
+        dynamo.put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
+    }
+    store.append(&sid(), 1, &[of_item(2, "b", "new")]).await.unwrap();
+    assert_eq!(spoken(&store).await, ["old", "new"]);
+    assert_eq!(store.events(&sid()).await.unwrap().len(), 1);
+}
+
+fn audio(from: u64, length: usize, mulaw: u8) -> Entry {
+    Entry::Audio { from: Samples(from), mulaw: vec![mulaw; length].into() }
+}
+
+#[tokio::test]
+async fn what_the_caller_said_is_kept_from_where_it_is_wanted() {
+    let store = store().await;
+    let pieces: Vec<Entry> = (0..40).map(|second| audio(second * 8_000, 8_000, second as u8)).collect();
+    store.append(&sid(), 1, &pieces).await.unwrap();
+    store.append(&sid(), 1, &[line(1, "Hello"), event(1, 1)]).await.unwrap();
+    let heard = |from: u64| {
+        let store = store.clone();
+        async move {
+            let pieces = store.caller_audio(&sid(), Samples(from)).await.unwrap();
+            pieces.into_iter().map(|(from, mulaw)| (from.0, mulaw.len(), mulaw[0])).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(heard(0).await.len(), 40);
+    assert_eq!(heard(304_000).await, [(304_000, 8_000, 38), (312_000, 8_000, 39)], "what ends there is over");
+    assert_eq!(heard(319_999).await, [(312_000, 8_000, 39)]);
+    assert_eq!(heard(320_000).await, []);
+    // A piece of the longest length is found from its end.
+    store.append(&sid(), 1, &[audio(400_000, 80_000, 1)]).await.unwrap();
+    assert_eq!(heard(479_999).await, [(400_000, 80_000, 1)]);
+    let too_long = store.append(&sid(), 1, &[audio(500_000, 80_001, 1)]).await;
+    assert!(matches!(too_long, Err(PortError::Corrupt(_))), "{too_long:?}");
+}
+
+#[tokio::test]
+async fn of_audio_from_one_position_the_later_holders_counts() {
+    let store = store().await;
+    store.append(&sid(), 2, &[audio(0, 160, 2), audio(160, 80, 2)]).await.unwrap();
+    store.append(&sid(), 1, &[audio(0, 320, 1)]).await.unwrap();
+    let pieces = store.caller_audio(&sid(), Samples::ZERO).await.unwrap();
+    assert_eq!(pieces, [(Samples(0), vec![2; 160].into()), (Samples(160), vec![2; 80].into())]);
+    assert_eq!(format!("{:?}", audio(0, 3, 7)), "Audio { from: Samples(0), samples: 3 }", "a voice does not print");
+}
+
 #[tokio::test]
 async fn more_than_a_batch_is_written_in_batches() {
     let store = store().await;
     let entries: Vec<Entry> = (0..137).map(|number| event(number, number)).collect();
-    store.append(&sid(), &entries).await.unwrap();
+    store.append(&sid(), 1, &entries).await.unwrap();
     assert_eq!(store.events(&sid()).await.unwrap().len(), 137);
-    store.append(&sid(), &[]).await.unwrap();
+    store.append(&sid(), 1, &[]).await.unwrap();
 }
 
 /// A DynamoDB that does half of each batch and leaves the rest, as a throttled one does.
@@ -286,7 +331,7 @@ async fn halving(stuck: bool) -> (Store, Store, Arc<AtomicUsize>) {
 async fn what_is_left_undone_is_written_again() {
     let (store, behind, batches) = halving(false).await;
     let entries: Vec<Entry> = (0..20).map(|number| event(number, number)).collect();
-    store.append(&sid(), &entries).await.unwrap();
+    store.append(&sid(), 1, &entries).await.unwrap();
     assert_eq!(behind.events(&sid()).await.unwrap().len(), 20);
     assert_eq!(batches.load(Ordering::Relaxed), 5, "20, 10, 5, 2 and 1 left to do");
 }
@@ -295,7 +340,7 @@ async fn what_is_left_undone_is_written_again() {
 async fn a_table_that_does_nothing_is_a_fault_in_the_end() {
     let (store, _, batches) = halving(true).await;
     let begun = tokio::time::Instant::now();
-    assert!(matches!(store.append(&sid(), &[event(1, 1)]).await, Err(PortError::Throttled(_))));
+    assert!(matches!(store.append(&sid(), 1, &[event(1, 1)]).await, Err(PortError::Throttled(_))));
     assert!(batches.load(Ordering::Relaxed) > 3 && begun.elapsed() < Duration::from_secs(10));
 }
 
@@ -307,6 +352,22 @@ async fn the_newest_calls_come_first() {
     }
     let newest = store.recent_calls(3).await.unwrap();
     assert_eq!(newest, [call(5), call(4), call(3)]);
+}
+
+#[tokio::test]
+async fn a_call_of_before_the_lease_had_an_item_of_its_own_is_still_read() {
+    let dynamo = dynamo().await;
+    let store = Store::new(dynamo.clone(), TABLE);
+    store.open_call(&call(1)).await.unwrap();
+    let lease = HashMap::from([
+        ("relay".to_owned(), AttributeValue::S("relay".to_owned())),
+        ("fence".to_owned(), AttributeValue::N("1".to_owned())),
+    ]);
+    let update = dynamo.update_item().table_name(TABLE).key("pk", AttributeValue::S(format!("CALL#{}", sid())));
+    let update = update.key("sk", AttributeValue::S("META".to_owned())).update_expression("SET lease = :lease");
+    update.expression_attribute_values(":lease", AttributeValue::M(lease)).send().await.unwrap();
+    assert_eq!(store.recent_calls(1).await.unwrap(), [call(1)]);
+    assert_eq!(store.call(&sid()).await.unwrap(), Some(call(1)));
 }
 
 fn tool(call: &str) -> ToolRequest {
@@ -326,9 +387,12 @@ async fn a_tool_call_is_begun_once_and_its_outcome_kept() {
     store.finish(&tool("call_1"), &outcome).await.unwrap();
     assert_eq!(store.begin(&tool("call_1")).await, Ok(Some(outcome)));
     assert_eq!(store.begin(&tool("call_2")).await, Ok(None));
+    assert_eq!(store.outcome(&tool("call_2")).await, Ok(None), "not yet");
     let error = Err(ToolError::new(ToolErrorKind::NotFound, "no such dish"));
     store.finish(&tool("call_2"), &error).await.unwrap();
-    assert_eq!(store.begin(&tool("call_2")).await, Ok(Some(error)));
+    assert_eq!(store.begin(&tool("call_2")).await, Ok(Some(error.clone())));
+    assert_eq!(store.outcome(&tool("call_2")).await, Ok(Some(error)));
+    assert_eq!(store.outcome(&tool("call_3")).await, Ok(None), "never begun");
 }
 
 #[tokio::test]
@@ -354,5 +418,5 @@ async fn the_table_can_be_asked_for_twice() {
 async fn a_table_that_is_not_there_is_a_fault_without_details() {
     let store = Store::new(dynamo().await, "elsewhere");
     let error = store.call(&sid()).await.unwrap_err();
-    assert_eq!(error, PortError::Unavailable("get item: ResourceNotFoundException".to_owned()));
+    assert_eq!(error, PortError::Unavailable("query call: ResourceNotFoundException".to_owned()));
 }

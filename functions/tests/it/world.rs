@@ -1,5 +1,6 @@
 //! The services of one test: its own table, its own bucket.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,7 +15,8 @@ use functions::adapters::s3::RecordingStore;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use shared::agent::Agent;
-use shared::calls::{Call, CallStatus, MediaPath};
+use shared::calls::{Call, CallStatus, Holder, MediaPath};
+use shared::ports::PortResult;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -99,4 +101,24 @@ pub(crate) fn call(number: u32) -> Call {
         lease: None,
         streams: 1,
     }
+}
+
+pub(crate) fn holder(relay: &str) -> Holder {
+    Holder { relay: relay.into(), address: format!("http://{relay}.example.com:8081").parse().unwrap() }
+}
+
+/// How many of these attempts, made at once, succeed.
+pub(crate) async fn race<F: Future<Output = PortResult<T>> + Send + 'static, T: Send + 'static>(
+    attempts: usize,
+    attempt: impl Fn(usize) -> F,
+) -> (usize, BTreeSet<String>) {
+    let attempts: Vec<_> = (0..attempts).map(|number| tokio::spawn(attempt(number))).collect();
+    let (mut won, mut faults) = (0, BTreeSet::new());
+    for attempt in attempts {
+        match attempt.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(error) => drop(faults.insert(error.to_string())),
+        }
+    }
+    (won, faults)
 }

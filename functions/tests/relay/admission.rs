@@ -1,14 +1,14 @@
 //! Who is let in, and what the others get.
 
 use http::StatusCode;
-use shared::calls::{Ending, Lease, MediaPath};
+use shared::calls::{Ending, MediaPath};
 use shared::ports::WriteCall as _;
 use shared::session::Event;
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::caller::{Caller, Posting, dial, signature};
 use crate::model::Model;
-use crate::world::House;
+use crate::world::{House, holder};
 
 fn status(refused: Result<crate::caller::Socket, Error>) -> u16 {
     match refused.unwrap_err() {
@@ -97,7 +97,7 @@ async fn frames_of_calls_that_are_not_ours_are_refused() {
     let house = House::new(&model.url).await;
     assert_eq!(Posting::new("CA-unknown").start(&house).await, StatusCode::NOT_FOUND);
     let mut others = house.call("CA-others", MediaPath::Gateway);
-    others.lease = Some(Lease { relay: "another".into(), fence: 1 });
+    others.lease = Some(holder("another").lease(1));
     house.store.open_call(&others).await.unwrap();
     assert_eq!(Posting::new("CA-others").start(&house).await, StatusCode::NOT_FOUND);
     house.webhook("CA-over", MediaPath::Gateway).await;
@@ -120,7 +120,7 @@ async fn a_call_that_nobody_holds_is_claimed_and_one_that_another_holds_follows_
     let _caller = Caller::call(&house, "CA-moved").await;
     model.ready().await.expect("response.create").await;
     let lease = house.store.books.borrow().calls[&"CA-moved".into()].lease.clone().unwrap();
-    assert_eq!(lease, Lease { relay: house.id(), fence: 3 });
+    assert_eq!(lease, house.relay.calls.common().me.lease(3));
 }
 
 #[tokio::test]

@@ -174,7 +174,7 @@ async fn a_call_that_another_relay_began_goes_on_where_it_was() {
     };
     house.store.books.send_modify(|books| {
         books.calls.insert("CA1".into(), call);
-        books.lines.insert(("CA1".into(), 1), line);
+        books.lines.insert(("CA1".into(), 1, 1), line);
     });
     house.store.steal(&"CA1".into());
     let _caller = Caller::call(&house, "CA1").await;
@@ -229,7 +229,7 @@ async fn both_sides_of_a_call_are_recorded_each_on_its_track() {
     tokio::time::sleep(Duration::from_millis(40)).await;
     caller.stop().await;
     until(&house.shelf.kept, |kept| kept.finished.contains(&"CA1".into()).then_some(())).await;
-    let stereo = house.shelf.kept.borrow().segments[&("CA1".into(), 0)].clone();
+    let stereo = house.shelf.kept.borrow().segments[&("CA1".into(), 0, 1)].clone();
     let count = |track: usize, byte: u8| stereo.iter().skip(track).step_by(2).filter(|found| **found == byte).count();
     assert_eq!((count(0, 0x22), count(1, 0x22)), (160, 0));
     assert_eq!((count(0, 0x11), count(1, 0x11)), (0, 160));

@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use functions::relay::calls::CallHandle;
 use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake};
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
-use shared::calls::{Call, CallStatus, Ending, Lease, MediaPath, Relay as RelayRecord};
+use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, MediaPath, Relay as RelayRecord};
 use shared::ids::{CallSid, ConnectionId, RelayId};
 use shared::ports::*;
 use shared::redact::Secret;
-use shared::session::{Event, Line};
-use shared::time::CallTime;
+use shared::session::{Event, Journal, Line};
+use shared::time::{CallTime, Samples};
 use shared::tools::{ToolOutcome, ToolRequest};
 use tokio::sync::{Semaphore, watch};
 use url::Url;
@@ -64,8 +65,16 @@ pub struct Books {
     pub calls: BTreeMap<CallSid, Call>,
     pub tokens: BTreeMap<String, CallSid>,
     pub relays: BTreeMap<RelayId, RelayRecord>,
-    pub lines: BTreeMap<(CallSid, u32), Line>,
-    pub events: Vec<(CallSid, Event)>,
+    pub journals: BTreeMap<CallSid, Journal>,
+    /// By number and fence.
+    pub lines: BTreeMap<(CallSid, u32, u64), Line>,
+    /// By time, fence and number.
+    pub events: BTreeMap<(CallSid, CallTime, u64, u64), Event>,
+    /// By position and fence.
+    pub audio: BTreeMap<(CallSid, Samples, u64), Bytes>,
+    pub pulses: BTreeMap<RelayId, usize>,
+    pub deposed: BTreeSet<RelayId>,
+    pub held: BTreeSet<(RelayId, CallSid)>,
     pub writes: usize,
 }
 
@@ -109,50 +118,94 @@ impl Store {
     }
 
     pub async fn event<R>(&self, sid: &CallSid, mut is: impl FnMut(&Event) -> Option<R>) -> R {
-        until(&self.books, |books| books.events.iter().filter(|(of, _)| of == sid).find_map(|(_, event)| is(event)))
-            .await
+        until(&self.books, |books| {
+            books.events.iter().filter(|((of, ..), _)| of == sid).find_map(|(_, event)| is(event))
+        })
+        .await
     }
 
     /// Another relay takes the call.
     pub fn steal(&self, sid: &CallSid) {
         self.write(|books| {
             let lease = books.calls.get_mut(sid).unwrap().lease.as_mut().unwrap();
-            *lease = Lease { relay: "thief".into(), fence: lease.fence + 1 };
+            *lease = holder("thief").lease(lease.fence + 1);
         });
     }
+}
+
+/// Some relay that is none.
+pub fn holder(relay: &str) -> Holder {
+    Holder { relay: relay.into(), address: Url::parse(&format!("http://{relay}.invalid:8081")).unwrap() }
+}
+
+impl Books {
+    fn held(&mut self, sid: &CallSid, lease: &Lease) -> PortResult<&mut Call> {
+        let call = self.calls.get_mut(sid).ok_or(PortError::Gone)?;
+        if call.lease.as_ref() == Some(lease) { Ok(call) } else { Err(anothers()) }
+    }
+}
+
+fn anothers() -> PortError {
+    PortError::Conflict("another relay has the call".to_owned())
 }
 
 impl ReadCall for Store {
     async fn call(&self, sid: &CallSid) -> PortResult<Option<Call>> {
         Ok(self.books.borrow().calls.get(sid).cloned())
     }
+
+    async fn lease(&self, sid: &CallSid) -> PortResult<Option<Lease>> {
+        Ok(self.books.borrow().calls.get(sid).and_then(|call| call.lease.clone()))
+    }
 }
 
 impl WriteCall for Store {
     async fn open_call(&self, call: &Call) -> PortResult<()> {
-        self.write(|books| books.calls.insert(call.sid.clone(), call.clone()));
-        Ok(())
+        self.write(|books| {
+            if books.calls.contains_key(&call.sid) {
+                return Err(PortError::Conflict("the call exists".to_owned()));
+            }
+            books.calls.insert(call.sid.clone(), call.clone());
+            Ok(())
+        })
     }
 
-    async fn claim(&self, sid: &CallSid, relay: &RelayId, held: Option<u64>) -> PortResult<Lease> {
+    async fn claim(&self, sid: &CallSid, by: &Holder, held: Option<u64>) -> PortResult<Claimed> {
         self.write(|books| {
             let call = books.calls.get_mut(sid).ok_or(PortError::Gone)?;
-            if call.lease.as_ref().map(|lease| lease.fence) != held {
-                return Err(PortError::Conflict("held".to_owned()));
+            let lease = by.lease(held.unwrap_or_default() + 1);
+            if call.lease.as_ref().map(|lease| lease.fence) != held && call.lease.as_ref() != Some(&lease) {
+                return Err(anothers());
             }
-            let lease = Lease { relay: relay.clone(), fence: held.unwrap_or_default() + 1 };
             call.lease = Some(lease.clone());
-            Ok(lease)
+            Ok(Claimed { lease, journal: books.journals.get(sid).cloned() })
+        })
+    }
+
+    async fn hand_over(&self, sid: &CallSid, lease: &Lease, to: &Holder, journal: &Journal) -> PortResult<Lease> {
+        self.write(|books| {
+            let next = to.lease(lease.fence + 1);
+            let call = books.calls.get_mut(sid).ok_or(PortError::Gone)?;
+            if call.lease.as_ref() != Some(&next) {
+                books.held(sid, lease)?.lease = Some(next.clone());
+                books.journals.insert(sid.clone(), journal.clone());
+            }
+            Ok(next)
+        })
+    }
+
+    async fn write_journal(&self, sid: &CallSid, lease: &Lease, journal: &Journal) -> PortResult<()> {
+        self.write(|books| {
+            books.held(sid, lease)?;
+            books.journals.insert(sid.clone(), journal.clone());
+            Ok(())
         })
     }
 
     async fn set_status(&self, sid: &CallSid, status: CallStatus, lease: &Lease) -> PortResult<()> {
         assert!(status.ended().is_none() || !self.bug.swap(false, Ordering::Relaxed), "a bug, as the test wants it");
         self.write(|books| {
-            let call = books.calls.get_mut(sid).ok_or(PortError::Gone)?;
-            if call.lease.as_ref() != Some(lease) {
-                return Err(PortError::Conflict("another's".to_owned()));
-            }
+            let call = books.held(sid, lease)?;
             if call.status.ended().is_none() {
                 call.status = status;
             }
@@ -161,8 +214,13 @@ impl WriteCall for Store {
     }
 
     async fn end_call(&self, sid: &CallSid, ending: Ending) -> PortResult<()> {
-        self.write(|books| books.calls.get_mut(sid).map(|call| call.status = CallStatus::Ended(ending)));
-        Ok(())
+        self.write(|books| {
+            let call = books.calls.get_mut(sid).ok_or(PortError::Gone)?;
+            if call.status.ended().is_none() {
+                call.status = CallStatus::Ended(ending);
+            }
+            Ok(())
+        })
     }
 
     async fn count_stream(&self, _sid: &CallSid) -> PortResult<u32> {
@@ -171,16 +229,19 @@ impl WriteCall for Store {
 }
 
 impl Chronicle for Store {
-    async fn append(&self, sid: &CallSid, entries: &[Entry]) -> PortResult<()> {
+    async fn append(&self, sid: &CallSid, fence: u64, entries: &[Entry]) -> PortResult<()> {
         drop(self.desk.acquire().await.unwrap());
         if let Some(fault) = self.faults.lock().unwrap().pop_front() {
             return Err(fault);
         }
         self.write(|books| {
             for entry in entries {
-                match entry {
-                    Entry::Line(line) => _ = books.lines.insert((sid.clone(), line.number), line.clone()),
-                    Entry::Event { event, .. } => books.events.push((sid.clone(), event.clone())),
+                match entry.clone() {
+                    Entry::Line(line) => _ = books.lines.insert((sid.clone(), line.number, fence), line),
+                    Entry::Event { number, at, event } => {
+                        books.events.insert((sid.clone(), at, fence, number), event);
+                    }
+                    Entry::Audio { from, mulaw } => _ = books.audio.insert((sid.clone(), from, fence), mulaw),
                 }
             }
         });
@@ -193,13 +254,55 @@ impl ReadHistory for Store {
         Ok(Vec::new())
     }
     async fn transcript(&self, sid: &CallSid) -> PortResult<Vec<Line>> {
-        Ok(self.books.borrow().lines.iter().filter(|((of, _), _)| of == sid).map(|(_, line)| line.clone()).collect())
+        let books = self.books.borrow();
+        let written = books.lines.iter().filter(|((of, ..), _)| of == sid);
+        Ok(shared::transcript::merge(written.map(|((_, _, fence), line)| (*fence, line.clone()))))
     }
-    async fn events(&self, _sid: &CallSid) -> PortResult<Vec<(CallTime, Event)>> {
-        Ok(Vec::new())
+    async fn events(&self, sid: &CallSid) -> PortResult<Vec<(CallTime, Event)>> {
+        let books = self.books.borrow();
+        let events = books.events.iter().filter(|((of, ..), _)| of == sid);
+        Ok(events.map(|((_, at, ..), event)| (*at, event.clone())).collect())
+    }
+    async fn caller_audio(&self, sid: &CallSid, from: Samples) -> PortResult<Vec<(Samples, Bytes)>> {
+        let books = self.books.borrow();
+        let ends = |begins: Samples, mulaw: &Bytes| begins + Samples(mulaw.len() as u64);
+        let wanted = books.audio.iter().filter(|((of, begins, _), mulaw)| of == sid && ends(*begins, mulaw) > from);
+        // Of several fences the last one stays.
+        let pieces: BTreeMap<_, _> = wanted.map(|((_, begins, _), mulaw)| (*begins, mulaw.clone())).collect();
+        Ok(pieces.into_iter().collect())
     }
     async fn relays(&self) -> PortResult<Vec<RelayRecord>> {
-        Ok(Vec::new())
+        Ok(self.books.borrow().relays.values().cloned().collect())
+    }
+}
+
+impl Pulses for Store {
+    async fn pulse(&self, relay: &RelayId) -> PortResult<()> {
+        self.write(|books| {
+            if books.deposed.contains(relay) {
+                return Err(PortError::Conflict("this relay was deposed".to_owned()));
+            }
+            *books.pulses.entry(relay.clone()).or_default() += 1;
+            Ok(())
+        })
+    }
+    async fn depose(&self, relay: &RelayId) -> PortResult<bool> {
+        Ok(self.write(|books| books.deposed.insert(relay.clone())))
+    }
+}
+
+impl Holdings for Store {
+    async fn note_held(&self, relay: &RelayId, sid: &CallSid) -> PortResult<()> {
+        self.write(|books| books.held.insert((relay.clone(), sid.clone())));
+        Ok(())
+    }
+    async fn forget_held(&self, relay: &RelayId, sid: &CallSid) -> PortResult<()> {
+        self.write(|books| books.held.remove(&(relay.clone(), sid.clone())));
+        Ok(())
+    }
+    async fn held_by(&self, relay: &RelayId) -> PortResult<Vec<CallSid>> {
+        let books = self.books.borrow();
+        Ok(books.held.iter().filter(|(of, _)| of == relay).map(|(_, sid)| sid.clone()).collect())
     }
 }
 
@@ -321,13 +424,14 @@ pub struct Shelf {
 
 #[derive(Debug, Default)]
 pub struct Kept {
-    pub segments: BTreeMap<(CallSid, u32), Vec<u8>>,
+    /// By number and fence.
+    pub segments: BTreeMap<(CallSid, u32, u64), Vec<u8>>,
     pub finished: BTreeSet<CallSid>,
 }
 
 impl Recordings for Shelf {
-    async fn put_segment(&self, sid: &CallSid, number: u32, stereo: Vec<u8>) -> PortResult<()> {
-        self.kept.send_modify(|kept| _ = kept.segments.insert((sid.clone(), number), stereo));
+    async fn put_segment(&self, sid: &CallSid, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
+        self.kept.send_modify(|kept| _ = kept.segments.insert((sid.clone(), number, fence), stereo));
         Ok(())
     }
     async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
@@ -427,7 +531,7 @@ impl House {
     }
 
     pub fn id(&self) -> RelayId {
-        self.relay.calls.common().id.clone()
+        self.relay.calls.common().me.relay.clone()
     }
 
     /// A webhook has come: the call is in the store, leased to this relay, with a token.
@@ -450,7 +554,7 @@ impl House {
             media_path: path,
             status: CallStatus::Ringing,
             began_at_ms: WallClock.unix_ms(),
-            lease: Some(Lease { relay: self.id(), fence: 1 }),
+            lease: Some(self.relay.calls.common().me.lease(1)),
             streams: 0,
         }
     }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::line::{STALL, silence};
+use super::link::millis;
 use super::output::{DropReason, Event, Output, ToCaller};
 use super::playback::Send;
 use super::resequence::{Arrival, Resequencer};
+use super::turns::Back;
 use super::{Phase, Session, Timer};
 use crate::audio::Payload;
 use crate::audio::recording::{RecordOp, Track};
@@ -27,6 +29,7 @@ impl Session {
         self.stream = Some(stream.detached());
         self.order = Resequencer::default();
         self.line.restart();
+        self.recognise(now, &stream);
         self.timers.disarm(&Timer::Attach);
         self.note(Event::CallerAttached { stream: stream.detached() });
         if let Phase::Waiting { .. } = self.phase {
@@ -35,7 +38,7 @@ impl Session {
         }
         self.attached_at.get_or_insert(now);
         self.rearm_silence(now);
-        self.open_conversation();
+        self.open_conversation(now);
     }
 
     pub(super) fn on_detached(&mut self, now: CallTime, stream: &StreamSid) {
@@ -59,7 +62,7 @@ impl Session {
             self.cancel_response();
         }
         self.line.speaking = false;
-        self.turn.resume = self.turn.greeted;
+        self.turn.back = if self.turn.greeted { Back::Away } else { Back::Nothing };
         self.timers.disarm(&Timer::Gap);
         self.timers.disarm(&Timer::Silence);
     }
@@ -148,10 +151,11 @@ impl Session {
         if let Phase::Closing(_) = self.phase {
             return;
         }
+        let bound = Samples::from_millis(millis(self.plan.agent.limits.preroll));
+        let dropped = self.earshot.keep(&payload, bound, self.link.is_ready());
         if self.link.is_ready() {
             return self.emit(Output::Model(ModelCommand::AppendAudio(payload)));
         }
-        let dropped = self.preroll.keep(payload, self.plan.agent.limits.preroll);
         if !dropped.is_zero() {
             let event = self.tallies.preroll(dropped);
             event.into_iter().for_each(|event| self.note(event));

@@ -60,10 +60,29 @@ impl Session {
         self.emit(Output::HangUp(ending));
     }
 
-    /// The process goes away and the call stays: the carrier will come back for it.
+    /// The process goes away and the call stays: another relay goes on from here.
     pub(super) fn let_go(&mut self, now: CallTime) {
+        if let Some((from, mulaw)) = self.earshot.unwritten(self.link.is_ready()) {
+            self.emit(Output::KeepSpeech { from, mulaw: mulaw.into() });
+        }
+        let journal = Box::new(self.journal(now));
+        self.tools.abandon();
         self.leave(now);
-        self.emit(Output::LetGo);
+        self.emit(Output::LetGo(journal));
+    }
+
+    /// Nobody speaks, nothing is owed, and nothing is to be heard: nobody would notice if another went on from here.
+    pub(super) fn watch_hand_over(&mut self, now: CallTime) {
+        let quiet = self.playback.is_silent(now)
+            && self.responses.is_idle()
+            && !self.line.speaking
+            && !self.earshot.is_owed()
+            && !self.tools.is_pending()
+            && self.phase == Phase::Talking
+            && self.link.is_ready();
+        if self.leaving && (quiet || !self.is_present()) {
+            self.let_go(now);
+        }
     }
 
     fn leave(&mut self, now: CallTime) {

@@ -14,12 +14,39 @@ use crate::time::{CallTime, Samples};
 /// A piece of music, and how long before its end the next one is sent.
 const PIECE: Samples = Samples::from_millis(1_000);
 const AHEAD: Duration = Duration::from_millis(300);
+/// Between looks at audio that should have been played by now, of which the carrier has not said so.
+const AT_ONCE: Duration = Duration::from_millis(20);
+/// Whoever has heard music for this long does not expect silence after it.
+const WAITED: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Hold {
     playing: bool,
     /// Where in the piece to go on, so that it does not begin anew each time.
     offset: Samples,
+    /// Since when it has been playing.
+    since: CallTime,
+    /// No dead air is borne, because the caller may have been hearing nothing for a while: until the model is there.
+    at_once: bool,
+}
+
+impl Hold {
+    pub(super) fn begin_at_once(&mut self, at_once: bool) {
+        self.at_once = at_once;
+    }
+
+    /// The model is there: from now on a pause is a pause.
+    pub(super) fn bear_pauses(&mut self) {
+        self.at_once = false;
+    }
+
+    pub(super) fn resume_at(&mut self, offset: Samples) {
+        self.offset = offset;
+    }
+
+    pub(super) fn offset(&self) -> Samples {
+        self.offset
+    }
 }
 
 impl Session {
@@ -33,9 +60,14 @@ impl Session {
         } else if !waits {
             self.timers.disarm(&Timer::Hold);
         } else if !self.timers.is_armed(&Timer::Hold) {
-            let silent_from = self.playback.ends_at().max(now);
-            self.timers.arm(Timer::Hold, silent_from + self.plan.agent.limits.hold_after);
+            self.await_dead_air(now);
         }
+    }
+
+    fn await_dead_air(&mut self, now: CallTime) {
+        let patience = if self.hold.at_once { AT_ONCE } else { self.plan.agent.limits.hold_after };
+        let silent_from = self.playback.ends_at().max(now);
+        self.timers.arm(Timer::Hold, silent_from + patience);
     }
 
     fn is_held_up(&self) -> bool {
@@ -48,10 +80,10 @@ impl Session {
     pub(super) fn on_hold_timer(&mut self, now: CallTime) {
         if !self.hold.playing {
             if !self.playback.is_silent(now) {
-                let silent_from = self.playback.ends_at().max(now);
-                return self.timers.arm(Timer::Hold, silent_from + self.plan.agent.limits.hold_after);
+                return self.await_dead_air(now);
             }
             self.hold.playing = true;
+            self.hold.since = now;
             self.note(Event::HoldStarted);
         }
         self.play_piece(now);
@@ -65,6 +97,11 @@ impl Session {
         playback.push(&Source::HoldMusic, piece, now, |send| put_on_wire(out, stream, send));
         let ends_at = self.playback.ends_at();
         self.timers.arm(Timer::Hold, CallTime(ends_at.0.saturating_sub(AHEAD.as_millis() as u64)).max(now + AHEAD));
+    }
+
+    /// Music has sounded for so long that whoever waits wants to be told that it is over.
+    pub(super) fn has_kept_waiting(&self, now: CallTime) -> bool {
+        self.hold.playing && now.since(self.hold.since) >= WAITED
     }
 
     /// Something else is to be heard, or nobody waits any more: what is left of the music at the carrier is cleared.

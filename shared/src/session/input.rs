@@ -31,7 +31,9 @@ pub enum Input {
         outcome: ToolOutcome,
     },
     Operator(OperatorCommand),
-    /// The process is going away; the call must end now if nobody takes it over.
+    /// The process is going away: let go of the call at the next quiet moment.
+    HandOver,
+    /// The process is going away now.
     Shutdown,
     /// Time has passed: call at [`Session::deadline`](super::Session::deadline), or whenever.
     Tick,

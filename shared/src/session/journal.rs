@@ -1,15 +1,41 @@
 //! What a successor needs to go on with a call, written down while the call runs.
 //!
-//! The words that are settled are in the transcript; the journal holds what is under way. It is small, it is written
-//! whole, and the latest one counts. A relay of another build may read it: [`VERSION`] changes when its meaning does, and
-//! `tests/journal` keeps one of each version that must still be understood.
+//! The words that are settled are in the transcript, and the caller's that are not made out are kept as sound; the journal
+//! holds everything else that is under way. It is small, it is written whole, and the latest one counts. A relay of
+//! another build may read it: [`VERSION`] changes when its meaning does, and `tests/journal` keeps one of each version that
+//! must still be understood.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::time::CallTime;
+use super::Input;
+use super::earshot::Earshot;
+use super::line::CallerLine;
+use super::link::millis;
+use super::output::{Event, Interruption, Line, Output, Speaker};
+use super::playback::Playback;
+use super::resequence::Resequencer;
+use super::responses::{Reason, Wish};
+use super::tools::Toolbox;
+use super::transcript::Transcript;
+use super::turns::{Back, Turn};
+use super::{Phase, Plan, Session, Timer};
+use crate::calls::Ending;
+use crate::ids::StreamSid;
+use crate::model::{ModelEvent, ToolUse, Usage};
+use crate::time::{CallTime, Samples};
+use crate::tools::ToolRequest;
+use crate::twilio::media::StreamEvent;
 
 /// Of what is written here.
 pub const VERSION: u32 = 1;
+
+/// From a change to the journal that tells of it. Words, tools and the caller's coming and going are soon written;
+/// how far the agent has been heard may wait.
+const SOON: Duration = Duration::from_millis(40);
+const LATER: Duration = Duration::from_millis(250);
 
 /// The state of a call at a moment of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,4 +43,264 @@ pub struct Journal {
     pub version: u32,
     /// When it was true.
     pub at: CallTime,
+    stream: Option<Stream>,
+    attached_at: Option<CallTime>,
+    closing: Option<Ending>,
+    /// Without what had not been sent yet.
+    playback: Playback,
+    /// Lines whose words were still coming.
+    unsettled: Vec<Line>,
+    next_line: u32,
+    /// Calls under way, and those whose results the caller has not heard of: their outcomes are asked for again by id.
+    tools: Toolbox,
+    wish: Option<Wish>,
+    /// The agent was in the middle of saying something.
+    cut: bool,
+    turn: Turn,
+    /// Where the hold music was.
+    music: Samples,
+    /// Responses asked for, and sessions of the model's: their numbers go on.
+    asked: u64,
+    sessions: u32,
+    spent: Usage,
+    /// How much of the caller's audio there was, and how much of it was understood.
+    heard: Samples,
+    understood: Samples,
+    /// The caller was speaking, or had spoken and was not made out.
+    unclear: bool,
+}
+
+/// The carrier's stream, as far as it was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Stream {
+    sid: StreamSid,
+    due: u64,
+    line: CallerLine,
+}
+
+/// What is known of a call that another relay had.
+#[derive(Debug, Clone)]
+pub struct Past {
+    pub succession: Succession,
+    pub journal: Option<Journal>,
+    /// The transcript, as far as it was settled.
+    pub lines: Vec<Line>,
+    /// What [`Output::KeepSpeech`] kept, in order.
+    pub speech: Vec<(Samples, Bytes)>,
+}
+
+/// How a call came from one relay to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Succession {
+    /// The former relay is gone; the caller may be hearing nothing.
+    TakenOver,
+    /// The former relay gave it away, at a quiet moment.
+    HandedOver,
+}
+
+/// A stream that was another relay's, until it is seen here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Former {
+    stream: Option<Stream>,
+    /// When it was last seen there.
+    at: CallTime,
+    closing: Option<Ending>,
+}
+
+impl Journal {
+    /// How much of what was heard of the caller needs no further hearing.
+    pub fn understood(&self) -> Samples {
+        self.understood
+    }
+}
+
+impl Session {
+    /// Goes on with a call that another relay had. Its caller's stream comes with its next frame, or with another stream.
+    pub fn resume(plan: Plan, past: Past, now: CallTime) -> Self {
+        let Past { succession, journal, lines, speech } = past;
+        let mut session = Self::new(plan);
+        session.hold.begin_at_once(succession == Succession::TakenOver);
+        let behind_ms = journal.as_ref().map(|journal| millis(now.since(journal.at)));
+        session.note(Event::Resumed { succession, behind_ms });
+        match journal.filter(|journal| journal.version == VERSION) {
+            Some(journal) => session.restore(now, journal, lines, speech),
+            None => {
+                session.turn = Turn::continuing(!lines.is_empty());
+                session.transcript = Transcript::continuing(lines, 0);
+            }
+        }
+        session.begin(now);
+        session
+    }
+
+    fn restore(&mut self, now: CallTime, journal: Journal, lines: Vec<Line>, speech: Vec<(Samples, Bytes)>) {
+        let Journal { at, stream, closing, mut playback, .. } = journal;
+        playback.resume(now);
+        self.attached_at = journal.attached_at;
+        self.playback = playback;
+        self.transcript = Transcript::continuing(lines, journal.next_line);
+        self.turn = journal.turn;
+        self.hold.resume_at(journal.music);
+        self.responses.resume(journal.asked);
+        self.link.resume(journal.sessions);
+        self.spent = journal.spent;
+        self.earshot = Earshot::resume(journal.heard, journal.understood, speech, journal.unclear);
+        let heard_again = self.earshot.is_heard_again();
+        self.former = Some(Former { stream, at, closing });
+        let broken_off = self.settle_what_was_said(journal.unsettled) && journal.cut;
+        self.tools = journal.tools;
+        self.run_tools_again(now);
+        self.owe(broken_off, journal.wish, heard_again);
+    }
+
+    /// The agent's words that were under way are what was said of them. Returns whether there were any.
+    fn settle_what_was_said(&mut self, unsettled: Vec<Line>) -> bool {
+        let mut any = false;
+        for mut line in unsettled.into_iter().filter(|line| line.speaker == Speaker::Agent && line.text.is_some()) {
+            let sent_ms = self.playback.sent_of_item(&line.item).as_millis();
+            line.interrupted = line.interrupted.or(Some(Interruption { heard_ms: sent_ms, sent_ms }));
+            if self.transcript.adopt(line.clone()) {
+                any = true;
+                self.emit(Output::Transcript(line));
+            }
+        }
+        any
+    }
+
+    /// By their ids: what was carried out already is not carried out again, and its outcome comes back.
+    fn run_tools_again(&mut self, now: CallTime) {
+        let sid = self.plan.sid.clone();
+        let requests: Vec<ToolRequest> = self.tools.requests(&sid).collect();
+        for request in requests {
+            self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
+            self.emit(Output::RunTool(request));
+        }
+    }
+
+    /// What the caller waits for, if anything.
+    fn owe(&mut self, broken_off: bool, wish: Option<Wish>, heard_again: bool) {
+        self.turn.back = Back::Nothing;
+        if broken_off {
+            self.turn.back = Back::MidSentence;
+        }
+        match wish {
+            // The question itself is heard again, and asks for its answer.
+            Some(Wish { reason: Reason::Answer, .. }) if heard_again => {}
+            Some(wish) => self.responses.want(wish),
+            None if !heard_again && self.transcript.awaits_answer() => {
+                self.responses.want(Wish { reason: Reason::Answer, instructions: None, tools: ToolUse::Allowed });
+            }
+            None => {}
+        }
+    }
+
+    /// The stream that comes is the one that the former relay had: everything goes on where it was.
+    pub(super) fn recognise(&mut self, now: CallTime, stream: &StreamSid) {
+        let Some(Former { stream: former, at, closing }) = self.former.take() else { return };
+        match former.filter(|former| former.sid == *stream) {
+            Some(former) => {
+                self.order = Resequencer::from(former.due);
+                self.line = former.line;
+                self.line.speaking = false;
+            }
+            // What the other one had buffered went with it.
+            None => {
+                let cuts = self.playback.cut(at);
+                self.playback.forget_unknown();
+                cuts.iter().for_each(|cut| self.truncate(cut));
+                self.turn.back = if self.turn.greeted { Back::Away } else { Back::Nothing };
+            }
+        }
+        if let Some(ending) = closing {
+            self.phase = Phase::Talking;
+            self.close(now, ending, None);
+        }
+    }
+
+    pub(super) fn journal(&self, now: CallTime) -> Journal {
+        let stream = self.stream.clone().map(|sid| Stream { sid, due: self.order.due(), line: self.line.clone() });
+        Journal {
+            version: VERSION,
+            at: now,
+            stream,
+            attached_at: self.attached_at,
+            closing: match self.phase {
+                Phase::Closing(ending) => Some(ending),
+                Phase::Waiting { .. } | Phase::Talking | Phase::Over => None,
+            },
+            playback: self.playback.sent_only(),
+            unsettled: self.transcript.unsettled().cloned().collect(),
+            next_line: self.transcript.last_number(),
+            tools: self.tools.unheard_of(),
+            wish: self.responses.owed().cloned(),
+            cut: self.responses.is_audible() || self.playback.keeps_back(),
+            turn: self.turn.clone(),
+            music: self.hold.offset(),
+            asked: self.responses.asked(),
+            sessions: self.link.session(),
+            spent: self.spent,
+            heard: self.earshot.position(),
+            understood: self.earshot.understood(),
+            unclear: self.earshot.is_owed(),
+        }
+    }
+
+    /// Something happened, and is to be written down within this time.
+    pub(super) fn journal_in(&mut self, now: CallTime, wait: Option<Duration>) {
+        let Some(wait) = wait.filter(|_| self.attached_at.is_some() && self.phase != Phase::Over) else { return };
+        let at = now + wait;
+        if self.timers.at(&Timer::Journal).is_none_or(|armed| armed > at) {
+            self.timers.arm(Timer::Journal, at);
+        }
+    }
+
+    /// Writes it now: what comes next must not happen before it is known.
+    pub(super) fn write_journal(&mut self, now: CallTime) {
+        self.timers.disarm(&Timer::Journal);
+        if let Some((from, mulaw)) = self.earshot.unwritten(self.link.is_ready()) {
+            self.emit(Output::KeepSpeech { from, mulaw: mulaw.into() });
+        }
+        let journal = Box::new(self.journal(now));
+        self.emit(Output::Journal(journal));
+    }
+}
+
+/// How soon a successor should know that this happened. `speech`: the caller speaks, or is not made out yet, so that each
+/// frame is something to keep.
+pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
+    match input {
+        Input::Caller(message) => match &message.event {
+            StreamEvent::Media(_) => speech.then_some(LATER),
+            StreamEvent::Mark { .. } => Some(LATER),
+            StreamEvent::Start(_) | StreamEvent::Dtmf { .. } | StreamEvent::Stop => Some(SOON),
+        },
+        Input::Model(ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
+        Input::Model(ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. }) | Input::Tick => None,
+        Input::Model(_)
+        | Input::CallerAttached { .. }
+        | Input::CallerDetached { .. }
+        | Input::CallEnded
+        | Input::ModelConnected
+        | Input::ModelDisconnected { .. }
+        | Input::Tool { .. }
+        | Input::Operator(_)
+        | Input::HandOver
+        | Input::Shutdown => Some(SOON),
+    }
+}
+
+pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
+    match timer {
+        Timer::Gap | Timer::Stall | Timer::Journal | Timer::Retry => None,
+        Timer::Hold => Some(LATER),
+        Timer::Attach
+        | Timer::ModelReady
+        | Timer::Redial
+        | Timer::Response
+        | Timer::Tool(_)
+        | Timer::Silence
+        | Timer::LongestCall
+        | Timer::Goodbye => Some(SOON),
+    }
 }

@@ -1,6 +1,5 @@
-//! The caller's side of the line: what comes in, what is missing from it, and what waits for a model to hear it.
+//! The caller's side of the line: what comes in, and what is missing from it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +17,7 @@ pub(super) const STALL: Duration = Duration::from_millis(750);
 pub(super) const STALL_FILL: Samples = Samples::from_millis(1_000);
 
 /// Follows the stamps of the caller's frames.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct CallerLine {
     /// Where the next frame should begin, in the stream's own time.
     next: Option<Samples>,
@@ -63,34 +62,6 @@ impl CallerLine {
     /// Another stream begins: its stamps start anew.
     pub(super) fn restart(&mut self) {
         *self = Self { speaking: self.speaking, ..Self::default() };
-    }
-}
-
-/// Caller audio that no model hears yet. The newest is kept.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Preroll {
-    kept: VecDeque<Payload>,
-    length: Samples,
-}
-
-impl Preroll {
-    /// Returns how much had to be dropped for it.
-    pub(super) fn keep(&mut self, payload: Payload, bound: Duration) -> Samples {
-        let bound = Samples::from_millis(u64::try_from(bound.as_millis()).unwrap_or(u64::MAX));
-        self.length += payload.samples();
-        self.kept.push_back(payload);
-        let mut dropped = Samples::ZERO;
-        while self.length > bound {
-            let Some(oldest) = self.kept.pop_front() else { break };
-            self.length = self.length - oldest.samples();
-            dropped += oldest.samples();
-        }
-        dropped
-    }
-
-    pub(super) fn take(&mut self) -> impl Iterator<Item = Payload> + use<> {
-        self.length = Samples::ZERO;
-        std::mem::take(&mut self.kept).into_iter()
     }
 }
 

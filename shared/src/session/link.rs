@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::output::{Event, Output};
 use super::responses::{Reason, Wish};
+use super::tool_calls::note_of;
+use super::turns::Back;
 use super::{ModelLoss, Phase, Session, Timer};
 use crate::calls::Ending;
 use crate::ids::EventId;
 use crate::model::{ModelCommand, SessionConfig, Severity, ToolUse};
-use crate::redact::Pii;
 use crate::time::CallTime;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ impl Link {
     /// Which session this is, counted from 1.
     pub(super) fn session(&self) -> u32 {
         self.sessions
+    }
+
+    /// The numbers of sessions go on.
+    pub(super) fn resume(&mut self, sessions: u32) {
+        self.sessions = sessions;
     }
 
     pub(super) fn proved(&mut self) {
@@ -85,10 +91,11 @@ impl Session {
         self.timers.disarm(&Timer::ModelReady);
         self.note(Event::ModelReady { after_ms: millis(now.since(self.link.dialled_at)) });
         self.tell_history();
-        for payload in self.preroll.take() {
+        for payload in self.earshot.give() {
             self.emit(Output::Model(ModelCommand::AppendAudio(payload)));
         }
-        self.open_conversation();
+        self.hold.bear_pauses();
+        self.open_conversation(now);
     }
 
     /// A session that comes later than the first words must be told them.
@@ -97,10 +104,8 @@ impl Session {
         for (speaker, text) in told {
             self.emit(Output::Model(ModelCommand::Remember { speaker, text }));
         }
-        for (name, output) in self.tools.take_kept() {
-            let text = Pii::new(format!("The tool {name} that you called before answered: {}", output.reveal()));
-            self.emit(Output::Model(ModelCommand::Note { text }));
-        }
+        let notes: Vec<_> = self.tools.results().map(|(name, output)| note_of(name, output)).collect();
+        notes.into_iter().for_each(|note| self.emit(Output::Model(note)));
     }
 
     pub(super) fn on_model_disconnected(&mut self, now: CallTime, cause: &ModelLoss) {
@@ -130,8 +135,11 @@ impl Session {
         self.timers.disarm(&Timer::ModelReady);
         self.timers.disarm(&Timer::Response);
         self.line.speaking = false;
-        self.responses.reset();
-        self.turn.forget();
+        let broken_off = self.responses.reset();
+        if self.earshot.lose_session() {
+            self.responses.forget_answer();
+        }
+        self.turn.forget(broken_off);
         let limits = self.plan.agent.limits;
         let fatal = cause.severity == Severity::Fatal || self.link.attempts >= limits.redials;
         self.note(Event::ModelLost { code: cause.code.clone(), fatal });
@@ -163,26 +171,32 @@ impl Session {
     }
 
     /// Both sides are there: the agent speaks first, or says that it is back.
-    pub(super) fn open_conversation(&mut self) {
+    pub(super) fn open_conversation(&mut self, now: CallTime) {
         if !self.link.is_ready() || !self.is_present() {
             return;
         }
         if !self.turn.greeted {
             return self.greet();
         }
-        if self.turn.resume {
-            self.turn.resume = false;
-            self.responses.want(Wish {
-                reason: Reason::Resume,
-                instructions: Some(RESUME.to_owned()),
-                tools: ToolUse::Allowed,
-            });
-        }
+        let nothing_else = self.responses.is_idle() && !self.earshot.is_heard_again();
+        let back = match std::mem::take(&mut self.turn.back) {
+            Back::Nothing if nothing_else && self.has_kept_waiting(now) => Back::Away,
+            back => back,
+        };
+        let words = match back {
+            Back::Nothing => return,
+            Back::MidSentence => GO_ON,
+            Back::Away => WE_ARE_BACK,
+        };
+        let instructions = Some(words.to_owned());
+        self.responses.want(Wish { reason: Reason::Resume, instructions, tools: ToolUse::Allowed });
     }
 }
 
-const RESUME: &str = "The connection was interrupted for a moment. Apologise in a few words and go on where the \
+const WE_ARE_BACK: &str = "The connection was interrupted for a moment. Apologise in a few words and go on where the \
     conversation was left; if the caller's last question is not answered yet, answer it.";
+const GO_ON: &str = "You were cut off in the middle of what you were saying; the caller heard it up to there. Go on from \
+    exactly there, without greeting, apologising or repeating it.";
 
 pub(super) fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

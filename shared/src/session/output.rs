@@ -3,15 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::journal::{Journal, Succession};
 use crate::audio::Payload;
 use crate::audio::recording::RecordOp;
 use crate::calls::{CallStatus, Ending};
 use crate::ids::{ItemId, ResponseId, StreamSid, ToolCallId};
 use crate::model::{ModelCommand, Usage};
 use crate::redact::Pii;
-use crate::time::CallTime;
+use crate::time::{CallTime, Samples};
 use crate::tools::{ToolErrorKind, ToolRequest};
 
 /// One thing to do, in the order given.
@@ -32,11 +34,18 @@ pub enum Output {
     /// For the log, the metrics and whoever watches.
     Event(Event),
     Status(CallStatus),
+    /// What a successor needs, as of now; replaces the one before. Those of the outputs before it that are to be written down
+    /// are written first, and a [`RunTool`](Self::RunTool) after it waits until it is.
+    Journal(Box<Journal>),
+    /// What the caller said and no model has understood yet: µ-law, and where it lies in all that was heard of them.
+    KeepSpeech {
+        from: Samples,
+        mulaw: Bytes,
+    },
     /// End the call. Comes once, and last.
     HangUp(Ending),
-    /// Let go of the call without ending it: close the caller's stream, and the carrier comes back by
-    /// `/twiml/resume` to whoever takes it then. Comes once, and last.
-    LetGo,
+    /// Let go of the call without ending it: another relay goes on from here. Comes once, and last.
+    LetGo(Box<Journal>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +113,11 @@ pub struct Interruption {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// The call was another relay's. `behind_ms`: how old the journal was from which it goes on.
+    Resumed {
+        succession: Succession,
+        behind_ms: Option<u64>,
+    },
     CallerAttached {
         stream: StreamSid,
     },

@@ -18,7 +18,7 @@ use crate::time::{CallTime, Samples};
 /// should not find more there than it can bear.
 const LONGEST_LEAD: Samples = Samples::from_millis(60_000);
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Playback {
     mark_every: Samples,
     generation: u32,
@@ -34,7 +34,12 @@ pub(super) struct Playback {
     ends_at: Samples,
     /// What waits here because enough waits at the carrier.
     backlog: VecDeque<(Source, Payload)>,
+    /// Until then the carrier may hold audio that is not in this ledger: a former relay sent it and did not live to say so.
+    unknown_until: CallTime,
 }
+
+/// The numbers that a former relay may have used after its last journal.
+const UNKNOWN_MARKS: u64 = 10_000;
 
 /// Whose audio it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +54,7 @@ pub(super) enum Source {
 }
 
 /// Audio of one source without a break.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Stretch {
     source: Source,
     from: Samples,
@@ -92,7 +97,39 @@ impl Playback {
             known: (CallTime::ZERO, Samples::ZERO),
             ends_at: Samples::ZERO,
             backlog: VecDeque::new(),
+            unknown_until: CallTime::ZERO,
         }
+    }
+
+    /// The ledger as a successor may rely on it.
+    pub(super) fn sent_only(&self) -> Self {
+        Self { backlog: VecDeque::new(), ..self.clone() }
+    }
+
+    /// Something that was said has not been sent.
+    pub(super) fn keeps_back(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Goes on with another relay's ledger, which may have been written some time before that relay's end.
+    pub(super) fn resume(&mut self, now: CallTime) {
+        self.next_mark += UNKNOWN_MARKS;
+        self.unknown_until = now + LONGEST_LEAD.duration();
+    }
+
+    pub(super) fn forget_unknown(&mut self) {
+        self.unknown_until = CallTime::ZERO;
+    }
+
+    /// Whether a `clear` might throw anything away.
+    pub(super) fn may_sound(&self, now: CallTime) -> bool {
+        !self.is_silent(now) || now < self.unknown_until
+    }
+
+    pub(super) fn sent_of_item(&self, of: &ItemId) -> Samples {
+        let is_of = |stretch: &&Stretch| matches!(&stretch.source, Source::Item { item, .. } if item == of);
+        let last = self.stretches.iter().rev().find(is_of);
+        last.map_or(Samples::ZERO, |stretch| stretch.before + (stretch.to - stretch.from))
     }
 
     /// Sends audio, or keeps it back while the carrier has enough.

@@ -38,6 +38,15 @@ impl<T> Default for Resequencer<T> {
 }
 
 impl<T> Resequencer<T> {
+    /// For a stream that somebody else has read up to here.
+    pub(super) fn from(due: u64) -> Self {
+        Self { due, waiting: BTreeMap::new() }
+    }
+
+    pub(super) fn due(&self) -> u64 {
+        self.due
+    }
+
     pub(super) fn arrive(&mut self, number: u64, message: T) -> Arrival<T> {
         if number == self.due {
             self.due += 1;

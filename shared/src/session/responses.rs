@@ -142,14 +142,41 @@ impl Responses {
         Some(Rejected { wish: (!stale).then_some(wish) })
     }
 
-    /// The session is gone, and with it whatever was active. Returns what was wanted of it.
-    pub(super) fn reset(&mut self) {
+    /// The session is gone, and with it whatever was active; what was wanted of it still is, unless it was being heard
+    /// already. Returns whether that was so.
+    pub(super) fn reset(&mut self) -> bool {
+        let broken_off = self.is_audible();
         let wish = match std::mem::take(&mut self.state) {
             State::Requested { wish, stale: false, .. } => Some(wish),
             State::Active { wish, unwanted: false, audible: false, .. } => wish,
             _ => None,
         };
         wish.into_iter().for_each(|wish| self.want(wish));
+        broken_off
+    }
+
+    /// The numbers of requests go on.
+    pub(super) fn resume(&mut self, asked: u64) {
+        self.asked = asked;
+    }
+
+    pub(super) fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// What was asked of the model, or is to be, and has not been heard.
+    pub(super) fn owed(&self) -> Option<&Wish> {
+        let asked = match &self.state {
+            State::Requested { wish, stale: false, .. } => Some(wish),
+            State::Active { wish, unwanted: false, audible: false, .. } => wish.as_ref(),
+            State::Idle | State::Busy | State::Requested { .. } | State::Active { .. } => None,
+        };
+        self.wish.as_ref().into_iter().chain(asked).max_by_key(|wish| wish.reason)
+    }
+
+    /// What was said is about to be heard again, and will ask for its own answer.
+    pub(super) fn forget_answer(&mut self) {
+        self.wish.take_if(|wish| wish.reason == Reason::Answer);
     }
 
     /// Forgets what is wanted: the call is ending.

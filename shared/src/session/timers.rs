@@ -31,6 +31,8 @@ pub enum Timer {
     LongestCall,
     /// The last words have taken too long.
     Goodbye,
+    /// What has happened is to be written down.
+    Journal,
 }
 
 /// What is armed. Few at a time, so a map kept in order is all it takes.
@@ -48,6 +50,10 @@ impl Timers {
 
     pub(super) fn is_armed(&self, timer: &Timer) -> bool {
         self.0.contains_key(timer)
+    }
+
+    pub(super) fn at(&self, timer: &Timer) -> Option<CallTime> {
+        self.0.get(timer).copied()
     }
 
     pub(super) fn clear(&mut self) {

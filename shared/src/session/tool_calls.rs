@@ -3,7 +3,7 @@
 use super::link::millis;
 use super::output::{Event, Output};
 use super::responses::{Reason, Wish};
-use super::tools::{Admission, Pending, output_of};
+use super::tools::{Admission, output_of};
 use super::{Session, Timer, ending};
 use crate::calls::Ending;
 use crate::ids::ToolCallId;
@@ -20,7 +20,7 @@ impl Session {
             return;
         }
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
-        self.tools.started(call, &name, now);
+        self.tools.started(call, (&name, &arguments), self.link.session(), now);
         match admission {
             Admission::Refuse(error) => self.on_tool_outcome(now, call, Err(error)),
             _ if name == HANG_UP => self.on_hang_up_call(now, call),
@@ -30,6 +30,8 @@ impl Session {
 
     fn run_tool(&mut self, now: CallTime, call: &ToolCallId, name: String, arguments: Pii<String>) {
         self.timers.arm(Timer::Tool(call.detached()), now + self.plan.agent.limits.tool);
+        // A successor that does not know of it would have it carried out twice.
+        self.write_journal(now);
         let sid = self.plan.sid.clone();
         self.emit(Output::RunTool(ToolRequest { sid, call: call.detached(), name, arguments }));
     }
@@ -42,18 +44,22 @@ impl Session {
     }
 
     pub(super) fn on_tool_outcome(&mut self, now: CallTime, call: &ToolCallId, outcome: ToolOutcome) {
-        let Some(Pending { name, since }) = self.tools.finished(call) else {
+        let Some(asked) = self.tools.finished(call) else {
             return self.note(Event::ToolLate { call: call.detached() });
         };
         self.timers.disarm(&Timer::Tool(call.clone()));
         let (output, error) = output_of(outcome, &self.plan.agent.limits);
-        let (call, took_ms) = (call.detached(), millis(now.since(since)));
+        let (call, took_ms) = (call.detached(), millis(now.since(asked.since)));
+        let name = asked.name.clone();
         self.note(Event::ToolFinished { call: call.clone(), name: name.clone(), took_ms, error });
-        if !self.link.is_ready() {
-            return self.tools.keep(&name, output);
-        }
-        self.emit(Output::Model(ModelCommand::ToolOutput { call, output }));
+        let own = asked.session == self.link.session();
+        self.tools.keep(&call, asked, output.clone());
         self.responses.want(Wish { reason: Reason::ToolResults, instructions: None, tools: self.tool_use() });
+        if !self.link.is_ready() {
+            return;
+        }
+        let command = if own { ModelCommand::ToolOutput { call, output } } else { note_of(&name, &output) };
+        self.emit(Output::Model(command));
     }
 
     pub(super) fn on_tool_late(&mut self, now: CallTime, call: &ToolCallId) {
@@ -73,4 +79,10 @@ impl Session {
     pub(super) fn tool_use(&self) -> ToolUse {
         if self.tools.is_tripped(&self.plan.agent.limits) { ToolUse::Forbidden } else { ToolUse::Allowed }
     }
+}
+
+/// How a session is told of a call that another one made.
+pub(super) fn note_of(name: &str, output: &Pii<String>) -> ModelCommand {
+    let text = format!("The tool {name} that you called before answered: {}", output.reveal());
+    ModelCommand::Note { text: Pii::new(text) }
 }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Limits;
+use crate::ids::CallSid;
 use crate::ids::ToolCallId;
 use crate::redact::Pii;
 use crate::time::CallTime;
-use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolSpec};
+use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, ToolSpec};
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Toolbox {
     pending: BTreeMap<ToolCallId, Pending>,
     /// Every call that was ever seen: the same id is carried out once.
@@ -18,14 +19,23 @@ pub(super) struct Toolbox {
     /// Rounds since the caller last spoke.
     rounds: u32,
     round_open: bool,
-    /// Results that came while there was no model to hear them.
-    kept: Vec<(String, Pii<String>)>,
+    /// Results of which the caller has not heard yet: a session that comes before that must be told.
+    fresh: BTreeMap<ToolCallId, Fresh>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pending {
     pub(super) name: String,
     pub(super) since: CallTime,
+    arguments: Pii<String>,
+    /// Which of the model's sessions asked for it; another one knows nothing of it.
+    pub(super) session: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Fresh {
+    asked: Pending,
+    output: Pii<String>,
 }
 
 /// What to do about a call the model made.
@@ -82,8 +92,9 @@ impl Toolbox {
         self.rounds > limits.tool_rounds || self.seen.len() > limits.tool_calls as usize
     }
 
-    pub(super) fn started(&mut self, call: &ToolCallId, name: &str, now: CallTime) {
-        self.pending.insert(call.detached(), Pending { name: name.to_owned(), since: now });
+    pub(super) fn started(&mut self, call: &ToolCallId, request: (&str, &Pii<String>), session: u32, since: CallTime) {
+        let (name, arguments) = (request.0.to_owned(), request.1.clone());
+        self.pending.insert(call.detached(), Pending { name, since, arguments, session });
     }
 
     pub(super) fn finished(&mut self, call: &ToolCallId) -> Option<Pending> {
@@ -100,13 +111,43 @@ impl Toolbox {
         self.round_open = false;
     }
 
-    /// The session that asked is gone; the next one is told.
-    pub(super) fn keep(&mut self, name: &str, output: Pii<String>) {
-        self.kept.push((name.to_owned(), output));
+    /// A result came in.
+    pub(super) fn keep(&mut self, call: &ToolCallId, asked: Pending, output: Pii<String>) {
+        self.fresh.insert(call.detached(), Fresh { asked, output });
     }
 
-    pub(super) fn take_kept(&mut self) -> Vec<(String, Pii<String>)> {
-        std::mem::take(&mut self.kept)
+    /// The caller has been told what came of them.
+    pub(super) fn told(&mut self) {
+        self.fresh.clear();
+    }
+
+    /// What a session that knows nothing of it must be told.
+    pub(super) fn results(&self) -> impl Iterator<Item = (&str, &Pii<String>)> + '_ {
+        self.fresh.values().map(|fresh| (fresh.asked.name.as_str(), &fresh.output))
+    }
+
+    /// For a successor: what is under way, and what has come in and is not told. It need not carry results, which can be
+    /// long: who asks again by the same id gets the same.
+    pub(super) fn unheard_of(&self) -> Self {
+        let mut copy = Self { fresh: BTreeMap::new(), ..self.clone() };
+        copy.pending.extend(self.fresh.iter().map(|(call, fresh)| (call.clone(), fresh.asked.clone())));
+        copy
+    }
+
+    /// All that is pending, to be asked for again.
+    pub(super) fn requests(&self, sid: &CallSid) -> impl Iterator<Item = ToolRequest> + '_ {
+        let sid = sid.clone();
+        self.pending.iter().map(move |(call, Pending { name, arguments, .. })| ToolRequest {
+            sid: sid.clone(),
+            call: call.clone(),
+            name: name.clone(),
+            arguments: arguments.clone(),
+        })
+    }
+
+    /// They are a successor's now.
+    pub(super) fn abandon(&mut self) {
+        self.pending.clear();
     }
 
     pub(super) fn is_pending(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Who said what, in the order in which it was said. A line gets its number when it begins; its words come later.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +15,41 @@ const REMEMBERED: usize = 200;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Transcript {
     lines: VecDeque<Line>,
-    next_number: u32,
+    last_number: u32,
+    /// Those whose words are still coming.
+    unsettled: BTreeSet<u32>,
 }
 
 impl Transcript {
-    pub(super) fn continuing(history: Vec<Line>) -> Self {
-        let next_number = history.iter().map(|line| line.number).max().unwrap_or(0);
-        let mut transcript = Self { lines: history.into(), next_number };
+    /// `last_number`: the highest that was given out, whatever became of its line.
+    pub(super) fn continuing(lines: Vec<Line>, last_number: u32) -> Self {
+        let last_number = lines.iter().map(|line| line.number).max().unwrap_or(0).max(last_number);
+        let mut transcript = Self { lines: lines.into(), last_number, unsettled: BTreeSet::new() };
         transcript.forget_old();
         transcript
+    }
+
+    /// A line that was begun elsewhere, unless it is here, and settled, already.
+    pub(super) fn adopt(&mut self, line: Line) -> bool {
+        if self.find(&line.item).is_some() {
+            return false;
+        }
+        let behind = self.lines.partition_point(|present| present.number < line.number);
+        self.lines.insert(behind, line);
+        true
+    }
+
+    pub(super) fn last_number(&self) -> u32 {
+        self.last_number
+    }
+
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = &Line> + '_ {
+        self.lines.iter().filter(|line| self.unsettled.contains(&line.number))
+    }
+
+    /// The caller had the last word.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.lines.iter().rfind(|line| line.text.is_some()).is_some_and(|line| line.speaker == Speaker::Caller)
     }
 
     /// An utterance begins. Saying so twice does no harm.
@@ -31,9 +57,10 @@ impl Transcript {
         if self.find(item).is_some() {
             return;
         }
-        self.next_number += 1;
-        let item = item.detached();
-        self.lines.push_back(Line { number: self.next_number, at, speaker, item, text: None, interrupted: None });
+        self.last_number += 1;
+        let (item, number) = (item.detached(), self.last_number);
+        self.lines.push_back(Line { number, at, speaker, item, text: None, interrupted: None });
+        self.unsettled.insert(number);
         self.forget_old();
     }
 
@@ -49,7 +76,9 @@ impl Transcript {
     pub(super) fn settle(&mut self, item: &ItemId, text: Option<Pii<String>>) -> Option<Line> {
         let line = self.find(item)?;
         line.text = text;
-        Some(line.clone())
+        let line = line.clone();
+        self.unsettled.remove(&line.number);
+        Some(line)
     }
 
     pub(super) fn interrupt(&mut self, item: &ItemId, interruption: Interruption) -> Option<Line> {
@@ -69,7 +98,8 @@ impl Transcript {
 
     fn forget_old(&mut self) {
         while self.lines.len() > REMEMBERED {
-            self.lines.pop_front();
+            let forgotten = self.lines.pop_front().map(|line| line.number);
+            forgotten.iter().for_each(|number| _ = self.unsettled.remove(number));
         }
     }
 }

@@ -25,11 +25,22 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MOST_FAILURES: u32 = 3;
 
 /// What the conversation is at.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// What the agent says when it can be heard again, if anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Back {
+    #[default]
+    Nothing,
+    /// It was in the middle of a sentence.
+    MidSentence,
+    /// The caller has been alone for a while.
+    Away,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Turn {
     pub(super) greeted: bool,
-    /// The caller should be told that we are back.
-    pub(super) resume: bool,
+    pub(super) back: Back,
     /// When the caller's last utterance ended, until it is answered.
     ended_at: Option<CallTime>,
     /// Nothing was heard of the agent yet.
@@ -41,14 +52,21 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// `continuing`: another relay had this call, and the greeting is behind us.
-    pub(super) fn new(continuing: bool) -> Self {
-        Self { greeted: continuing, resume: continuing, mute: !continuing, ..Self::default() }
+    pub(super) fn new() -> Self {
+        Self { mute: true, ..Self::default() }
     }
 
-    /// The model's session is gone: whatever was being said, the next one should say that it is back.
-    pub(super) fn forget(&mut self) {
-        self.resume = self.greeted;
+    /// Another relay had this call, and left no more of it than its transcript; or not even that.
+    pub(super) fn continuing(greeted: bool) -> Self {
+        let back = if greeted { Back::Away } else { Back::Nothing };
+        Self { greeted, back, mute: !greeted, ..Self::default() }
+    }
+
+    /// The model's session is gone.
+    pub(super) fn forget(&mut self, broken_off: bool) {
+        if broken_off && self.back == Back::Nothing {
+            self.back = Back::MidSentence;
+        }
         self.ended_at = None;
     }
 }
@@ -60,12 +78,16 @@ impl Session {
                 self.on_audio(now, &response, item, content_index, payload);
             }
             ModelEvent::Ready => self.on_model_ready(now),
-            ModelEvent::SpeechStarted { item, .. } => self.on_speech_started(now, &item),
-            ModelEvent::SpeechStopped { .. } => self.on_speech_stopped(now),
+            ModelEvent::SpeechStarted { item, at_ms } => self.on_speech_started(now, &item, at_ms),
+            ModelEvent::SpeechStopped { item, at_ms } => {
+                self.earshot.ends(&item, at_ms);
+                self.on_speech_stopped(now);
+            }
             ModelEvent::Committed { item } => self.on_committed(now, &item),
             ModelEvent::CallerSaid { item, text } => {
                 self.transcript.begin(Speaker::Caller, &item, now);
                 let line = self.transcript.settle(&item, text);
+                self.earshot.made_out(&item);
                 self.show(line);
             }
             ModelEvent::ResponseStarted { response } => self.on_response_started(now, &response),
@@ -97,7 +119,8 @@ impl Session {
         }
     }
 
-    fn on_speech_started(&mut self, now: CallTime, item: &ItemId) {
+    fn on_speech_started(&mut self, now: CallTime, item: &ItemId, at_ms: u64) {
+        self.earshot.begins(item, at_ms);
         self.line.speaking = true;
         self.turn.checked = false;
         self.timers.arm(Timer::Stall, now + STALL);
@@ -117,7 +140,7 @@ impl Session {
     /// Takes back what is at the carrier and tells the model what was heard of it.
     pub(super) fn interrupt_playback(&mut self, now: CallTime) -> Vec<Cut> {
         self.stop_music();
-        if self.playback.is_silent(now) {
+        if !self.playback.may_sound(now) {
             return Vec::new();
         }
         let cuts = self.playback.cut(now);
@@ -133,7 +156,7 @@ impl Session {
         self.emit(Output::Record(RecordOp::Cut { track: Track::Agent, at: now.into() }));
     }
 
-    fn truncate(&mut self, cut: &Cut) {
+    pub(super) fn truncate(&mut self, cut: &Cut) {
         let (heard_ms, sent_ms) = (cut.heard.as_millis(), cut.sent.as_millis());
         if self.plan.capabilities.truncates && self.link.is_ready() && cut.session == self.link.session() {
             let (item, content_index) = (cut.item.clone(), cut.content_index);
@@ -232,6 +255,8 @@ impl Session {
 
     fn on_response_done(&mut self, now: CallTime, response: &ResponseId, status: ResponseStatus, usage: Option<Usage>) {
         self.mark_end();
+        let heard = self.responses.is_audible();
+        self.spent += usage.unwrap_or_default();
         self.tools.close_round();
         let wish = self.responses.done(response);
         if self.responses.waits_since().is_none() {
@@ -248,6 +273,10 @@ impl Session {
             ResponseStatus::Completed => {
                 self.link.proved();
                 self.responses.succeeded();
+                if heard {
+                    self.earshot.answered();
+                    self.tools.told();
+                }
             }
             ResponseStatus::Failed { code, severity } => self.on_response_failed(now, wish, code, severity),
             ResponseStatus::Cancelled | ResponseStatus::Incomplete { .. } => {}

@@ -3,6 +3,7 @@
 use crate::audio::recording::{RecordOp, Track};
 use crate::model::{ModelCommand, ToolUse};
 use crate::session::{Event, Line, Output, ToCaller};
+use crate::time::Samples;
 
 /// The word by which a scenario hides this kind of output, and its line.
 pub fn render(output: &Output) -> (&'static str, String) {
@@ -24,7 +25,12 @@ pub fn render(output: &Output) -> (&'static str, String) {
         Output::Event(event) => ("event", format!("event {}", event_line(event))),
         Output::Status(status) => ("status", format!("status {}", json(status))),
         Output::HangUp(ending) => ("end", format!("hang up {}", json(ending))),
-        Output::LetGo => ("end", "let go".to_owned()),
+        Output::Journal(_) => ("journal", "journal".to_owned()),
+        Output::KeepSpeech { from, mulaw } => {
+            let (from, to) = (from.as_millis(), (*from + Samples(mulaw.len() as u64)).as_millis());
+            ("keep", format!("keep speech {from} to {to} ms"))
+        }
+        Output::LetGo(_) => ("end", "let go".to_owned()),
     }
 }
 

@@ -6,12 +6,14 @@
 //! show append record                      outputs that are hidden unless asked for
 //! marks 1000                              milliseconds between marks, 200 otherwise
 //! carrier 30                              the carrier plays and echoes marks; 30 ms each way
-//! history caller "I am back"              said before, to another relay
+//! history caller "I am back"              said before, to another relay that left no journal
 //!
 //! @0 given a ready call                   opened, model ready, caller there at 100; or: a greeted caller, at 900
 //! @0 open                                 or in full
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
+//! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
+//! @2000 handed over                       the same, after it has let go
 //! ~120 timer hold                         a tilde: something the runner made happen, generated
 //! ```
 //!
@@ -20,16 +22,17 @@
 
 use super::carrier::Carrier;
 use super::render::render;
+use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
 use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity};
 use crate::redact::Pii;
-use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker};
+use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
 use crate::twilio::media::{MediaFormat, Start, StreamEvent};
 
-const HIDDEN: [&str; 2] = ["append", "record"];
+const HIDDEN: [&str; 4] = ["append", "record", "journal", "keep"];
 
 /// Plays a scenario; returns the file as it should be.
 pub fn play(text: &str) -> String {
@@ -68,6 +71,7 @@ struct Run {
     /// The last generated line and how often it came, so that repetitions are counted instead of listed.
     repeated: usize,
     over: bool,
+    written: Written,
 }
 
 impl Run {
@@ -80,8 +84,8 @@ impl Run {
             .into_iter()
             .for_each(|json| merge(&mut agent, serde_json::from_str(json).expect("agent JSON")));
         let mut plan = super::plan(serde_json::from_value(agent).expect("an agent"));
-        plan.history =
-            directive("history ").iter().zip(1..).map(|(said, number)| spoken_before(number, said)).collect();
+        let told = directive("history ");
+        let lines = told.iter().zip(1..).map(|(said, number)| (number, spoken_before(number, said))).collect();
         if let Some(ms) = directive("reorder ").first() {
             plan.reorder_ms = ms.parse().unwrap();
         }
@@ -105,6 +109,8 @@ impl Run {
             "dial",
             "tool",
             "clear",
+            "journal",
+            "keep",
         ];
         let is_hidden = |name: &&str| {
             hidden_too.split(' ').any(|word| word == *name)
@@ -119,12 +125,16 @@ impl Run {
             page: Vec::new(),
             repeated: 1,
             over: false,
+            written: Written { lines, ..Written::default() },
         }
     }
 
     fn happen(&mut self, at: CallTime, input: &str) {
         let (verb, rest) = input.split_once(' ').unwrap_or((input, ""));
         match verb {
+            "taken" => self.succeed(at, Succession::TakenOver),
+            "handed" => self.succeed(at, Succession::HandedOver),
+            "open" if !self.written.lines.is_empty() => self.succeed(at, Succession::TakenOver),
             "open" => {
                 self.session = Some(Session::open(self.plan.clone(), at));
                 self.drain(at);
@@ -137,6 +147,13 @@ impl Run {
                 self.hand_in(at, input);
             }
         }
+    }
+
+    /// Another relay goes on with what was written down.
+    fn succeed(&mut self, at: CallTime, succession: Succession) {
+        self.over = false;
+        self.session = Some(Session::resume(self.plan.clone(), self.written.past(succession), at));
+        self.drain(at);
     }
 
     /// What many scenarios begin with, without its output.
@@ -171,7 +188,9 @@ impl Run {
                     self.hand_in(at, Input::Caller(message));
                 }
                 (Some((at, timer)), _) => {
-                    self.say(&format!("~{} timer {timer:?}", at.as_millis()), true);
+                    if timer != Timer::Journal || !self.hidden.contains(&"journal") {
+                        self.say(&format!("~{} timer {timer:?}", at.as_millis()), true);
+                    }
                     self.hand_in(at, Input::Tick);
                 }
                 (None, _) => return,
@@ -199,7 +218,8 @@ impl Run {
     fn drain(&mut self, at: CallTime) {
         while let Some(output) = self.session.as_mut().and_then(Session::poll) {
             assert!(!self.over, "nothing comes after the end, but: {output:?}");
-            self.over = matches!(output, Output::HangUp(_) | Output::LetGo);
+            self.over = matches!(output, Output::HangUp(_) | Output::LetGo(_));
+            self.written.write(&output);
             if let Output::Caller(message) = &output {
                 self.carrier.receive(at, message);
             }
@@ -253,6 +273,7 @@ impl Run {
             },
             "tool" => tool(rest),
             "hangup" => Input::Operator(OperatorCommand::HangUp),
+            "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
             "tick" => Input::Tick,
             other => panic!("unknown input {other}"),
@@ -266,8 +287,8 @@ fn model(text: &str) -> Input {
     Input::Model(match id(0).as_str() {
         "connected" => return Input::ModelConnected,
         "ready" => ModelEvent::Ready,
-        "speech_started" => ModelEvent::SpeechStarted { item: id(1).into(), at_ms: 0 },
-        "speech_stopped" => ModelEvent::SpeechStopped { item: id(1).into(), at_ms: 0 },
+        "speech_started" => ModelEvent::SpeechStarted { item: id(1).into(), at_ms: heard_at(text) },
+        "speech_stopped" => ModelEvent::SpeechStopped { item: id(1).into(), at_ms: heard_at(text) },
         "committed" => ModelEvent::Committed { item: id(1).into() },
         "caller_said" => ModelEvent::CallerSaid { item: id(1).into(), text: text.contains('"').then(quoted) },
         "started" => ModelEvent::ResponseStarted { response: id(1).into() },
@@ -336,6 +357,11 @@ fn severity(word: &str) -> Severity {
 
 fn word(text: &str, index: usize) -> String {
     text.split(' ').nth(index).unwrap_or_else(|| panic!("word {index} of {text:?}")).to_owned()
+}
+
+/// `speech_started u1 500`: where in the audio of the session; at its beginning if not said.
+fn heard_at(text: &str) -> u64 {
+    text.split(' ').nth(2).map_or(0, |at| at.parse().expect("milliseconds"))
 }
 
 fn number(text: &str, index: usize) -> u64 {

@@ -3,79 +3,100 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use shared::calls::{Call, CallStatus, Ending, Lease};
-use shared::ids::{CallSid, RelayId};
+use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease};
+use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult, ReadCall, WriteCall};
+use shared::session::Journal;
 
 use super::super::sdk::port_error;
 use super::Store;
 use super::item::{Item, attributes, number, part, record, text, value};
-use super::schema::{CALLS_STAY, EXPIRES, META, call_key};
+use super::lease::{LEASE_FIELDS, lease_of};
+use super::schema::{CALLS_STAY, EXPIRES, LEASE, META, call_key};
+use super::transact::{Outcome, Part};
 
 /// Keeps a call's ending: the first cause counts.
-const NOT_ENDED: &str = "#status.#status <> :ended";
+const NOT_ENDED: &str = "attribute_exists(pk) AND #status.#status <> :ended";
+/// What a call is read from. All of it, but for what is not needed as long as the call is only looked at: the journal.
+const CALL_FIELDS: [&str; 8] = ["sid", "from", "to", "agent", "media_path", "status", "began_at_ms", "streams"];
 
 impl ReadCall for Store {
     async fn call(&self, sid: &CallSid) -> PortResult<Option<Call>> {
-        self.get(call_key(sid), META).await?.map(record).transpose()
+        let fields = || CALL_FIELDS.iter().chain(&LEASE_FIELDS).chain(&["sk", EXPIRES]).enumerate();
+        let mut request = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :meta)")
+            .expression_attribute_values(":pk", text(call_key(sid)))
+            .expression_attribute_values(":meta", text(META))
+            .projection_expression(fields().map(|(at, _)| format!("#f{at}")).collect::<Vec<_>>().join(", "));
+        for (at, field) in fields() {
+            request = request.expression_attribute_names(format!("#f{at}"), *field);
+        }
+        let answer = request.send().await.map_err(|error| port_error("query call", &error))?;
+        let current = answer.items.unwrap_or_default().into_iter().filter(|item| self.is_current(item));
+        together(current)
+    }
+
+    async fn lease(&self, sid: &CallSid) -> PortResult<Option<Lease>> {
+        self.read_lease(sid).await
     }
 }
 
 impl WriteCall for Store {
     async fn open_call(&self, call: &Call) -> PortResult<()> {
-        let request = self.client.put_item().table_name(&self.table).set_item(Some(attributes(call)?));
-        let request = request
-            .item("pk", text(call_key(&call.sid)))
-            .item("sk", text(META))
-            .item("gsi1pk", text("CALLS"))
-            .item("gsi1sk", text(format!("{:015}#{}", call.began_at_ms, call.sid)))
-            .item(EXPIRES, number(self.expiry(CALLS_STAY)))
-            .condition_expression("attribute_not_exists(pk)");
-        request.send().await.map(drop).map_err(|error| match error.as_service_error() {
-            Some(cause) if cause.is_conditional_check_failed_exception() => conflict("the call exists"),
-            _ => port_error("open call", &error),
-        })
-    }
-
-    async fn claim(&self, sid: &CallSid, relay: &RelayId, held: Option<u64>) -> PortResult<Lease> {
-        let lease = Lease { relay: relay.clone(), fence: held.unwrap_or_default() + 1 };
-        let request = self
-            .update(call_key(sid), META)
-            .update_expression("SET lease = :lease")
-            .expression_attribute_values(":lease", value(&lease)?)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let request = match held {
-            None => request.condition_expression("attribute_exists(pk) AND attribute_not_exists(lease.fence)"),
-            Some(fence) => request
-                .condition_expression("attribute_exists(pk) AND lease.fence = :held")
-                .expression_attribute_values(":held", number(fence)),
-        };
-        match request.send().await {
-            Ok(_) => Ok(lease),
-            Err(error) => match refused(error, "claim call")? {
-                Some(item) if holds(&item, &lease) => Ok(lease),
-                Some(_) => Err(conflict("another relay has the call")),
-                None => Err(PortError::Gone),
-            },
+        let mut item = call_attributes(call)?;
+        item.extend([
+            ("pk".to_owned(), text(call_key(&call.sid))),
+            ("sk".to_owned(), text(META)),
+            ("gsi1pk".to_owned(), text("CALLS")),
+            ("gsi1sk".to_owned(), text(format!("{:015}#{}", call.began_at_ms, call.sid))),
+            (EXPIRES.to_owned(), number(self.expiry(CALLS_STAY))),
+        ]);
+        let mut parts = vec![Part::put(item).only_if("attribute_not_exists(pk)")];
+        if let Some(lease) = &call.lease {
+            parts.push(Part::put(self.lease_item(&call.sid, lease)?));
+        }
+        match self.transact("open call", parts).await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused(_) => Err(conflict("the call exists")),
         }
     }
 
+    async fn claim(&self, sid: &CallSid, by: &Holder, held: Option<u64>) -> PortResult<Claimed> {
+        match held {
+            Some(fence) => self.take_over(sid, by, fence).await,
+            None => self.take_first(sid, by).await,
+        }
+    }
+
+    async fn hand_over(&self, sid: &CallSid, lease: &Lease, to: &Holder, journal: &Journal) -> PortResult<Lease> {
+        self.give(sid, lease, to, journal).await
+    }
+
+    async fn write_journal(&self, sid: &CallSid, lease: &Lease, journal: &Journal) -> PortResult<()> {
+        self.keep_journal(sid, lease, journal).await
+    }
+
     async fn set_status(&self, sid: &CallSid, status: CallStatus, lease: &Lease) -> PortResult<()> {
-        let request = self
-            .update(call_key(sid), META)
-            .update_expression("SET #status = :status")
-            .condition_expression(format!("lease = :lease AND {NOT_ENDED}"))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", value(&status)?)
-            .expression_attribute_values(":ended", text("ended"))
-            .expression_attribute_values(":lease", value(lease)?)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match refused(error, "set status")? {
-                Some(item) if holds(&item, lease) => Ok(()),
-                Some(_) => Err(conflict("another relay has the call")),
-                None => Err(PortError::Gone),
+        let held = Part::check(self.key(call_key(sid), LEASE))
+            .only_if("relay = :relay AND fence = :fence")
+            .value(":relay", text(lease.relay.as_str()))
+            .value(":fence", number(lease.fence));
+        let written = Part::update(self.key(call_key(sid), META), "SET #status = :status")
+            .only_if(NOT_ENDED)
+            .name("#status", "status")
+            .value(":status", value(&status)?)
+            .value(":ended", text("ended"));
+        match self.transact("set status", vec![held, written]).await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused(causes) => match causes.as_slice() {
+                // Whoever asks about a call that is not there has no lease on it either.
+                [_, Some(None)] => Err(PortError::Gone),
+                [Some(_), _] => Err(conflict("another relay has the call")),
+                _ => Ok(()),
             },
         }
     }
@@ -84,14 +105,14 @@ impl WriteCall for Store {
         let request = self
             .update(call_key(sid), META)
             .update_expression("SET #status = :status")
-            .condition_expression(format!("attribute_exists(pk) AND {NOT_ENDED}"))
+            .condition_expression(NOT_ENDED)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", value(&CallStatus::Ended(ending))?)
             .expression_attribute_values(":ended", text("ended"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match request.send().await {
+        match self.send("end call", request).await? {
             Ok(_) => Ok(()),
-            Err(error) => refused(error, "end call")?.map(drop).ok_or(PortError::Gone),
+            Err(refused) => refused.map(drop).ok_or(PortError::Gone),
         }
     }
 
@@ -102,28 +123,67 @@ impl WriteCall for Store {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::UpdatedNew);
-        match request.send().await {
-            Ok(answer) => {
-                let streams = answer.attributes.and_then(|mut item| item.remove("streams"));
-                part(streams.ok_or_else(|| PortError::Corrupt("a count without a number".to_owned()))?)
-            }
-            Err(error) => refused(error, "count stream").and(Err(PortError::Gone)),
+        let mut item = self.send("count stream", request).await?.map_err(|_| PortError::Gone)?;
+        part(item.remove("streams").ok_or_else(|| PortError::Corrupt("a count without a number".to_owned()))?)
+    }
+}
+
+/// The lease is an item of its own.
+fn call_attributes(call: &Call) -> PortResult<Item> {
+    let mut item = attributes(call)?;
+    item.remove("lease");
+    Ok(item)
+}
+
+/// A call from its items.
+fn together(items: impl Iterator<Item = Item>) -> PortResult<Option<Call>> {
+    let (mut call, mut lease) = (None, None);
+    for item in items {
+        match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
+            Some(META) => call = Some(record::<Call>(item)?),
+            Some(LEASE) => lease = Some(lease_of(&item)?),
+            _ => {}
         }
     }
+    Ok(call.map(|call| Call { lease, ..call }))
 }
 
 /// The item that did not meet the condition, `None` if there is none; any other fault is passed on.
-fn refused(error: SdkError<UpdateItemError>, what: &str) -> PortResult<Option<Item>> {
+pub(super) fn refused(what: &str, error: &SdkError<UpdateItemError>) -> PortResult<Option<Item>> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item.clone()),
-        _ => Err(port_error(what, &error)),
+        _ => Err(port_error(what, error)),
     }
 }
 
-fn holds(item: &Item, lease: &Lease) -> bool {
-    item.get("lease").cloned().and_then(|held| part::<Lease>(held).ok()).as_ref() == Some(lease)
+pub(super) fn conflict(what: &str) -> PortError {
+    PortError::Conflict(what.to_owned())
 }
 
-fn conflict(what: &str) -> PortError {
-    PortError::Conflict(what.to_owned())
+#[cfg(test)]
+mod tests {
+    use shared::agent::Agent;
+    use shared::calls::MediaPath;
+
+    use super::*;
+
+    #[test]
+    fn all_of_a_call_is_asked_for() {
+        let call = Call {
+            sid: "CA1".into(),
+            from: "+15551234567".into(),
+            to: "+15557654321".into(),
+            agent: Agent::default(),
+            media_path: MediaPath::Gateway,
+            status: CallStatus::Ringing,
+            began_at_ms: 1,
+            lease: None,
+            streams: 1,
+        };
+        let mut kept: Vec<String> = call_attributes(&call).unwrap().into_keys().collect();
+        let mut asked = CALL_FIELDS.map(str::to_owned);
+        kept.sort();
+        asked.sort();
+        assert_eq!(kept, asked);
+    }
 }

@@ -1,16 +1,17 @@
-//! What a relay writes down while a call runs: lines and events, in batches.
+//! What a relay writes down while a call runs: lines, events and what the caller said, in batches.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use shared::ids::CallSid;
-use shared::ports::{Chronicle, Entry, PortError, PortResult};
+use shared::ports::{Chronicle, Entry, LONGEST_AUDIO, PortError, PortResult};
 
 use super::super::sdk::port_error;
 use super::Store;
-use super::item::{Item, number, text, value};
-use super::schema::{CALLS_STAY, EXPIRES, call_key, event_key, line_key};
+use super::item::{Item, number, value};
+use super::schema::{AUDIO_STAYS, CALLS_STAY, EXPIRES, audio_key, call_key, event_key, line_key};
 
 /// DynamoDB takes no more in one request.
 const LARGEST_BATCH: usize = 25;
@@ -19,11 +20,11 @@ const ROUNDS: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 impl Chronicle for Store {
-    async fn append(&self, sid: &CallSid, entries: &[Entry]) -> PortResult<()> {
+    async fn append(&self, sid: &CallSid, fence: u64, entries: &[Entry]) -> PortResult<()> {
         // A batch may not name an item twice; the later word on a line is the one to keep.
         let mut items = BTreeMap::new();
         for entry in entries {
-            let (key, item) = self.item(sid, entry)?;
+            let (key, item) = self.item(sid, fence, entry)?;
             items.insert(key, item);
         }
         let items: Vec<Item> = items.into_values().collect();
@@ -35,19 +36,20 @@ impl Chronicle for Store {
 }
 
 impl Store {
-    fn item(&self, sid: &CallSid, entry: &Entry) -> PortResult<(String, Item)> {
+    fn item(&self, sid: &CallSid, fence: u64, entry: &Entry) -> PortResult<(String, Item)> {
         let (key, name, record) = match entry {
-            Entry::Line(line) => (line_key(line.number), "line", value(line)?),
-            Entry::Event { number, at, event } => (event_key(at.as_millis(), *number), "event", value(event)?),
+            Entry::Line(line) => (line_key(line.number, fence), "line", value(line)?),
+            Entry::Event { number, at, event } => (event_key(at.as_millis(), fence, *number), "event", value(event)?),
+            Entry::Audio { from, mulaw } => (audio_key(*from, fence), "mulaw", audio(mulaw)?),
         };
-        let mut item = Item::from([
-            ("pk".to_owned(), text(call_key(sid))),
-            ("sk".to_owned(), text(key.as_str())),
-            (name.to_owned(), record),
-            (EXPIRES.to_owned(), number(self.expiry(CALLS_STAY))),
-        ]);
-        if let Entry::Event { at, .. } = entry {
-            item.insert("at".to_owned(), value(at)?);
+        let stays = if matches!(entry, Entry::Audio { .. }) { AUDIO_STAYS } else { CALLS_STAY };
+        let mut item = self.key(call_key(sid), &key);
+        item.insert(name.to_owned(), record);
+        item.insert(EXPIRES.to_owned(), number(self.expiry(stays)));
+        match entry {
+            Entry::Line(_) => {}
+            Entry::Event { at, .. } => _ = item.insert("at".to_owned(), value(at)?),
+            Entry::Audio { from, .. } => _ = item.insert("from".to_owned(), value(from)?),
         }
         Ok((key, item))
     }
@@ -72,4 +74,12 @@ fn put(item: &Item) -> PortResult<WriteRequest> {
     let put = PutRequest::builder().set_item(Some(item.clone())).build();
     let put = put.map_err(|_| PortError::Corrupt("a write without an item".to_owned()))?;
     Ok(WriteRequest::builder().put_request(put).build())
+}
+
+/// A piece that is longer would not be found again.
+fn audio(mulaw: &[u8]) -> PortResult<AttributeValue> {
+    if mulaw.len() as u64 > LONGEST_AUDIO.0 {
+        return Err(PortError::Corrupt("a piece of audio that is too long".to_owned()));
+    }
+    Ok(AttributeValue::B(Blob::new(mulaw)))
 }

@@ -1,32 +1,57 @@
 //! What the console and the API read.
 
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
 use shared::calls::{Call, Relay};
 use shared::ids::CallSid;
-use shared::ports::{PortError, PortResult, ReadHistory};
+use shared::ports::{LONGEST_AUDIO, PortError, PortResult, ReadHistory};
 use shared::session::{Event, Line};
-use shared::time::CallTime;
+use shared::time::{CallTime, Samples};
+use shared::transcript;
 
 use super::super::sdk::port_error;
 use super::Store;
 use super::item::{Item, part, record, text};
-use super::schema::{INDEX, call_key};
+use super::schema::{AUDIO, INDEX, audio_from, call_key, line_fence};
 
 impl ReadHistory for Store {
     async fn recent_calls(&self, limit: u32) -> PortResult<Vec<Call>> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let request = self.index("CALLS").scan_index_forward(false).limit(limit);
         let answer = request.send().await.map_err(|error| port_error("query calls", &error))?;
-        self.records(answer.items.unwrap_or_default())
+        let items = answer.items.unwrap_or_default().into_iter().map(|mut item| {
+            // Of calls that were opened when the lease had no item of its own.
+            item.remove("lease");
+            item
+        });
+        self.records(items.collect())
     }
 
     async fn transcript(&self, sid: &CallSid) -> PortResult<Vec<Line>> {
         let items = self.list(call_key(sid), "LINE#").await?;
-        items.into_iter().map(|mut item| attribute(&mut item, "line")).collect()
+        let written = items.into_iter().map(|mut item| Ok((line_fence(key(&item)), attribute(&mut item, "line")?)));
+        Ok(transcript::merge(written.collect::<PortResult<Vec<_>>>()?))
     }
 
     async fn events(&self, sid: &CallSid) -> PortResult<Vec<(CallTime, Event)>> {
         let items = self.list(call_key(sid), "EVENT#").await?;
         items.into_iter().map(|mut item| Ok((attribute(&mut item, "at")?, attribute(&mut item, "event")?))).collect()
+    }
+
+    async fn caller_audio(&self, sid: &CallSid, from: Samples) -> PortResult<Vec<(Samples, Bytes)>> {
+        let items = self.audio_items(sid, from - LONGEST_AUDIO).await?;
+        let mut pieces = BTreeMap::new();
+        for mut item in items {
+            let begins: Samples = attribute(&mut item, "from")?;
+            let mulaw = binary(&mut item, "mulaw")?;
+            if begins + Samples(mulaw.len() as u64) > from {
+                // In the order of fences: the later holder's counts.
+                pieces.insert(begins, mulaw);
+            }
+        }
+        Ok(pieces.into_iter().collect())
     }
 
     async fn relays(&self) -> PortResult<Vec<Relay>> {
@@ -42,6 +67,21 @@ impl Store {
         request.key_condition_expression("gsi1pk = :pk").expression_attribute_values(":pk", text(partition))
     }
 
+    async fn audio_items(&self, sid: &CallSid, from: Samples) -> PortResult<Vec<Item>> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(call_key(sid)))
+            .expression_attribute_values(":first", text(audio_from(from)))
+            .expression_attribute_values(":last", text(format!("{AUDIO}~")));
+        let items: Result<Vec<Item>, _> = request.into_paginator().items().send().collect().await;
+        let items = items.map_err(|error| port_error("query audio", &error))?;
+        Ok(items.into_iter().filter(|item| self.is_current(item)).collect())
+    }
+
     fn records<T: serde::de::DeserializeOwned>(&self, items: Vec<Item>) -> PortResult<Vec<T>> {
         items.into_iter().filter(|item| self.is_current(item)).map(record).collect()
     }
@@ -49,4 +89,15 @@ impl Store {
 
 fn attribute<T: serde::de::DeserializeOwned>(item: &mut Item, name: &str) -> PortResult<T> {
     part(item.remove(name).ok_or_else(|| PortError::Corrupt(format!("an item without `{name}`")))?)
+}
+
+fn binary(item: &mut Item, name: &str) -> PortResult<Bytes> {
+    match item.remove(name) {
+        Some(AttributeValue::B(blob)) => Ok(blob.into_inner().into()),
+        _ => Err(PortError::Corrupt(format!("an item without `{name}`"))),
+    }
+}
+
+fn key(item: &Item) -> &str {
+    item.get("sk").and_then(|key| key.as_s().ok()).map_or("", String::as_str)
 }

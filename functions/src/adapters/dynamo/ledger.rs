@@ -2,9 +2,10 @@
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use shared::ports::{PortError, PortResult, ToolLedger};
+use shared::ports::{PortError, PortResult, Random as _, ToolLedger};
 use shared::tools::{ToolOutcome, ToolRequest};
 
+use super::super::random::SystemRandom;
 use super::super::sdk::port_error;
 use super::Store;
 use super::item::{Item, number, part, text, value};
@@ -13,9 +14,13 @@ use super::schema::{EXPIRES, TOOLS_STAY, call_key, tool_key};
 /// A tool that was begun so long ago and has not finished died with its process: it may be begun again.
 const ABANDONED_AFTER_MS: u64 = 60_000;
 
+/// A repetition by the SDK of our own write, whose answer was lost, does not find another in its way.
+const BEGIN: &str = "attribute_not_exists(outcome) \
+    AND (attribute_not_exists(pk) OR begun_at_ms < :old OR begun_by = :me)";
+
 impl ToolLedger for Store {
     async fn begin(&self, request: &ToolRequest) -> PortResult<Option<ToolOutcome>> {
-        let now = self.now_ms();
+        let (now, me) = (self.now_ms(), text(SystemRandom.token()?.reveal()));
         let put = self
             .client
             .put_item()
@@ -24,8 +29,10 @@ impl ToolLedger for Store {
             .item("sk", text(tool_key(&request.call)))
             .item("name", text(&request.name))
             .item("begun_at_ms", number(now))
+            .item("begun_by", me.clone())
             .item(EXPIRES, number(self.expiry(TOOLS_STAY)))
-            .condition_expression("attribute_not_exists(outcome) AND (attribute_not_exists(pk) OR begun_at_ms < :old)")
+            .condition_expression(BEGIN)
+            .expression_attribute_values(":me", me)
             .expression_attribute_values(":old", number(now.saturating_sub(ABANDONED_AFTER_MS)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
@@ -43,6 +50,11 @@ impl ToolLedger for Store {
             .update_expression("SET outcome = :outcome")
             .expression_attribute_values(":outcome", value(outcome)?);
         update.send().await.map(drop).map_err(|error| port_error("finish tool call", &error))
+    }
+
+    async fn outcome(&self, request: &ToolRequest) -> PortResult<Option<ToolOutcome>> {
+        let item = self.get(call_key(&request.sid), &tool_key(&request.call)).await?;
+        item.and_then(|mut item| item.remove("outcome")).map(part).transpose()
     }
 }
 

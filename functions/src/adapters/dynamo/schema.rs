@@ -3,12 +3,16 @@
 //! | pk | sk | what | stays |
 //! |---|---|---|---|
 //! | `CALL#{sid}` | `META` | the call; `gsi1`: `CALLS` by beginning | 30 days |
-//! | `CALL#{sid}` | `LINE#{number}` | a line of the transcript | 30 days |
-//! | `CALL#{sid}` | `EVENT#{at}#{number}` | an event, in the order of the call's own time | 30 days |
+//! | `CALL#{sid}` | `META#LEASE` | who holds it: relay, address, fence; and the journal | 30 days after it was taken |
+//! | `CALL#{sid}` | `LINE#{number}#{fence}` | a line of the transcript, by its writer | 30 days |
+//! | `CALL#{sid}` | `EVENT#{at}#{fence}#{number}` | an event, in the order of the call's own time | 30 days |
+//! | `CALL#{sid}` | `AUDIO#{from}#{fence}` | what the caller said and nobody has understood yet | 1 hour |
 //! | `CALL#{sid}` | `TOOL#{call}` | a tool call that was begun, and its outcome | 1 day |
 //! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
 //! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
 //! | `RELAY#{id}` | `META` | a relay; `gsi1`: `RELAYS` | 1 minute after its last heartbeat |
+//! | `RELAY#{id}` | `PULSE` | its sign of life, or that it was deposed | 1 day |
+//! | `RELAY#{id}` | `CALL#{sid}` | a call that it holds | 1 day |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
 use std::time::Duration;
@@ -21,30 +25,53 @@ use aws_sdk_dynamodb::types::{
 };
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::ports::{PortError, PortResult};
+use shared::time::Samples;
 
 use super::super::sdk::port_error;
 
 pub(super) const META: &str = "META";
+/// Begins like the call's own, so that both are read together.
+pub(super) const LEASE: &str = "META#LEASE";
+pub(super) const PULSE: &str = "PULSE";
 pub(super) const INDEX: &str = "gsi1";
 /// Epoch seconds. DynamoDB takes days to remove what has expired, so reads look at it too.
 pub(super) const EXPIRES: &str = "expires_at";
 
 pub(super) const CALLS_STAY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(super) const AUDIO_STAYS: Duration = Duration::from_secs(60 * 60);
 pub(super) const TOOLS_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// API Gateway closes a WebSocket after two hours.
 pub(super) const CONNECTIONS_STAY: Duration = Duration::from_secs(3 * 60 * 60);
 pub(super) const RELAYS_STAY: Duration = Duration::from_secs(60);
+/// Longer than any process that was given up goes on.
+pub(super) const PULSES_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn call_key(sid: &CallSid) -> String {
     format!("CALL#{sid}")
 }
 
-pub(super) fn line_key(number: u32) -> String {
-    format!("LINE#{number:06}")
+pub(super) fn line_key(number: u32, fence: u64) -> String {
+    format!("LINE#{number:06}#{fence:06}")
 }
 
-pub(super) fn event_key(at_ms: u64, number: u64) -> String {
-    format!("EVENT#{at_ms:010}#{number:010}")
+/// Under which fence a line was written: 0 before keys said so.
+pub(super) fn line_fence(key: &str) -> u64 {
+    key.splitn(3, '#').nth(2).and_then(|fence| fence.parse().ok()).unwrap_or(0)
+}
+
+pub(super) fn event_key(at_ms: u64, fence: u64, number: u64) -> String {
+    format!("EVENT#{at_ms:010}#{fence:06}#{number:010}")
+}
+
+pub(super) const AUDIO: &str = "AUDIO#";
+
+pub(super) fn audio_key(from: Samples, fence: u64) -> String {
+    format!("{}#{fence:06}", audio_from(from))
+}
+
+/// What the keys of all audio from there on are not below.
+pub(super) fn audio_from(from: Samples) -> String {
+    format!("{AUDIO}{:012}", from.0)
 }
 
 pub(super) fn tool_key(call: &ToolCallId) -> String {

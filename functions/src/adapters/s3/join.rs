@@ -50,8 +50,8 @@ impl RecordingStore {
         Ok(parts)
     }
 
-    /// Exactly what was listed, because the header has been written already.
-    async fn segment(&self, segment: &Segment) -> PortResult<Vec<u8>> {
+    /// Exactly what was listed: a header that names the length has been written already.
+    pub(super) async fn segment(&self, segment: &Segment) -> PortResult<Vec<u8>> {
         match self.get(&segment.key).await? {
             Some(bytes) if bytes.len() as u64 == segment.bytes => Ok(bytes),
             _ => Err(PortError::Conflict("a segment changed while the recording was joined".to_owned())),

@@ -28,12 +28,29 @@ async fn the_same_call_is_carried_out_once() {
     assert_eq!(world.state().fetched, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_under_way_is_not_begun_again() {
     let world = World::new();
     world.state().outcomes.insert("call_1".into(), None);
+    let begun = tokio::time::Instant::now();
     let error = tools(&world).handle(&request("get_weather", r#"{"place":"Berlin"}"#)).await.unwrap_err();
     assert_eq!((error.kind, world.state().fetched), (ToolErrorKind::Unavailable, 0));
+    assert_eq!(begun.elapsed(), PATIENCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_call_that_is_under_way_gets_its_outcome() {
+    let world = World::new();
+    world.state().outcomes.insert("call_1".into(), None);
+    let elsewhere = world.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        elsewhere.state().outcomes.insert("call_1".into(), Some(Ok("{}".into())));
+    });
+    let outcome = tools(&world).handle(&request("get_weather", r#"{"place":"Berlin"}"#)).await;
+    assert_eq!((outcome, world.state().fetched), (Ok("{}".into()), 0));
+    let looks = world.state().asked_for_outcome;
+    assert!((12..=14).contains(&looks), "{looks} looks in three seconds");
 }
 
 #[tokio::test]

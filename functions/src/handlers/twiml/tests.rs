@@ -60,7 +60,7 @@ async fn a_call_is_opened_prepared_and_answered_with_a_stream() {
     );
     let state = world.state();
     let call = &state.calls[&CallSid::from(CALL)];
-    assert_eq!(call.lease, Some(Lease { relay: "relay-1".into(), fence: 1 }));
+    assert_eq!(call.lease, Some(relay("relay-1", 0).holder().lease(1)));
     assert_eq!((call.from.reveal().as_str(), call.began_at_ms, call.streams), (CALLER, NOW_MS, 1));
     assert_eq!(state.tokens["token-1"], Some((CALL.into(), NOW_MS + 60_000)));
     assert_eq!(state.sent, [("relay-1".into(), Control::Prepare { call: Box::new(call.clone()) })]);
@@ -220,7 +220,7 @@ async fn a_call_whose_relay_is_gone_moves_to_another() {
     let resume = Http::post("/twiml/resume").form(&[("CallSid", CALL)]).signed();
     assert!(ask(&world, resume).await.1.contains("<Stream"));
     let state = world.state();
-    assert_eq!(state.calls[&CallSid::from(CALL)].lease, Some(Lease { relay: "relay-2".into(), fence: 2 }));
+    assert_eq!(state.calls[&CallSid::from(CALL)].lease, Some(relay("relay-2", 0).holder().lease(2)));
     assert!(matches!(&state.sent[..], [(relay, Control::Prepare { .. })] if relay.as_str() == "relay-2"));
 }
 

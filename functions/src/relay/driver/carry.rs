@@ -19,7 +19,9 @@ impl<D: Doors> Driver<D> {
             Output::Model(command) => self.tell_model(cause, command),
             Output::DialModel => self.dial_model(),
             Output::CloseModel => self.close_model(),
-            Output::RunTool(request) => self.tools.run(Arc::clone(&self.common.ports.tools), request),
+            Output::RunTool(request) => {
+                self.tools.run(self.scribe.written(), Arc::clone(&self.common.ports.tools), request);
+            }
             Output::CancelTool(call) => self.tools.cancel(&call),
             Output::Record(op) => self.recorder.record(op),
             Output::Transcript(line) => self.scribe.line(line),
@@ -28,7 +30,9 @@ impl<D: Doors> Driver<D> {
             Output::Status(CallStatus::Ended(_)) => {}
             Output::Status(status) => self.scribe.status(status),
             Output::HangUp(ending) => self.end = Some(End::HungUp(ending)),
-            Output::LetGo => self.end = Some(End::LetGo),
+            Output::Journal(journal) => self.scribe.journal(journal),
+            Output::KeepSpeech { from, mulaw } => self.scribe.speech(from, mulaw),
+            Output::LetGo(journal) => self.end = Some(End::LetGo(journal)),
         }
     }
 

@@ -26,9 +26,13 @@ enum Standing {
 impl<D: Doors> Driver<D> {
     pub(super) async fn finish(mut self) {
         self.close_down();
-        match self.end {
+        match self.end.take() {
             Some(End::HungUp(ending)) => self.hang_up(ending).await,
-            Some(End::LetGo) | None => self.leave().await,
+            Some(End::LetGo(journal)) => {
+                self.scribe.journal(journal);
+                self.leave().await;
+            }
+            None => self.leave().await,
             Some(End::Fenced) => give_way(&self.sid, self.links, &self.calls, self.recorder).await,
         }
     }

@@ -25,10 +25,17 @@ impl Tools {
         Self { outcomes, sender, running: BTreeMap::new() }
     }
 
-    pub(super) fn run<T: RunTools + 'static>(&mut self, tools: Arc<T>, request: ToolRequest) {
+    /// Not before `known`: a successor that did not know of it might ask for it once more.
+    pub(super) fn run<T: RunTools + 'static>(
+        &mut self,
+        known: impl Future<Output = ()> + Send + 'static,
+        tools: Arc<T>,
+        request: ToolRequest,
+    ) {
         let call = request.call.clone();
         let sender = self.sender.clone();
         let task = tokio::spawn(async move {
+            known.await;
             let outcome = tools.run(&request).await;
             // Fails only when the call is over.
             let _over = sender.send((request.call, outcome)).await;

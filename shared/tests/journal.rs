@@ -1,0 +1,112 @@
+//! Journals that other builds have written. Each version that must still be understood has its file in `journal/`; they
+//! are never changed. `UPDATE_GOLDEN=1` writes the file of the present version if there is none.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use shared::agent::Agent;
+use shared::ids::StreamSid;
+use shared::model::{ModelCommand, ModelEvent, ResponseStatus};
+use shared::session::{Event, Input, Journal, Output, Past, Session, Succession};
+use shared::testkit;
+use shared::time::CallTime;
+
+const VERSIONS: [u32; 1] = [1];
+
+fn file(version: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/journal/v{version}.json"))
+}
+
+fn drain(session: &mut Session) -> Vec<Output> {
+    std::iter::from_fn(|| session.poll()).collect()
+}
+
+/// A call in which much is under way: the agent is speaking, a tool runs, the caller has been understood once.
+fn eventful() -> Journal {
+    let mut session = Session::open(testkit::plan(Agent::default()), CallTime::ZERO);
+    let mut carrier = testkit::carrier::Carrier::new("MZ1", 20);
+    let mut hand = |at: u64, input: Input| {
+        session.handle(CallTime(at), input);
+        drain(&mut session)
+    };
+    hand(20, Input::ModelConnected);
+    hand(40, Input::Model(ModelEvent::Ready));
+    hand(100, Input::CallerAttached { stream: carrier.stream.clone() });
+    hand(110, Input::Model(ModelEvent::ResponseStarted { response: "r0".into() }));
+    let greeted = ModelEvent::ResponseDone { response: "r0".into(), status: ResponseStatus::Completed, usage: None };
+    hand(120, Input::Model(greeted));
+    for frame in 0..50 {
+        let message = carrier.frame(shared::audio::Payload::encode(&[0x42; 160]));
+        hand(100 + frame * 20, Input::Caller(message));
+    }
+    hand(1_200, Input::Model(ModelEvent::SpeechStarted { item: "u1".into(), at_ms: 300 }));
+    hand(1_300, Input::Model(ModelEvent::SpeechStopped { item: "u1".into(), at_ms: 900 }));
+    hand(1_310, Input::Model(ModelEvent::Committed { item: "u1".into() }));
+    hand(
+        1_320,
+        Input::Model(ModelEvent::CallerSaid { item: "u1".into(), text: Some("What is it like in Oslo?".into()) }),
+    );
+    hand(1_400, Input::Model(ModelEvent::ResponseStarted { response: "r1".into() }));
+    let said = ModelEvent::AgentSays { item: "i1".into(), text: "Let me look that up, it will".into() };
+    hand(1_410, Input::Model(said));
+    let payload = shared::audio::Payload::encode(&[0x55; 8_000]);
+    let audio = ModelEvent::Audio { response: "r1".into(), item: "i1".into(), content_index: 0, payload };
+    hand(1_420, Input::Model(audio));
+    let arguments = r#"{"city":"Oslo"}"#.into();
+    let call =
+        ModelEvent::ToolCall { response: "r1".into(), call: "c1".into(), name: "get_weather".to_owned(), arguments };
+    hand(1_430, Input::Model(call));
+    let usage = Some(shared::model::Usage { input_audio: 40, output_audio: 20, ..Default::default() });
+    let done = ModelEvent::ResponseDone { response: "r1".into(), status: ResponseStatus::Completed, usage };
+    hand(1_440, Input::Model(done));
+    let written = [hand(1_480, Input::Tick), hand(1_700, Input::Tick)].concat();
+    let journal = written.into_iter().rev().find_map(|output| match output {
+        Output::Journal(journal) => Some(*journal),
+        _ => None,
+    });
+    journal.unwrap()
+}
+
+#[test]
+fn the_present_version_is_kept() {
+    let journal = eventful();
+    let path = file(journal.version);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !path.exists() {
+        fs::write(&path, serde_json::to_string_pretty(&journal).unwrap() + "\n").unwrap();
+    }
+    let kept: Journal = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(kept, journal, "the journal has another meaning now: give it another version, and leave the old file");
+    assert_eq!(VERSIONS.last(), Some(&journal.version));
+}
+
+#[test]
+fn a_call_goes_on_from_the_journal_of_any_build() {
+    for version in VERSIONS {
+        let journal = serde_json::from_str(&fs::read_to_string(file(version)).unwrap()).unwrap();
+        let past =
+            Past { succession: Succession::TakenOver, journal: Some(journal), lines: Vec::new(), speech: Vec::new() };
+        let mut session = Session::resume(testkit::plan(Agent::default()), past, CallTime(2_000));
+        let mut outputs = drain(&mut session);
+        session.handle(CallTime(2_010), Input::CallerAttached { stream: StreamSid::from("MZ1") });
+        session.handle(CallTime(2_100), Input::ModelConnected);
+        session.handle(CallTime(2_200), Input::Model(ModelEvent::Ready));
+        outputs.extend(drain(&mut session));
+        assert!(outputs.iter().any(|output| matches!(output, Output::RunTool(request) if request.call == "c1".into())));
+        assert!(
+            outputs.iter().any(|output| matches!(output, Output::Event(Event::Resumed { behind_ms: Some(_), .. })))
+        );
+        let told = |output: &Output| matches!(output, Output::Model(ModelCommand::Remember { text, .. }) if text.reveal().starts_with("Let me look that up"));
+        assert!(outputs.iter().any(told), "version {version}: {outputs:?}");
+    }
+}
+
+#[test]
+fn a_journal_of_a_later_build_is_left_alone() {
+    let mut later = eventful();
+    later.version += 1;
+    let past = Past { succession: Succession::TakenOver, journal: Some(later), lines: Vec::new(), speech: Vec::new() };
+    let mut session = Session::resume(testkit::plan(Agent::default()), past, CallTime(2_000));
+    assert!(!drain(&mut session).iter().any(|output| matches!(output, Output::RunTool(_))));
+}
