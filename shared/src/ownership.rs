@@ -54,7 +54,7 @@ pub use given_up::GivenUp;
 pub use hand_over::{HandOver, HandOverHeard, HandOverStep};
 pub use moment::Moment;
 pub use opening::Opening;
-pub use route::{Holder, Route};
+pub use route::{Belief, Route};
 pub use standing::{Right, Standing};
 pub use suspects::Suspects;
 pub use take_over::{Heard, Step, TakeOver, TakeOverEnd};

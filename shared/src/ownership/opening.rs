@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn what_was_given_up_is_claimed_anew() {
-        let lease = |relay: &str| Lease { relay: relay.into(), fence: 2 };
+        let address: url::Url = "http://a:8081".parse().unwrap();
+        let lease = |relay: &str| Lease { relay: relay.into(), address: address.clone(), fence: 2 };
         let opening = |lease: Option<Lease>, barred| Opening::of(&"A".into(), lease.as_ref(), barred);
         assert_eq!(opening(Some(lease("A")), false), Opening::Open { fence: 2 });
         assert_eq!(opening(Some(lease("A")), true), Opening::Claim { lost: lease("A") });

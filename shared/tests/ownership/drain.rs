@@ -1,6 +1,5 @@
 //! A relay that is told to go passes its calls on.
 
-use shared::calls::Lease;
 use shared::ownership::{HandOver, HandOverStep, Right, STORE_PATIENCE};
 
 use super::{Flow, Purpose, RelayProcess};
@@ -27,7 +26,7 @@ impl RelayProcess {
         if self.standing.right(self.now(net)) != Right::Fresh || others.is_empty() {
             return;
         }
-        let successor = others[net.rng.usize(..others.len())].id.clone();
+        let successor = others[net.rng.usize(..others.len())].holder();
         self.give_up(call, tenure.fence);
         self.calls[call].flow = Some(Flow::HandOver { flow: HandOver::default(), to: successor, fence: tenure.fence });
         self.hand_over(net, call);
@@ -39,13 +38,11 @@ impl RelayProcess {
         let (purpose, to, fence) = (Purpose::HandOver { call }, to.clone(), *fence);
         match flow.step().clone() {
             HandOverStep::Write => {
-                let from = Lease { relay: self.id.clone(), fence };
+                let from = self.holder().lease(fence);
                 self.ask_store(net, STORE_PATIENCE, purpose, StoreRequest::HandOver { call, from, to });
             }
             HandOverStep::Tell(lease) => {
-                if !self.ask_peer(net, &to, purpose, RelayRequest::HandedOver { call, lease }) {
-                    self.calls[call].flow = None;
-                }
+                self.ask_peer(net, &to.address, purpose, RelayRequest::HandedOver { call, lease });
             }
             HandOverStep::Over => self.calls[call].flow = None,
         }

@@ -69,8 +69,8 @@ impl Function {
         let frame = job.frame;
         match job.errand.ask().clone() {
             Ask::Deliver { to, patience } => {
-                let (slot, sole) = (slot_of(&to.address), job.errand.sole(&to.relay));
-                let request = RelayRequest::Frame { relay: to.relay, frame, sole, lost: None };
+                let (slot, sole) = (slot_of(&to.holder.address), job.errand.sole(&to.holder.relay));
+                let request = RelayRequest::Frame { relay: to.holder.relay, frame, sole, lost: None };
                 job.token = ask_relay(net, me, slot, patience, request);
             }
             Ask::LookUp { after } => {
@@ -144,7 +144,7 @@ fn outcome(reply: Reply) -> Outcome {
         Reply::Declined => Outcome::Declined,
         Reply::Busy => Outcome::Busy,
         Reply::Claimed => Outcome::Claimed,
-        Reply::Found { lease, address } => Outcome::Found { lease, address },
+        Reply::Found(lease) => Outcome::Found(lease),
         Reply::Unavailable => Outcome::Unavailable,
         _ => Outcome::NotMine,
     }

@@ -1,9 +1,8 @@
 //! What is said in the simulated cloud, and between whom.
 
-use shared::calls::Lease;
+use shared::calls::{Holder, Lease};
 use shared::ids::RelayId;
 use shared::ownership::{Arrival, Lost};
-use url::Url;
 
 use super::net::Place;
 
@@ -127,13 +126,13 @@ pub(crate) enum StoreRequest {
     Depose(RelayId),
     Claim {
         call: usize,
-        by: RelayId,
+        by: Holder,
         held: u64,
     },
     HandOver {
         call: usize,
         from: Lease,
-        to: RelayId,
+        to: Holder,
     },
     LookUp {
         call: usize,
@@ -158,10 +157,7 @@ pub(crate) enum Reply {
     // of the store
     Done,
     Granted(Lease),
-    Found {
-        lease: Lease,
-        address: Option<Url>,
-    },
+    Found(Lease),
     Conflict,
     Unavailable,
     // of a relay, or of the machine it ran on

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use shared::calls::Relay;
-use shared::ids::RelayId;
 
 use super::messages::{Event, Process, Reply};
 
@@ -149,9 +148,5 @@ impl Net {
 
     pub(crate) fn mend(&mut self, a: Place, b: Place) {
         *self.cuts.entry((a.min(b), a.max(b))).or_default() -= 1;
-    }
-
-    pub(crate) fn address(&self, relay: &RelayId) -> Option<url::Url> {
-        self.registry.iter().find(|known| known.id == *relay).map(|known| known.address.clone())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::calls::Lease;
+use shared::calls::{Holder, Lease};
 use shared::ids::{CallSid, RelayId};
 use shared::ownership::{
     GivenUp, HandOver, HandOverHeard, HandOverStep, Heard, Lost, Moment, Opening, RENEW_EVERY, Right, STORE_PATIENCE,
@@ -13,7 +13,7 @@ use shared::ownership::{
 use super::judge::{Judge, Post};
 use super::messages::{Event, Frame, Process, RelayRequest, Reply, StoreRequest, Timer};
 use super::net::{Net, Place};
-use super::slot_of;
+use super::{address, slot_of};
 
 mod drain;
 
@@ -60,7 +60,7 @@ pub(crate) struct Held {
 enum Flow {
     Opening,
     TakeOver(TakeOver),
-    HandOver { flow: HandOver, to: RelayId, fence: u64 },
+    HandOver { flow: HandOver, to: Holder, fence: u64 },
 }
 
 struct Waiting {
@@ -111,6 +111,10 @@ impl RelayProcess {
         Process::Relay { slot: self.slot, generation: self.generation }
     }
 
+    fn holder(&self) -> Holder {
+        Holder { relay: self.id.clone(), address: address(self.slot) }
+    }
+
     fn place(&self) -> Place {
         Place::Slot(self.slot)
     }
@@ -130,13 +134,11 @@ impl RelayProcess {
         self.pending.insert(token, purpose);
     }
 
-    fn ask_peer(&mut self, net: &mut Net, peer: &RelayId, purpose: Purpose, request: RelayRequest) -> bool {
-        let Some(address) = net.address(peer) else { return false };
-        let (from, place, slot) = (self.process(), self.place(), slot_of(&address));
+    fn ask_peer(&mut self, net: &mut Net, peer: &url::Url, purpose: Purpose, request: RelayRequest) {
+        let (from, place, slot) = (self.process(), self.place(), slot_of(peer));
         let event = |token| Event::ToRelay { from, place, slot, token, request, delayed: false };
         let token = net.request((from, place), Place::Slot(slot), YIELD_PATIENCE, event);
         self.pending.insert(token, purpose);
-        true
     }
 
     fn answer(&self, net: &mut Net, to: (Process, Place), token: u64, reply: Reply) {
@@ -308,7 +310,7 @@ impl RelayProcess {
         }
         self.calls[call].flow = None;
         let lease = match reply {
-            Some(Reply::Found { lease, .. }) => Some(lease),
+            Some(Reply::Found(lease)) => Some(lease),
             _ => None,
         };
         let barred = lease.as_ref().is_some_and(|lease| self.given_up.bars(&sid(call), lease.fence));
@@ -351,10 +353,8 @@ impl RelayProcess {
         let purpose = Purpose::TakeOver { call };
         match flow.step().clone() {
             Step::AskToYield(lease) => {
-                let relay = lease.relay.clone();
-                if !self.ask_peer(net, &relay, purpose, RelayRequest::Yield { call, lease }) {
-                    self.tell(net, call, Heard::Silent);
-                }
+                let peer = lease.address.clone();
+                self.ask_peer(net, &peer, purpose, RelayRequest::Yield { call, lease });
             }
             Step::Depose(relay) => self.ask_store(net, STORE_PATIENCE, purpose, StoreRequest::Depose(relay)),
             Step::Keep { until } => {
@@ -362,7 +362,7 @@ impl RelayProcess {
                 self.keep_until(net, call, until);
             }
             Step::Claim { held } => {
-                let claim = StoreRequest::Claim { call, by: self.id.clone(), held };
+                let claim = StoreRequest::Claim { call, by: self.holder(), held };
                 self.ask_store(net, STORE_PATIENCE, purpose, claim);
             }
             Step::Check | Step::LookUp => self.ask_store(net, STORE_PATIENCE, purpose, StoreRequest::LookUp { call }),
@@ -441,10 +441,9 @@ impl RelayProcess {
         let now = self.now(net);
         if let Some(Flow::TakeOver(flow)) = &self.calls[call].flow
             && let Step::Keep { until } = flow.step()
+            && now >= *until
         {
-            if now >= *until {
-                self.tell(net, call, Heard::TimePassed);
-            }
+            self.tell(net, call, Heard::TimePassed);
         }
     }
 
@@ -464,7 +463,7 @@ impl RelayProcess {
     fn write_journal(&mut self, net: &mut Net) {
         for call in 0..self.calls.len() {
             if let Some(Tenure { fence, .. }) = self.calls[call].tenure {
-                let lease = Lease { relay: self.id.clone(), fence };
+                let lease = self.holder().lease(fence);
                 let write = StoreRequest::Write { call, lease };
                 self.ask_store(net, STORE_PATIENCE, Purpose::Write { call, fence }, write);
             }
@@ -482,7 +481,7 @@ fn heard(step: &Step, reply: Option<Reply>) -> Heard {
         (_, Some(Reply::Dead)) => Heard::Dead,
         (_, Some(Reply::Done)) => Heard::Deposed,
         (_, Some(Reply::Granted(lease))) => Heard::Granted(lease),
-        (_, Some(Reply::Found { lease, .. })) => Heard::Found(Some(lease)),
+        (_, Some(Reply::Found(lease))) => Heard::Found(Some(lease)),
         (_, Some(_)) => Heard::Conflict,
     }
 }

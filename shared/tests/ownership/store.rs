@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::calls::Lease;
+use shared::calls::{Holder, Lease};
 use shared::ids::RelayId;
 
 use super::messages::{Process, Reply, StoreRequest};
@@ -33,15 +33,15 @@ impl Store {
             Some(Outage::Refuses) => Reply::Unavailable,
             Some(Outage::Flaky) if net.rng.u32(0..6) == 0 => return,
             Some(Outage::Flaky) if net.rng.u32(0..6) == 0 => {
-                self.carry_out(net, request);
+                self.carry_out(request);
                 return;
             }
-            _ => self.carry_out(net, request),
+            _ => self.carry_out(request),
         };
         net.answer(Place::Store, from, token, reply);
     }
 
-    fn carry_out(&mut self, net: &Net, request: &StoreRequest) -> Reply {
+    fn carry_out(&mut self, request: &StoreRequest) -> Reply {
         match request {
             StoreRequest::Renew(relay) if self.deposed.contains(relay) => Reply::Conflict,
             StoreRequest::Renew(_) => Reply::Done,
@@ -51,22 +51,19 @@ impl Store {
             }
             StoreRequest::Claim { call, by, held } => self.pass(*call, *held, None, by),
             StoreRequest::HandOver { call, from, to } => self.pass(*call, from.fence, Some(&from.relay), to),
-            StoreRequest::LookUp { call } => {
-                let lease = self.leases[*call].clone();
-                Reply::Found { address: net.address(&lease.relay), lease }
-            }
+            StoreRequest::LookUp { call } => Reply::Found(self.leases[*call].clone()),
             StoreRequest::Write { call, lease } if self.leases[*call] == *lease => Reply::Done,
             StoreRequest::Write { .. } => Reply::Conflict,
         }
     }
 
-    fn pass(&mut self, call: usize, held: u64, holder: Option<&RelayId>, to: &RelayId) -> Reply {
+    fn pass(&mut self, call: usize, held: u64, holder: Option<&RelayId>, to: &Holder) -> Reply {
         let lease = &mut self.leases[call];
         if lease.fence != held || holder.is_some_and(|holder| *holder != lease.relay) {
             return Reply::Conflict;
         }
         self.claims += 1;
-        *lease = Lease { relay: to.clone(), fence: held + 1 };
+        *lease = to.lease(held + 1);
         Reply::Granted(lease.clone())
     }
 }

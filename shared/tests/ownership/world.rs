@@ -1,6 +1,6 @@
 //! A small cloud in simulated time: callers, functions, relays and a store.
 
-use shared::calls::{Lease, Relay};
+use shared::calls::{Holder, Relay};
 use shared::ids::RelayId;
 use shared::ownership::Verdict;
 
@@ -89,7 +89,7 @@ impl World {
     fn start_call(&mut self, call: usize) {
         let slot = call % self.plan.relays;
         let relay = self.id(slot).unwrap();
-        self.store.leases.push(Lease { relay, fence: 1 });
+        self.store.leases.push(Holder { relay, address: address(slot) }.lease(1));
         let (from, place, request) = (Process::Function(0), Place::Subnet(0), RelayRequest::Prepare { call });
         if self.net.rng.u32(0..4) > 0 {
             let event = Event::ToRelay { from, place, slot, token: 0, request, delayed: false };
@@ -143,7 +143,7 @@ impl World {
                 }
             }
             Event::ToRelay { from, place, slot, token, request, .. } => {
-                self.to_relay((from, place), slot, token, request);
+                self.reach_relay((from, place), slot, token, request);
             }
             Event::Answer { from, to, place, token, reply } => {
                 if !self.net.is_cut(from, place) {
@@ -237,7 +237,7 @@ impl World {
         }
     }
 
-    fn to_relay(&mut self, from: (Process, Place), slot: usize, token: u64, request: RelayRequest) {
+    fn reach_relay(&mut self, from: (Process, Place), slot: usize, token: u64, request: RelayRequest) {
         let Self { net, slots, judge, .. } = self;
         if net.is_cut(Place::Slot(slot), from.1) || slots[slot].vanished {
             return;
