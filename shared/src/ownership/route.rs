@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::{Holder, Lease};
 
-/// One for each call in each process of `ws-default`; an [`Errand`](super::Errand) begins with it and leaves behind what
+/// One for each call in each process of `ws-default`; a [`Journey`](super::Journey) begins with it and leaves behind what
 /// it learned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {

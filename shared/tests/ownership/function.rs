@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::ownership::{Ask, Errand, Moment, Outcome, Route, STORE_PATIENCE, Suspects, TAKE_OVER_PATIENCE};
+use shared::ownership::{Ask, Journey, Moment, Outcome, Route, STORE_PATIENCE, Suspects, TAKE_OVER_PATIENCE};
 
 use super::messages::{Event, Frame, Process, RelayRequest, Reply, StoreRequest, Timer};
 use super::net::{Net, Place};
@@ -24,7 +24,7 @@ pub(crate) struct Function {
 
 struct Job {
     frame: Frame,
-    errand: Errand,
+    journey: Journey,
     token: u64,
 }
 
@@ -58,8 +58,8 @@ impl Function {
     pub(crate) fn start(&mut self, net: &mut Net, frame: Frame) {
         (self.used_at, self.starting) = (net.now, false);
         let route = self.routes.entry((frame.call, frame.stream)).or_default();
-        let errand = Errand::begin(route, &self.suspects, Moment(net.now + self.clock_offset));
-        self.job = Some(Job { frame, errand, token: 0 });
+        let journey = Journey::begin(route, &self.suspects, Moment(net.now + self.clock_offset));
+        self.job = Some(Job { frame, journey, token: 0 });
         self.act(net);
     }
 
@@ -67,9 +67,9 @@ impl Function {
         let (me, now) = (self.me(), self.now(net));
         let Some(job) = &mut self.job else { return };
         let frame = job.frame;
-        match job.errand.ask().clone() {
+        match job.journey.ask().clone() {
             Ask::Deliver { to, patience } => {
-                let (slot, sole) = (slot_of(&to.holder.address), job.errand.sole(&to.holder.relay));
+                let (slot, sole) = (slot_of(&to.holder.address), job.journey.sole(&to.holder.relay));
                 let request = RelayRequest::Frame { relay: to.holder.relay, frame, sole, lost: None };
                 job.token = ask_relay(net, me, slot, patience, request);
             }
@@ -78,9 +78,9 @@ impl Function {
                 job.token = 0;
                 net.after(wait, Event::Timer { at: me.0, timer: Timer::LookUp, delayed: false });
             }
-            Ask::TakeOver(lost) => match job.errand.successor(&net.registry, &self.suspects, now, 0) {
+            Ask::TakeOver(lost) => match job.journey.successor(&net.registry, &self.suspects, now, 0) {
                 Some(relay) => {
-                    let sole = job.errand.sole(&relay.id);
+                    let sole = job.journey.sole(&relay.id);
                     let request = RelayRequest::Frame { relay: relay.id, frame, sole, lost: Some(lost) };
                     job.token = ask_relay(net, me, slot_of(&relay.address), TAKE_OVER_PATIENCE, request);
                 }
@@ -107,7 +107,7 @@ impl Function {
         if self.dead || self.job.as_ref().is_none_or(|job| job.token != token) {
             return;
         }
-        let looking = self.job.as_ref().is_some_and(|job| matches!(job.errand.ask(), Ask::LookUp { .. }));
+        let looking = self.job.as_ref().is_some_and(|job| matches!(job.journey.ask(), Ask::LookUp { .. }));
         let outcome = match reply {
             None if looking => Outcome::Unavailable,
             None | Some(Reply::Broken) => Outcome::Silent,
@@ -120,7 +120,7 @@ impl Function {
         let now = self.now(net);
         let Self { job: Some(job), routes, suspects, .. } = self else { return };
         let route = routes.entry((job.frame.call, job.frame.stream)).or_default();
-        job.errand.report(route, suspects, now, outcome);
+        job.journey.report(route, suspects, now, outcome);
         self.act(net);
     }
 }

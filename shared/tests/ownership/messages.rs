@@ -116,7 +116,7 @@ pub(crate) enum Timer {
     },
     /// A drained or deposed process ends.
     Exit,
-    /// An errand waits before it looks again.
+    /// A journey waits before it looks again.
     LookUp,
 }
 

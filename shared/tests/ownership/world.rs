@@ -130,6 +130,7 @@ impl World {
 
     fn handle(&mut self, event: Event) {
         let Some(event) = self.postpone(event) else { return };
+        let begun = self.judge.posts.len();
         match event {
             Event::CallerSpeaks { call } => self.caller_speaks(call),
             Event::FunctionStarts { function, frame } => {
@@ -164,7 +165,7 @@ impl World {
             Event::StoreFound { slot } => self.net.mend(Place::Store, Place::Slot(slot)),
             Event::FaultGrows(number) => self.cut_from_store_late(number),
         }
-        if let Some(post) = self.judge.posts.last().copied().filter(|post| post.at == self.net.now) {
+        if let Some(post) = self.judge.posts.get(begun).copied() {
             self.look_for_another_voice(post);
         }
     }

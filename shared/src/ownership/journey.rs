@@ -8,7 +8,7 @@ use super::{Belief, Moment, PATIENCE, Route, SUSPECT_PATIENCE, Suspects};
 use crate::calls::{Lease, Relay};
 use crate::ids::RelayId;
 
-/// What an errand asks for at most, so that a frame which finds nobody is dropped and not carried about.
+/// What a journey asks for at most, so that a frame which finds nobody is dropped and not carried about.
 const MOST_ASKS: u8 = 12;
 /// A relay that has the lease and says that it has not the call may be opening it, or another is claiming it.
 const LOOK_AGAIN: Duration = Duration::from_millis(60);
@@ -18,7 +18,7 @@ const DENIALS: u8 = 2;
 /// `ws-default` makes one for each frame: carry out [`ask`](Self::ask), [`report`](Self::report) how it went, until it is
 /// [`Ask::Done`] or [`Ask::Drop`]. Several may run with one route.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Errand {
+pub struct Journey {
     ask: Ask,
     asks: u8,
     denials: u8,
@@ -31,7 +31,7 @@ pub struct Errand {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
-    /// Give the frame to this relay. [`sole`](Errand::sole) goes with it.
+    /// Give the frame to this relay. [`sole`](Journey::sole) goes with it.
     Deliver {
         to: Belief,
         patience: Duration,
@@ -40,7 +40,7 @@ pub enum Ask {
     LookUp {
         after: Duration,
     },
-    /// Give the frame to [`successor`](Errand::successor), and [`sole`](Errand::sole) and this with it.
+    /// Give the frame to [`successor`](Journey::successor), and [`sole`](Journey::sole) and this with it.
     TakeOver(Lost),
     /// The frame is lost, and nothing more can be done for it.
     Drop,
@@ -84,7 +84,7 @@ pub enum Outcome {
     Nobody,
 }
 
-impl Errand {
+impl Journey {
     pub fn begin(route: &Route, suspects: &Suspects, now: Moment) -> Self {
         let ask = match &route.belief {
             Some(belief) => deliver(belief.clone(), suspects, now),

@@ -8,7 +8,7 @@ struct Function {
     route: Route,
     suspects: Suspects,
     now: Moment,
-    errand: Errand,
+    journey: Journey,
 }
 
 fn address(relay: &str) -> Url {
@@ -44,32 +44,32 @@ fn relays(names: &[&str]) -> Vec<Relay> {
 impl Function {
     fn believing(belief: Option<Belief>) -> Self {
         let (route, suspects) = (Route { belief }, Suspects::default());
-        let errand = Errand::begin(&route, &suspects, Moment(0));
-        Self { route, suspects, now: Moment(0), errand }
+        let journey = Journey::begin(&route, &suspects, Moment(0));
+        Self { route, suspects, now: Moment(0), journey }
     }
 
     fn next_frame(&mut self) {
-        self.errand = Errand::begin(&self.route, &self.suspects, self.now);
+        self.journey = Journey::begin(&self.route, &self.suspects, self.now);
     }
 
     fn hears(&mut self, outcomes: impl IntoIterator<Item = Outcome>) -> &mut Self {
         for outcome in outcomes {
             self.now = self.now + Duration::from_millis(10);
-            if matches!(self.errand.ask(), Ask::TakeOver(_)) {
+            if matches!(self.journey.ask(), Ask::TakeOver(_)) {
                 self.successor();
             }
-            self.errand.report(&mut self.route, &mut self.suspects, self.now, outcome);
+            self.journey.report(&mut self.route, &mut self.suspects, self.now, outcome);
         }
         self
     }
 
     fn successor(&mut self) -> Option<RelayId> {
-        let relay = self.errand.successor(&relays(&["A", "B", "C"]), &self.suspects, self.now, 0);
+        let relay = self.journey.successor(&relays(&["A", "B", "C"]), &self.suspects, self.now, 0);
         relay.map(|relay| relay.id)
     }
 
     fn asks(&self, ask: Ask) {
-        assert_eq!(*self.errand.ask(), ask);
+        assert_eq!(*self.journey.ask(), ask);
     }
 }
 
@@ -101,7 +101,7 @@ fn an_unknown_call_is_looked_up_once() {
 fn a_refused_connection_is_proof_enough() {
     let mut function = Function::believing(Some(belief("A", 3)));
     function.hears([Outcome::Dead]).asks(take_over("A", 3, true));
-    assert!(function.errand.sole(&"B".into()));
+    assert!(function.journey.sole(&"B".into()));
     function.hears([Outcome::Taken { fence: 4 }]).asks(Ask::Done);
     assert_eq!(function.route.belief, Some(belief("B", 4)));
 }
@@ -110,7 +110,7 @@ fn a_refused_connection_is_proof_enough() {
 fn one_slow_answer_moves_no_call() {
     let mut function = Function::believing(Some(belief("A", 3)));
     function.hears([Outcome::Silent]).asks(deliver_to("A", 3, SUSPECT_PATIENCE));
-    assert!(function.errand.sole(&"A".into()));
+    assert!(function.journey.sole(&"A".into()));
     function.hears([Outcome::Taken { fence: 3 }]).asks(Ask::Done);
     function.next_frame();
     function.hears([Outcome::Silent]).asks(deliver_to("A", 3, SUSPECT_PATIENCE));
@@ -120,7 +120,7 @@ fn one_slow_answer_moves_no_call() {
 fn the_second_silence_in_a_row_does() {
     let mut function = Function::believing(Some(belief("A", 3)));
     function.hears([Outcome::Silent, Outcome::Silent]).asks(take_over("A", 3, false));
-    assert!(!function.errand.sole(&"B".into()), "A may have it");
+    assert!(!function.journey.sole(&"B".into()), "A may have it");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_denial_is_followed_to_where_the_lease_is() {
     let mut function = Function::believing(Some(belief("A", 3)));
     function.hears([Outcome::NotMine]).asks(Ask::LookUp { after: Duration::ZERO });
     function.hears([found("B", 4)]).asks(deliver_to("B", 4, PATIENCE));
-    assert!(function.errand.sole(&"B".into()), "A said that it did not take it");
+    assert!(function.journey.sole(&"B".into()), "A said that it did not take it");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_relay_that_has_the_lease_and_denies_it_loses_it() {
 fn a_busy_holder_gets_its_frame_after_all() {
     let mut function = Function::believing(Some(belief("A", 3)));
     function.hears([Outcome::Silent, Outcome::Silent, Outcome::Busy]).asks(deliver_to("A", 3, SUSPECT_PATIENCE));
-    assert!(function.errand.sole(&"A".into()), "B said that it did not take it");
+    assert!(function.journey.sole(&"A".into()), "B said that it did not take it");
     function.hears([Outcome::Silent, Outcome::Busy]).asks(Ask::Drop);
 }
 
