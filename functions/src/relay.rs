@@ -36,6 +36,7 @@ pub mod server;
 pub mod settings;
 pub mod stamped;
 pub mod tls;
+pub mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +127,9 @@ impl<D: Doors> Relay<D> {
         let changed = Arc::new(Notify::new());
         let registry = registry::run(Arc::clone(&calls), Arc::clone(&changed), stop.clone());
         let mut upkeep = vec![tokio::spawn(registry), tokio::spawn(hold_office(&calls, stop.clone()))];
+        if let Some(resume) = settings.resume_url {
+            upkeep.push(tokio::spawn(watch::run(Arc::clone(&calls), resume, stop.clone())));
+        }
         if let Some(url) = settings.control_url {
             upkeep.push(tokio::spawn(control::run(Arc::clone(&calls), url, tls, stop.clone())));
         }

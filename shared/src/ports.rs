@@ -16,7 +16,7 @@ use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolOutcome, ToolRequest};
-use crate::twilio::setup;
+use crate::twilio::{setup, twiml};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -319,4 +319,6 @@ pub trait CarrierAccount: Send + Sync {
 /// Twilio's REST API, as far as a running call needs it.
 pub trait Telephony: Send + Sync {
     fn hang_up(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
+    /// Leaves whatever the call is doing, a stream included, and does this instead.
+    fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> impl Future<Output = PortResult<()>> + Send;
 }

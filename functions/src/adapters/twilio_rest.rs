@@ -14,6 +14,7 @@ use shared::twilio::rest::{
     Access, AccountResource, CallResource, Method, NumbersPage, RestError, RestRequest, parse_response,
 };
 use shared::twilio::setup;
+use shared::twilio::twiml;
 use tokio::time::{Instant, sleep};
 
 /// For a request with all its repetitions.
@@ -110,6 +111,16 @@ impl Telephony for TwilioRest {
         match self.send(&request).await {
             Ok(_) => Ok(()),
             Err(TwilioError::Answer(error)) if error.is_call_over() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> PortResult<()> {
+        let request = RestRequest::instruct_call(&self.access.account, sid, twiml);
+        let request = request.map_err(|error| PortError::Corrupt(error.to_string()))?;
+        match self.send(&request).await {
+            Ok(_) => Ok(()),
+            Err(TwilioError::Answer(error)) if error.is_call_over() => Err(PortError::Gone),
             Err(error) => Err(error.into()),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared::calls::{Call, Holder, Lease};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
-use shared::ports::PortError;
+use shared::ports::{Holdings as _, PortError};
 use shared::session::Past;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::mpsc;
@@ -224,6 +224,7 @@ impl<D: Doors> Calls<D> {
             table.calls.insert(sid.clone(), Place::Open(handle.clone()));
         }
         tracing::info!(call = %sid, fence, "call taken");
+        self.note_held(&sid);
         self.common.metrics.calls_opened.inc();
         self.common.metrics.calls.inc();
         let driver = Driver::new(Arc::clone(self), taken, &handle, self.shutdown.clone());
@@ -265,6 +266,17 @@ impl<D: Doors> Calls<D> {
             handle.inbox.closed().await;
         }
         answer
+    }
+
+    /// For whoever looks after our calls if we cannot.
+    fn note_held(self: &Arc<Self>, sid: &CallSid) {
+        let (calls, sid) = (Arc::clone(self), sid.clone());
+        tokio::spawn(async move {
+            let Common { ports, me, .. } = calls.common().as_ref();
+            if let Err(error) = ports.store.note_held(&me.relay, &sid).await {
+                tracing::warn!(code = "holding_not_noted", call = %sid, %error);
+            }
+        });
     }
 
     /// A call is not opened after all.

@@ -22,6 +22,8 @@ pub struct Settings {
     pub ecs_agent: Option<Url>,
     /// Metrics for CloudWatch (`STACK_NAME`).
     pub emf: Option<Emf>,
+    /// Where the carrier asks what to do with a call that has lost its stream (`PUBLIC_URL`).
+    pub resume_url: Option<Url>,
     /// The URL that Twilio connects to and signs (`PUBLIC_WSS_URL`).
     pub public_wss_url: Url,
     /// Checks the signatures of upgrades. `None` lets everyone in: the configuration grants that to loopback only.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::calls::{CallStatus, Lease, MediaPath};
 use shared::ids::ConnectionId;
 use shared::ownership::Lost;
-use shared::ports::Pulses as _;
+use shared::ports::{Holdings as _, Pulses as _, Relays as _, WriteCall as _};
 use shared::session::{Event, Succession};
 use tokio::net::TcpListener;
 
@@ -162,6 +162,25 @@ async fn a_relay_that_is_about_to_go_hands_its_call_over_at_a_quiet_moment() {
     assert!(second.gateway.seen.borrow().closed.is_empty());
     let books = second.store.books.borrow();
     assert_eq!(books.calls[&"CA1".into()].lease.as_ref().unwrap().relay, second.id());
+}
+
+#[tokio::test]
+async fn a_direct_call_of_a_relay_that_fell_silent_is_called_back() {
+    let model = Model::new().await;
+    let house = House::new(&model.url).await;
+    let mut silent = until(&house.store.books, |books| books.relays.get(&house.id()).cloned()).await;
+    (silent.id, silent.heartbeat_at_ms) = ("silent".into(), 0);
+    let mut call = house.call("CA1", MediaPath::Direct);
+    call.lease = Some(silent.holder().lease(1));
+    house.store.open_call(&call).await.unwrap();
+    house.store.note_held(&silent.id, &call.sid).await.unwrap();
+    house.store.register(&silent).await.unwrap();
+    let watching = house.beside(settings(&model.url)).await;
+    let instructed = until(&watching.carrier.instructed, |instructed| instructed.first().cloned()).await;
+    assert_eq!(instructed.0, call.sid);
+    assert!(instructed.1.contains("https://voice.example.com/twiml/resume"), "{}", instructed.1);
+    until(&house.store.books, |books| (!books.relays.contains_key(&silent.id)).then_some(())).await;
+    assert!(house.store.pulse(&silent.id).await.is_err(), "it speaks for nobody any more");
 }
 
 #[tokio::test]

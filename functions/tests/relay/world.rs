@@ -20,6 +20,7 @@ use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
 use shared::time::{CallTime, Samples};
 use shared::tools::{ToolOutcome, ToolRequest};
+use shared::twilio::twiml;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
 
@@ -452,11 +453,17 @@ impl Recordings for Shelf {
 #[derive(Debug, Default)]
 pub struct Carrier {
     pub hung_up: watch::Sender<Vec<CallSid>>,
+    pub instructed: watch::Sender<Vec<(CallSid, String)>>,
 }
 
 impl Telephony for Carrier {
     async fn hang_up(&self, sid: &CallSid) -> PortResult<()> {
         self.hung_up.send_modify(|hung_up| hung_up.push(sid.clone()));
+        Ok(())
+    }
+
+    async fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> PortResult<()> {
+        self.instructed.send_modify(|instructed| instructed.push((sid.clone(), twiml.to_string())));
         Ok(())
     }
 }
@@ -502,6 +509,7 @@ pub fn settings(model: &Url) -> Settings {
         ecs_metadata: None,
         ecs_agent: None,
         emf: None,
+        resume_url: Some(Url::parse("https://voice.example.com/twiml/resume").unwrap()),
         public_wss_url: Url::parse("wss://voice.example.com/call").unwrap(),
         signing_token: Some(Secret::new(AUTH_TOKEN)),
         control_url: None,

@@ -15,6 +15,8 @@ const DRAIN: Duration = Duration::from_secs(110);
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RelayConfig {
+    /// Where Twilio finds the webhooks; without it calls of a relay that hangs are not called back.
+    pub public_url: Option<url::Url>,
     pub public_wss_url: url::Url,
     pub auth: WebhookAuth,
     pub table: String,
@@ -51,6 +53,7 @@ impl RelayConfig {
         let mut reader = Reader::new(source);
         let public_wss_url = public_wss_url(&mut reader);
         let config = Self {
+            public_url: reader.parsed("PUBLIC_URL", "a URL"),
             auth: webhook_auth(&mut reader, &public_wss_url),
             public_wss_url,
             table: table(&mut reader),
@@ -106,7 +109,7 @@ mod tests {
             source.asked(),
             keys(
                 "CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 OPENAI_API_KEY \
-                 OPENAI_REALTIME_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_DRAIN RELAY_LISTEN \
+                 OPENAI_REALTIME_URL PUBLIC_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_DRAIN RELAY_LISTEN \
                  RELAY_PUBLIC_LISTEN STACK_NAME TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
                  TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"

@@ -226,7 +226,10 @@ async fn a_frame_of_a_call_that_is_over_moves_nobody() {
     let (world, frames) = after(Outcome::NotMine).await;
     world.state().calls.get_mut(&CALL.into()).unwrap().status = CallStatus::Ended(Ending::CallerHungUp);
     send(&frames, &frame(&media(2))).await;
+    let looks = world.state().looks;
+    send(&frames, &frame(&media(3))).await;
     assert_eq!(told(&world), [("relay-1".to_owned(), true, None)]);
+    assert_eq!(world.state().looks, looks, "that it is over is remembered");
 }
 
 #[tokio::test]
