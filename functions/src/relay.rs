@@ -118,8 +118,6 @@ impl<D: Doors> Relay<D> {
         let address = address::resolve(&settings, bound.private_address).await?;
         let me = Holder { relay: RelayId::from(random::name()), address: address.clone() };
         let office = Arc::new(Office::default());
-        // Whoever speaks first has the right to it by then.
-        office.renew(&me.relay, ports.store.as_ref(), &metrics).await;
         let common = Common { me, office, ports, metrics, dialler, most_calls: settings.most_calls };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();

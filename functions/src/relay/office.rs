@@ -9,6 +9,7 @@ use shared::ownership::{
     Arrival, GivenUp, Moment, RENEW_EVERY, STORE_PATIENCE, Standing, Tenure, Verdict, YieldAnswer,
 };
 use shared::ports::{PortError, Pulses};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,10 @@ pub struct Office {
     given_up: Mutex<GivenUp>,
     /// Another relay has been given our calls.
     pub deposed: CancellationToken,
+    /// One for each permit: an idle relay needs no right to speak.
+    permits: Arc<()>,
+    /// A call is about to be held.
+    wanted: Notify,
 }
 
 impl Default for Office {
@@ -33,6 +38,8 @@ impl Default for Office {
             standing: Mutex::default(),
             given_up: Mutex::default(),
             deposed: CancellationToken::new(),
+            permits: Arc::default(),
+            wanted: Notify::new(),
         }
     }
 }
@@ -55,8 +62,17 @@ impl Office {
         lock(&self.given_up).bars(call, fence)
     }
 
-    /// Renews the right until `stop`. Renewals overlap: each counts from when it was asked for, and one that takes its time
-    /// does not hold up the next.
+    /// A call is being opened: the right is renewed at once, so that it is there when the call is.
+    pub fn want(&self) {
+        self.wanted.notify_one();
+    }
+
+    fn is_wanted(&self) -> bool {
+        Arc::strong_count(&self.permits) > 1
+    }
+
+    /// Renews the right until `stop`, while there are calls. Renewals overlap: each counts from when it was asked for, and one
+    /// that takes its time does not hold up the next.
     pub async fn hold<P: Pulses + 'static>(
         self: Arc<Self>,
         me: RelayId,
@@ -66,7 +82,16 @@ impl Office {
     ) {
         let mut renewals = tokio::time::interval(RENEW_EVERY);
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(renewals.tick()).await.is_some() && !self.deposed.is_cancelled() {
+        while !self.deposed.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.wanted.notified() => {}
+                _ = renewals.tick() => {
+                    if !self.is_wanted() {
+                        continue;
+                    }
+                }
+            }
             let (office, me, store, metrics) =
                 (Arc::clone(&self), me.clone(), Arc::clone(&store), Arc::clone(&metrics));
             tokio::spawn(async move { office.renew(&me, store.as_ref(), &metrics).await });
@@ -94,6 +119,7 @@ impl Office {
 #[derive(Debug, Clone)]
 pub struct Permit {
     office: Arc<Office>,
+    _counted: Arc<()>,
     tenure: Arc<Mutex<Tenure>>,
     /// The call is another's, or about to be: nothing more is said.
     pub fenced: CancellationToken,
@@ -103,7 +129,7 @@ impl Permit {
     pub fn new(office: Arc<Office>, fence: u64) -> Self {
         let tenure = Arc::new(Mutex::new(Tenure::new(office.now(), fence)));
         let fenced = office.deposed.child_token();
-        Self { office, tenure, fenced }
+        Self { _counted: Arc::clone(&office.permits), office, tenure, fenced }
     }
 
     pub fn fence(&self) -> u64 {

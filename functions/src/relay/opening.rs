@@ -88,6 +88,7 @@ pub(super) async fn run<D: Doors>(
     attempt: Arc<Attempt>,
     frames: mpsc::Receiver<FromCaller>,
 ) {
+    calls.common().office.want();
     let opened = match acquire(&calls, &sid, claim, &attempt).await {
         Ok(taken) => calls.start(taken, attempt.inbox.clone(), frames),
         Err(refusal) => Err(refusal),
