@@ -256,3 +256,87 @@ mod as_text {
         Ok(String::deserialize(de)?.into_bytes().into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: Samples = Samples::from_millis(20_000);
+
+    fn frame(number: u8) -> Payload {
+        Payload::encode(&[number; 160])
+    }
+
+    /// A session is there from the beginning and hears so many frames.
+    fn heard(frames: u8) -> Earshot {
+        let mut earshot = Earshot::default();
+        assert_eq!(earshot.give(), []);
+        for number in 0..frames {
+            assert_eq!(earshot.keep(&frame(number), BOUND, true), Samples::ZERO);
+        }
+        earshot
+    }
+
+    fn first(payloads: &[Payload]) -> Option<u8> {
+        payloads.first().map(|payload| payload.decode()[0])
+    }
+
+    #[test]
+    fn of_a_silent_caller_the_last_second_is_kept() {
+        let mut earshot = heard(200);
+        assert!(!earshot.lose_session());
+        assert_eq!(first(&earshot.give()), Some(150));
+    }
+
+    #[test]
+    fn an_utterance_is_kept_from_its_beginning_until_it_is_made_out() {
+        let mut earshot = heard(100);
+        earshot.begins(&"u1".into(), 1_200);
+        (100..200).for_each(|number| _ = earshot.keep(&frame(number), BOUND, true));
+        assert!(earshot.is_owed());
+        let mut lost = earshot.clone();
+        assert!(lost.lose_session());
+        assert_eq!(first(&lost.give()), Some(60));
+        earshot.ends(&"u1".into(), 3_000);
+        earshot.made_out(&"u1".into());
+        assert!(!earshot.is_owed());
+        assert!(!earshot.lose_session());
+        assert_eq!(first(&earshot.give()), Some(150));
+    }
+
+    #[test]
+    fn positions_count_from_the_session_that_tells_them() {
+        let mut earshot = heard(100);
+        earshot.lose_session();
+        (100..150).for_each(|number| _ = earshot.keep(&frame(number), BOUND, false));
+        // The second session begins to hear at frame 50.
+        assert_eq!(first(&earshot.give()), Some(50));
+        earshot.begins(&"u2".into(), 400);
+        let written = earshot.unwritten(true).unwrap();
+        assert_eq!((written.0.as_millis(), written.1[0]), (1_400, 70));
+        assert_eq!(earshot.unwritten(true), None);
+    }
+
+    #[test]
+    fn without_a_session_all_is_kept_up_to_the_bound() {
+        let mut earshot = heard(10);
+        earshot.lose_session();
+        let bound = Samples::from_millis(1_000);
+        let lost: Samples =
+            (10..100).fold(Samples::ZERO, |lost, number| lost + earshot.keep(&frame(number), bound, false));
+        assert_eq!(lost.as_millis(), 1_000);
+        assert_eq!(first(&earshot.give()), Some(50));
+    }
+
+    #[test]
+    fn a_successor_hears_what_was_written_with_silence_for_what_was_not() {
+        let piece = |from: u64, byte: u8| (Samples::from_millis(from), Bytes::from(vec![byte; 1_600]));
+        let position = Samples::from_millis(9_000);
+        let pieces = vec![piece(7_000, 1), piece(7_200, 2), piece(7_500, 3)];
+        let mut earshot = Earshot::resume(position, Samples::from_millis(7_200), pieces, true);
+        assert!(earshot.is_heard_again());
+        let sound: Vec<u8> = earshot.give().iter().flat_map(Payload::decode).collect();
+        assert_eq!((sound[0], sound[1_600 + 100], sound[2_400]), (2, 0xFF, 3));
+        assert_eq!(sound.len(), 1_600 + 798 + 1_600, "silence comes in whole groups of three");
+    }
+}
