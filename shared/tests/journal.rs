@@ -2,6 +2,7 @@
 //! are never changed. `UPDATE_GOLDEN=1` writes the file of the present version if there is none.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(clippy::disallowed_methods, reason = "a test reads its files")]
 
 use std::fs;
 use std::path::PathBuf;
