@@ -42,9 +42,9 @@ impl Bytes<'_> {
         format!("{prefix}{}", self.byte() % 5)
     }
 
-    /// Up to two seconds.
+    /// Up to half a second.
     pub(super) fn payload(&mut self) -> Payload {
-        let (length, sound) = (usize::from(self.byte()) * 64, self.byte());
+        let (length, sound) = (usize::from(self.byte()) * 16, self.byte());
         Payload::encode(&vec![sound; length])
     }
 

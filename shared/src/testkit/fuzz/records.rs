@@ -12,10 +12,10 @@ use super::frames::survive;
 use crate::agent::Agent;
 use crate::calls::{Binding, Relay};
 use crate::control::Control;
-use crate::model::{Backend, ModelEvent, dialect};
+use crate::model::{Backend, ModelEvent, Severity, dialect};
 use crate::ownership::Lost;
 use crate::ports::{Fetch, PortError, PortResult, ReferenceData};
-use crate::session::{Input, Journal, Line, Output, Past, Session, Speaker, Succession};
+use crate::session::{Input, Journal, Line, ModelLoss, Output, Past, Session, Speaker, Succession};
 use crate::testkit;
 use crate::time::{CallTime, Samples};
 use crate::tools::{self, LONGEST_OUTPUT, ToolOutcome, ToolRequest, WeatherEndpoints};
@@ -62,7 +62,9 @@ fn open(agent: Agent) {
             serde_json::from_str::<Value>(&frame).expect("a command is JSON");
         }
     }
-    survive(session, Input::CallerAttached { stream: "MZ1".into() });
+    session.handle(CallTime(20), Input::CallerAttached { stream: "MZ1".into() });
+    let cause = ModelLoss { code: "closed_1006".to_owned(), severity: Severity::Retry };
+    survive(session, Input::ModelDisconnected { cause });
 }
 
 /// A journal of another build, or one that was damaged: the call goes on from it.

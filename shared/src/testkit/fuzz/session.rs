@@ -13,12 +13,14 @@ use super::bytes::Bytes;
 use crate::agent::Agent;
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
 use crate::ids::{StreamSid, ToolCallId};
-use crate::model::{Backend, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
-use crate::session::{Input, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
+use crate::model::{Backend, ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
+use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use crate::testkit::{self, written::Written};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
-use crate::twilio::media::{Media, MediaFormat, Start, StreamEvent, StreamMessage, write_clear, write_mark, write_media};
+use crate::twilio::media::{
+    Media, MediaFormat, Start, StreamEvent, StreamMessage, write_clear, write_mark, write_media,
+};
 
 /// Longer inputs tell nothing new, and slow the search down.
 const MOST_STEPS: usize = 300;
@@ -40,6 +42,7 @@ pub(super) fn session(bytes: &[u8]) {
         sequence: 1,
         stamp_ms: 0,
         written: Written::default(),
+        journal: None,
         timeline: Timeline::default(),
         ended: None,
     };
@@ -84,6 +87,7 @@ struct Call {
     sequence: u64,
     stamp_ms: u64,
     written: Written,
+    journal: Option<Box<Journal>>,
     timeline: Timeline,
     ended: Option<End>,
 }
@@ -144,7 +148,6 @@ impl Call {
             let Some(output) = self.session.poll() else { break };
             assert!(outputs < MOST_OUTPUTS, "there is no end to what comes out");
             assert!(self.ended.is_none(), "after the end came {output:?}");
-            self.written.write(&output);
             self.carry_out(output);
         }
         assert_eq!(self.session.is_over(), self.ended.is_some());
@@ -155,6 +158,9 @@ impl Call {
             Output::Caller(message) => self.to_caller(&message),
             Output::Model(command) => {
                 assert!(self.is_connected, "a command without a socket: {command:?}");
+                if matches!(command, ModelCommand::AppendAudio(_)) {
+                    return;
+                }
                 let mut frame = String::new();
                 dialect(Backend::OpenaiRealtime).encode(&command, &mut frame);
                 serde_json::from_str::<Value>(&frame).expect("a command is JSON");
@@ -163,15 +169,21 @@ impl Call {
             Output::RunTool(request) => self.tools.push_back(request.call),
             Output::Record(op) => self.timeline.apply(&op),
             Output::HangUp(_) => self.ended = Some(End::HungUp),
-            Output::LetGo(_) => self.ended = Some(End::LetGo),
-            _ => {}
+            Output::LetGo(journal) => {
+                self.journal = Some(journal);
+                self.ended = Some(End::LetGo);
+            }
+            Output::Journal(journal) => self.journal = Some(journal),
+            output => self.written.write(&output),
         }
     }
 
     fn to_caller(&mut self, message: &ToCaller) {
         let mut frame = String::new();
         match message {
-            ToCaller::Media { stream, payload } => write_media(&mut frame, stream, payload),
+            ToCaller::Media { stream, payload } => {
+                write_media(&mut frame, stream, &payload.part(Samples(0), Samples(30)))
+            }
             ToCaller::Clear { stream } => write_clear(&mut frame, stream),
             ToCaller::Mark { stream, mark } => {
                 self.marks.push_back(*mark);
@@ -243,6 +255,9 @@ impl Call {
         }
         (self.is_connected, self.ended) = (false, None);
         self.tools.clear();
+        if let Some(journal) = &self.journal {
+            self.written.write(&Output::Journal(journal.clone()));
+        }
         self.timeline = Timeline::starting_at(self.timeline.taken());
         self.session = Session::resume(self.plan.clone(), self.written.past(succession), self.now);
         self.drain();

@@ -1,8 +1,6 @@
 //! What comes over HTTP or from the environment: forms, signatures, settings.
 
-use crate::config::{
-    ApiConfig, ConnectConfig, DisconnectConfig, FramesConfig, RelayConfig, ToolsConfig, TwimlConfig,
-};
+use crate::config::{ApiConfig, ConnectConfig, DisconnectConfig, FramesConfig, RelayConfig, ToolsConfig, TwimlConfig};
 use crate::redact::Secret;
 use crate::twilio::signature::{Content, Request, Signer, Spelling, url_with_body_hash};
 use crate::twilio::webhook::{CallStatusUpdate, Form, IncomingCall, StreamStatusUpdate, is_sid};
