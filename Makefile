@@ -37,6 +37,17 @@ check: .tools/bin/cargo-deny check-infra ## format, lints, licences and duplicat
 	.tools/bin/cargo-deny --offline check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
+# Seconds for each target; of all of them, or of those in TARGETS. An input that breaks one stays in target/fuzz/broken.
+SECONDS ?= 15
+.PHONY: fuzz
+fuzz: .tools/bin/cargo-fuzz ## any bytes at all to every reader that the network reaches (SECONDS=600 looks longer)
+	RUSTC_BOOTSTRAP=1 .tools/bin/cargo-fuzz fuzz build --sanitizer none --target-dir target/fuzz
+	fuzz/run.sh $(SECONDS) $(TARGETS)
+
+.PHONY: fuzz-keep
+fuzz-keep: ## adds to fuzz/corpus what the last `make fuzz` has found of use
+	fuzz/run.sh --keep $(TARGETS)
+
 .PHONY: bench
 bench: ## what a frame costs and what a relay carries, stripped release; writes bench/RESULTS.md
 	cargo build --locked --release --workspace --bins
@@ -97,3 +108,6 @@ contract/node_modules/.stamp: contract/package.json contract/package-lock.json
 
 .tools/bin/cargo-deny:
 	cargo install cargo-deny --locked --version 0.20.2 --root .tools
+
+.tools/bin/cargo-fuzz:
+	cargo install cargo-fuzz --locked --version 0.13.2 --root .tools

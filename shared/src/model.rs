@@ -248,11 +248,11 @@ pub struct Usage {
 
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        self.input_text += other.input_text;
-        self.input_audio += other.input_audio;
-        self.cached_text += other.cached_text;
-        self.cached_audio += other.cached_audio;
-        self.output_text += other.output_text;
-        self.output_audio += other.output_audio;
+        self.input_text = self.input_text.saturating_add(other.input_text);
+        self.input_audio = self.input_audio.saturating_add(other.input_audio);
+        self.cached_text = self.cached_text.saturating_add(other.cached_text);
+        self.cached_audio = self.cached_audio.saturating_add(other.cached_audio);
+        self.output_text = self.output_text.saturating_add(other.output_text);
+        self.output_audio = self.output_audio.saturating_add(other.output_audio);
     }
 }

@@ -53,6 +53,8 @@ impl Earshot {
         mut pieces: Vec<(Samples, Bytes)>,
         owed: bool,
     ) -> Self {
+        // A damaged journal may say otherwise.
+        let understood = understood.min(position);
         pieces.retain(|(from, mulaw)| *from + Samples(mulaw.len() as u64) > understood);
         let again = owed && !pieces.is_empty();
         let mut earshot = Self { from: understood, to: understood, understood, again, ..Self::default() };

@@ -74,7 +74,7 @@ impl Session {
             return;
         }
         self.link.state = State::Configuring;
-        self.link.sessions += 1;
+        self.link.sessions = self.link.sessions.saturating_add(1);
         let config = SessionConfig {
             event: self.link.configure_event(),
             agent: self.plan.agent.clone(),

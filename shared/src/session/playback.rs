@@ -113,7 +113,7 @@ impl Playback {
 
     /// Goes on with another relay's ledger, which may have been written some time before that relay's end.
     pub(super) fn resume(&mut self, now: CallTime) {
-        self.next_mark += UNKNOWN_MARKS;
+        self.next_mark = self.next_mark.saturating_add(UNKNOWN_MARKS);
         self.unknown_until = now + LONGEST_LEAD.duration();
     }
 
@@ -164,7 +164,8 @@ impl Playback {
     /// The carrier's buffer is thrown away, by our `clear` or with its stream. Returns what had not been heard out.
     pub(super) fn cut(&mut self, now: CallTime) -> Vec<Cut> {
         let cuts = self.unheard(now);
-        *self = Self { generation: self.generation + 1, next_mark: self.next_mark, ..Self::new(self.mark_every) };
+        let generation = self.generation.saturating_add(1);
+        *self = Self { generation, next_mark: self.next_mark, ..Self::new(self.mark_every) };
         self.known = (now, Samples::ZERO);
         self.ends_at = now.into();
         cuts
@@ -234,7 +235,7 @@ impl Playback {
         self.marked = self.sent;
         self.marks.push_back((self.next_mark, self.sent));
         send(Send::Mark(Mark { generation: self.generation, number: self.next_mark }));
-        self.next_mark += 1;
+        self.next_mark = self.next_mark.saturating_add(1);
     }
 
     fn lead(&self, now: CallTime) -> Samples {

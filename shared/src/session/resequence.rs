@@ -49,7 +49,7 @@ impl<T> Resequencer<T> {
 
     pub(super) fn arrive(&mut self, number: u64, message: T) -> Arrival<T> {
         if number == self.due {
-            self.due += 1;
+            self.due = number.saturating_add(1);
             return Arrival::InOrder(message);
         }
         if number < self.due {
@@ -65,7 +65,7 @@ impl<T> Resequencer<T> {
     /// The next message whose turn has come.
     pub(super) fn next(&mut self) -> Option<T> {
         let message = self.waiting.remove(&self.due)?;
-        self.due += 1;
+        self.due = self.due.saturating_add(1);
         Some(message)
     }
 

@@ -65,7 +65,7 @@ impl Responses {
             return None;
         }
         let wish = self.wish.take()?;
-        self.asked += 1;
+        self.asked = self.asked.saturating_add(1);
         self.heard_at = now;
         let event = EventId::new(format!("respond-{}", self.asked));
         self.state = State::Requested { event: event.clone(), wish: wish.clone(), stale: false };

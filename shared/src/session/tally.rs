@@ -26,7 +26,7 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, amount: u64) -> Option<u64> {
-        self.total += amount;
+        self.total = self.total.saturating_add(amount);
         self.events += 1;
         self.events.is_power_of_two().then(|| self.tell())
     }

@@ -61,7 +61,7 @@ impl Toolbox {
             return Admission::Seen;
         }
         if !std::mem::replace(&mut self.round_open, true) {
-            self.rounds += 1;
+            self.rounds = self.rounds.saturating_add(1);
         }
         match self.fault(name, arguments, specs, limits) {
             Some(fault) => Admission::Refuse(fault),

@@ -57,7 +57,7 @@ impl Transcript {
         if self.find(item).is_some() {
             return;
         }
-        self.last_number += 1;
+        self.last_number = self.last_number.saturating_add(1);
         let (item, number) = (item.detached(), self.last_number);
         self.lines.push_back(Line { number, at, speaker, item, text: None, interrupted: None });
         self.unsettled.insert(number);

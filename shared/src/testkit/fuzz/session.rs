@@ -1,0 +1,333 @@
+//! A whole call out of bytes: any stream, any model, any order, at any pace.
+//!
+//! Unlike the vendor and the carrier of `tests/random.rs`, which keep their rules, nobody here keeps any. What must hold
+//! all the same: no panic, no end to no input, no timer that spins, no command without a socket, nothing after the end,
+//! and at any moment a call that can be written down and read back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::bytes::Bytes;
+use crate::agent::Agent;
+use crate::audio::recording::{FURTHEST_BACK, Timeline};
+use crate::ids::{StreamSid, ToolCallId};
+use crate::model::{Backend, ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
+use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
+use crate::testkit::{self, written::Written};
+use crate::time::{CallTime, Samples};
+use crate::tools::{ToolError, ToolErrorKind};
+use crate::twilio::media::{
+    Media, MediaFormat, Start, StreamEvent, StreamMessage, write_clear, write_mark, write_media,
+};
+
+/// Longer inputs tell nothing new, and slow the search down.
+const MOST_STEPS: usize = 300;
+/// What may come out at once: a minute of backlog in the shortest pieces, and then some.
+const MOST_OUTPUTS: usize = 50_000;
+/// Ticks within a step. Hold music needs five a second, and a step is a minute at most.
+const MOST_TICKS: usize = 2_000;
+
+pub(super) fn session(bytes: &[u8]) {
+    let mut bytes = Bytes(bytes);
+    let plan = plan(&mut bytes);
+    let mut call = Call {
+        session: Session::open(plan.clone(), CallTime::ZERO),
+        plan,
+        now: CallTime::ZERO,
+        is_connected: false,
+        marks: VecDeque::new(),
+        tools: VecDeque::new(),
+        sequence: 1,
+        stamp_ms: 0,
+        written: Written::default(),
+        journal: None,
+        timeline: Timeline::default(),
+        ended: None,
+    };
+    call.drain();
+    for _ in 0..MOST_STEPS {
+        if bytes.is_empty() {
+            break;
+        }
+        call.step(&mut bytes);
+    }
+    call.read_back();
+}
+
+fn plan(bytes: &mut Bytes<'_>) -> Plan {
+    let mut agent = Agent::default();
+    let (manners, scale) = (bytes.byte(), u64::from(bytes.byte()) + 1);
+    agent.limits.redials = u32::from(manners & 3);
+    agent.limits.silence = Duration::from_millis(scale * 500);
+    agent.limits.call = Duration::from_secs(scale * 20);
+    let mut plan = testkit::plan(agent);
+    plan.capabilities.interrupts_itself = manners & 4 == 0;
+    plan.capabilities.truncates = manners & 8 == 0;
+    plan.reorder_ms = if manners & 16 == 0 { 100 } else { 0 };
+    plan.mark_every = Samples::from_millis(if manners & 32 == 0 { 200 } else { 1_000 });
+    plan
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    HungUp,
+    LetGo,
+}
+
+struct Call {
+    plan: Plan,
+    session: Session,
+    now: CallTime,
+    is_connected: bool,
+    /// Sent, and not yet come back.
+    marks: VecDeque<Mark>,
+    tools: VecDeque<ToolCallId>,
+    sequence: u64,
+    stamp_ms: u64,
+    written: Written,
+    journal: Option<Box<Journal>>,
+    timeline: Timeline,
+    ended: Option<End>,
+}
+
+impl Call {
+    fn step(&mut self, bytes: &mut Bytes<'_>) {
+        let kind = bytes.byte();
+        self.pass(bytes.milliseconds(), kind & 0x80 != 0);
+        match kind & 0x3F {
+            0..=7 => self.hand_in(Input::Tick),
+            8..=27 => {
+                let input = self.caller(kind & 0x3F, bytes);
+                self.hand_in(input);
+            }
+            28..=33 => {
+                let input = self.driver(kind & 0x3F, bytes);
+                self.hand_in(input);
+            }
+            34 => self.take_over(bytes),
+            _ => {
+                let event = event(kind & 0x3F, bytes);
+                self.hand_in(Input::Model(event));
+            }
+        }
+        if kind & 0x40 != 0 {
+            self.read_back();
+        }
+    }
+
+    /// Timers come when they are due, unless the driver was held up.
+    fn pass(&mut self, ms: u64, held_up: bool) {
+        let until = CallTime(self.now.0 + ms);
+        for ticks in 0.. {
+            let due = self.session.deadline().filter(|(at, _)| *at <= until && !held_up);
+            let Some((at, timer)) = due else { break };
+            assert!(ticks < MOST_TICKS, "{timer:?} spins");
+            self.now = self.now.max(at);
+            self.hand_in(Input::Tick);
+        }
+        self.now = until;
+    }
+
+    fn hand_in(&mut self, input: Input) {
+        match input {
+            Input::ModelConnected => self.is_connected = true,
+            Input::ModelDisconnected { .. } => self.is_connected = false,
+            _ => {}
+        }
+        self.session.handle(self.now, input);
+        self.drain();
+        let deadline = self.session.deadline();
+        assert!(deadline.as_ref().is_none_or(|(at, _)| *at >= self.now), "{deadline:?} is in the past");
+        self.timeline.take_until(Samples::from(self.now).saturating_sub(FURTHEST_BACK));
+    }
+
+    fn drain(&mut self) {
+        for outputs in 0.. {
+            let Some(output) = self.session.poll() else { break };
+            assert!(outputs < MOST_OUTPUTS, "there is no end to what comes out");
+            assert!(self.ended.is_none(), "after the end came {output:?}");
+            self.carry_out(output);
+        }
+        assert_eq!(self.session.is_over(), self.ended.is_some());
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Caller(message) => self.to_caller(&message),
+            Output::Model(command) => {
+                assert!(self.is_connected, "a command without a socket: {command:?}");
+                if matches!(command, ModelCommand::AppendAudio(_)) {
+                    return;
+                }
+                let mut frame = String::new();
+                dialect(Backend::OpenaiRealtime).encode(&command, &mut frame);
+                serde_json::from_str::<Value>(&frame).expect("a command is JSON");
+            }
+            Output::DialModel | Output::CloseModel => self.is_connected = false,
+            Output::RunTool(request) => self.tools.push_back(request.call),
+            Output::Record(op) => self.timeline.apply(&op),
+            Output::HangUp(_) => self.ended = Some(End::HungUp),
+            Output::LetGo(journal) => {
+                self.journal = Some(journal);
+                self.ended = Some(End::LetGo);
+            }
+            Output::Journal(journal) => self.journal = Some(journal),
+            output => self.written.write(&output),
+        }
+    }
+
+    fn to_caller(&mut self, message: &ToCaller) {
+        let mut frame = String::new();
+        match message {
+            ToCaller::Media { stream, payload } => {
+                write_media(&mut frame, stream, &payload.part(Samples(0), Samples(30)))
+            }
+            ToCaller::Clear { stream } => write_clear(&mut frame, stream),
+            ToCaller::Mark { stream, mark } => {
+                self.marks.push_back(*mark);
+                write_mark(&mut frame, stream, mark);
+            }
+        }
+        serde_json::from_str::<Value>(&frame).expect("a message to the caller is JSON");
+    }
+
+    fn caller(&mut self, kind: u8, bytes: &mut Bytes<'_>) -> Input {
+        let stream = StreamSid::from(bytes.name("MZ"));
+        let event = match kind {
+            8 | 9 => return Input::CallerAttached { stream },
+            10 => return Input::CallerDetached { stream },
+            11..=16 => self.media(bytes),
+            17 => StreamEvent::Dtmf { digit: char::from(b'0' + bytes.byte() % 10) },
+            18..=23 => {
+                let mark = self.marks.pop_front().map(|mark| mark.to_string()).unwrap_or_default();
+                StreamEvent::Mark { name: mark.into() }
+            }
+            24 => StreamEvent::Mark { name: format!("g{}m{}", bytes.number(), bytes.number()).into() },
+            25 => StreamEvent::Stop,
+            _ => self.start(bytes),
+        };
+        let sequence = bytes.near(self.sequence);
+        self.sequence = sequence.wrapping_add(1);
+        Input::Caller(StreamMessage { stream, sequence, event })
+    }
+
+    fn media(&mut self, bytes: &mut Bytes<'_>) -> StreamEvent {
+        let timestamp_ms = bytes.near(self.stamp_ms);
+        let payload = bytes.payload();
+        self.stamp_ms = timestamp_ms.wrapping_add(payload.samples().as_millis());
+        StreamEvent::Media(Media { chunk: 1, timestamp_ms, payload })
+    }
+
+    fn start(&self, bytes: &mut Bytes<'_>) -> StreamEvent {
+        let call = if bytes.flag() { "CA0".into() } else { self.plan.sid.clone() };
+        let format = MediaFormat { encoding: "audio/x-mulaw".to_owned(), sample_rate: 8_000, channels: 1 };
+        StreamEvent::Start(Box::new(Start { call, account: "AC1".into(), format, parameters: [].into() }))
+    }
+
+    fn driver(&mut self, kind: u8, bytes: &mut Bytes<'_>) -> Input {
+        match kind {
+            28 | 29 => Input::ModelConnected,
+            30 => {
+                let cause = ModelLoss { code: bytes.name("closed_"), severity: severity(bytes) };
+                Input::ModelDisconnected { cause }
+            }
+            31 | 32 => {
+                let call = self.tools.pop_front().unwrap_or_else(|| bytes.name("call_").into());
+                let failed = Err(ToolError::new(ToolErrorKind::Unavailable, "it rains"));
+                Input::Tool { call, outcome: if bytes.flag() { failed } else { Ok("{}".into()) } }
+            }
+            _ => match bytes.byte() {
+                0 => Input::CallEnded,
+                1 => Input::Operator(OperatorCommand::HangUp),
+                2 => Input::Shutdown,
+                _ => Input::HandOver,
+            },
+        }
+    }
+
+    /// Another relay goes on from what was written down.
+    fn take_over(&mut self, bytes: &mut Bytes<'_>) {
+        let succession = if bytes.flag() { Succession::HandedOver } else { Succession::TakenOver };
+        if self.ended == Some(End::HungUp) {
+            return;
+        }
+        (self.is_connected, self.ended) = (false, None);
+        self.tools.clear();
+        if let Some(journal) = &self.journal {
+            self.written.write(&Output::Journal(journal.clone()));
+        }
+        self.timeline = Timeline::starting_at(self.timeline.taken());
+        self.session = Session::resume(self.plan.clone(), self.written.past(succession), self.now);
+        self.drain();
+    }
+
+    /// The call goes on in what was read.
+    fn read_back(&mut self) {
+        let text = serde_json::to_string(&self.session).expect("a session is written");
+        self.session = serde_json::from_str(&text).expect("and reads back");
+        assert_eq!(serde_json::to_string(&self.session).expect("a session is written"), text);
+    }
+}
+
+fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
+    let (response, item) = (bytes.name("r"), bytes.name("i"));
+    match kind {
+        35 => ModelEvent::Created { session: "s".into(), expires_at: bytes.flag().then(|| bytes.number()) },
+        36 | 37 => ModelEvent::Ready,
+        38 | 39 => ModelEvent::SpeechStarted { item: item.into(), at_ms: bytes.number() },
+        40 | 41 => ModelEvent::SpeechStopped { item: item.into(), at_ms: bytes.number() },
+        42 | 43 => ModelEvent::Committed { item: item.into() },
+        44 => {
+            let text = bytes.flag().then(|| "What is it like in Oslo?".into());
+            ModelEvent::CallerSaid { item: item.into(), text }
+        }
+        45 | 46 => ModelEvent::ResponseStarted { response: response.into() },
+        47..=51 => {
+            let (content_index, payload) = (u32::from(bytes.flag()), bytes.payload());
+            ModelEvent::Audio { response: response.into(), item: item.into(), content_index, payload }
+        }
+        52 => ModelEvent::AudioDone { response: response.into(), item: item.into() },
+        53 => ModelEvent::AgentSays { item: item.into(), text: "It is ".into() },
+        54 => ModelEvent::AgentSaid { item: item.into(), text: "It is cold.".into() },
+        55 | 56 => {
+            let (call, tool) = (bytes.name("call_").into(), usize::from(bytes.byte()));
+            let name = ["get_weather", "hang_up", "no_such_tool"][tool % 3].to_owned();
+            let arguments = if bytes.flag() { r#"{"place":"Oslo"}"# } else { "{" };
+            ModelEvent::ToolCall { response: response.into(), call, name, arguments: arguments.into() }
+        }
+        57..=59 => ModelEvent::ResponseDone { response: response.into(), status: status(bytes), usage: usage(bytes) },
+        60 | 61 => ModelEvent::Error(ModelError {
+            code: bytes.name("e"),
+            message: "no".into(),
+            event: bytes.flag().then(|| format!("respond-{}", bytes.byte()).into()),
+            severity: severity(bytes),
+        }),
+        62 => ModelEvent::Noted,
+        _ => ModelEvent::Unknown { kind: bytes.name("later.") },
+    }
+}
+
+fn status(bytes: &mut Bytes<'_>) -> ResponseStatus {
+    match bytes.byte() % 4 {
+        0 => ResponseStatus::Completed,
+        1 => ResponseStatus::Cancelled,
+        2 => ResponseStatus::Incomplete { reason: bytes.name("reason") },
+        _ => ResponseStatus::Failed { code: bytes.name("e"), severity: severity(bytes) },
+    }
+}
+
+fn severity(bytes: &mut Bytes<'_>) -> Severity {
+    match bytes.byte() % 5 {
+        0 => Severity::Benign,
+        1 => Severity::Busy,
+        2 => Severity::Retry,
+        3 => Severity::SessionOver,
+        _ => Severity::Fatal,
+    }
+}
+
+fn usage(bytes: &mut Bytes<'_>) -> Option<Usage> {
+    bytes.flag().then(|| Usage { input_audio: bytes.number(), output_audio: bytes.number(), ..Usage::default() })
+}
