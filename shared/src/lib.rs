@@ -4,7 +4,8 @@
 //! argument, effects are values, order is deterministic. `tests/purity.rs` and `clippy.toml` hold it to that.
 //!
 //! Start with [`session::Session`], the conversation; [`model`] is the language it speaks with any vendor,
-//! [`twilio`] the one the carrier speaks, and [`ports`] the doors the drivers open for us.
+//! [`twilio`] the one the carrier speaks, [`ports`] the doors the drivers open for us, and [`ownership`] says which relay
+//! may speak for a call.
 
 pub mod agent;
 pub mod audio;

@@ -25,7 +25,7 @@
 //!
 //! The machines, and who drives them: the relay has one [`Standing`] and one [`GivenUp`], a [`Tenure`] for each call it
 //! holds, a [`TakeOver`] for each it is about to hold, and a [`HandOver`] for each it passes on; `ws-default` has a
-//! [`Route`] for each call, [`Suspects`], and an [`Errand`] for each frame. All are told the time of their own process and
+//! [`Route`] for each call, [`Suspects`], and a [`Journey`] for each frame. All are told the time of their own process and
 //! compare it with nobody else's. `tests/ownership.rs` drives them all, through stalls, partitions and crashes.
 //!
 //! **What this stands on.** A process that refuses connections is dead: a relay closes its listener after it has fallen silent. The gateway
@@ -34,9 +34,9 @@
 //! was stopped is completed when it wakes: at most one message, because one is in flight at a time.
 
 mod continuity;
-mod errand;
 mod given_up;
 mod hand_over;
+mod journey;
 mod moment;
 mod opening;
 mod route;
@@ -49,12 +49,12 @@ mod transit;
 use std::time::Duration;
 
 pub use continuity::Continuity;
-pub use errand::{Ask, Errand, Lost, Outcome};
 pub use given_up::GivenUp;
 pub use hand_over::{HandOver, HandOverHeard, HandOverStep};
+pub use journey::{Ask, Journey, Lost, Outcome};
 pub use moment::Moment;
 pub use opening::Opening;
-pub use route::{Believed, Route};
+pub use route::{Belief, Route};
 pub use standing::{Right, Standing};
 pub use suspects::Suspects;
 pub use take_over::{Heard, Step, TakeOver, TakeOverEnd};

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde_json::value::RawValue;
-use shared::calls::{Binding, Connection, Holder, Lease, Relay};
+use shared::calls::{Binding, Connection, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
-use shared::ownership::{Ask, Errand, Lost, Moment, Outcome, STORE_PATIENCE, Suspects, TAKE_OVER_PATIENCE};
+use shared::ownership::{Ask, Journey, Lost, Moment, Outcome, STORE_PATIENCE, Suspects, TAKE_OVER_PATIENCE};
 use shared::ports::{Clock, Connections, Frame, PortError, PortResult, ReadCall, ReadHistory, RelayFrames, Tokens};
 use shared::redact::Secret;
 use shared::twilio::media::{self, Message, Start, StreamEvent};
@@ -202,7 +202,7 @@ where
     async fn deliver(&self, event: &WsEvent, bound: Bound) {
         let Bound { call, stream, mut route } = bound;
         let before = route.clone();
-        let mut errand = Errand::begin(&route, &self.suspects(), self.now());
+        let mut journey = Journey::begin(&route, &self.suspects(), self.now());
         loop {
             let frame = |sole, lost| Frame {
                 connection: &event.connection,
@@ -212,12 +212,12 @@ where
                 sole,
                 lost,
             };
-            let outcome = match errand.ask().clone() {
+            let outcome = match journey.ask().clone() {
                 Ask::Done => break,
                 Ask::Drop => break self.drop_frame(&call),
                 Ask::Deliver { to, patience } => {
-                    let frame = frame(errand.sole(&to.relay), None);
-                    self.relays.deliver(&frame, &Holder { relay: to.relay, address: to.address }, patience).await
+                    let frame = frame(journey.sole(&to.holder.relay), None);
+                    self.relays.deliver(&frame, &to.holder, patience).await
                 }
                 Ask::LookUp { after } => {
                     tokio::time::sleep(after).await;
@@ -225,12 +225,12 @@ where
                 }
                 Ask::TakeOver(lost) => {
                     let relays = self.relays_alive().await.unwrap_or_else(|_| self.seen().clone());
-                    let successor = errand.successor(&relays, &self.suspects(), self.now(), self.clock.unix_ms());
-                    self.ask_for_take_over(&call, successor, &lost, |relay| frame(errand.sole(relay), Some(&lost)))
+                    let successor = journey.successor(&relays, &self.suspects(), self.now(), self.clock.unix_ms());
+                    self.ask_for_take_over(&call, successor, &lost, |relay| frame(journey.sole(relay), Some(&lost)))
                         .await
                 }
             };
-            errand.report(&mut route, &mut self.suspects(), self.now(), outcome);
+            journey.report(&mut route, &mut self.suspects(), self.now(), outcome);
         }
         if route != before {
             self.bindings.learn(&event.connection, &route);
@@ -257,7 +257,7 @@ where
     async fn look_up(&self, sid: &CallSid) -> Outcome {
         match tokio::time::timeout(STORE_PATIENCE, self.store.call(sid)).await {
             Ok(Ok(Some(call))) if call.status.ended().is_none() => match call.lease {
-                Some(lease) => Outcome::Found { address: Some(lease.address.clone()), lease },
+                Some(lease) => Outcome::Found(lease),
                 None => Outcome::NoCall,
             },
             Ok(Ok(_)) => Outcome::NoCall,

@@ -124,6 +124,16 @@ pub enum Claim {
     Given,
 }
 
+impl Claim {
+    /// Of the lease that was lost.
+    pub fn lost_fence(&self) -> Option<u64> {
+        match self {
+            Self::Lost(lost) => Some(lost.lease.fence),
+            Self::Ours | Self::Announced(_) | Self::Socket | Self::Given => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
     #[error("the call is unknown, over, or another relay's")]

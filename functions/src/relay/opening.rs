@@ -117,10 +117,12 @@ async fn acquire<D: Doors>(
     if call.status.ended().is_some() {
         return Err(NotTaken::NotOurs);
     }
+    let fence = call.lease.as_ref().map(|lease| lease.fence);
+    let barred = fence.is_some_and(|fence| calls.common().office.has_given_up(sid, fence));
     let take_over = match (&claim, call.lease.clone()) {
         (Claim::Lost(lost), _) => TakeOver::begin(me.clone(), lost.lease.clone(), lost.dead),
         (Claim::Socket, Some(lease)) if lease.relay != *me => TakeOver::begin(me.clone(), lease, true),
-        (_, lease) => match Opening::of(me, lease.as_ref()) {
+        (_, lease) => match Opening::of(me, lease.as_ref(), barred) {
             Opening::Open { .. } if call.status == CallStatus::Ringing => {
                 let lease = lease.ok_or(NotTaken::NotOurs)?;
                 return Ok(Taken { call, lease, past: None });

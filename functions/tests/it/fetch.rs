@@ -9,8 +9,9 @@ use axum::routing::{delete, get, post};
 use functions::adapters::http_fetch::HttpFetch;
 use functions::adapters::relay_frames::FramePosts;
 use serde_json::json;
-use shared::calls::Binding;
-use shared::ports::{Delivery, Fetch, PortError, RelayFrames};
+use shared::calls::Holder;
+use shared::ownership::{Lost, Outcome};
+use shared::ports::{Fetch, Frame, Peers, PortError, RelayFrames, Yielding};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use url::Url;
@@ -48,43 +49,79 @@ async fn no_fault_says_what_was_asked_for() {
     assert_eq!(error, PortError::Unavailable("the service cannot be reached".to_owned()));
 }
 
-fn binding(address: Url) -> Binding {
-    Binding { call: "CA1".into(), stream: "MZ1".into(), relay: "relay".into(), address }
+fn holder(address: Url) -> Holder {
+    Holder { relay: "relay".into(), address }
+}
+
+/// A frame of this connection's on its way to a relay.
+async fn deliver(connection: &str, to: &Holder, text: &str, lost: Option<&Lost>) -> Outcome {
+    let (connection, call, stream) = (connection.into(), "CA1".into(), "MZ1".into());
+    let frame = Frame { connection: &connection, call: &call, stream: &stream, text, sole: true, lost };
+    FramePosts::new().unwrap().deliver(&frame, to, Duration::from_millis(300)).await
 }
 
 #[tokio::test]
 async fn a_frame_reaches_the_relay_under_its_connections_name() {
-    let take = async |Path(id): Path<String>, headers: HeaderMap, body: String| match id.as_str() {
-        "I8mz/c2b=" => {
-            assert_eq!(
-                (&headers["x-call-sid"], &headers["x-stream-sid"]),
-                (&"CA1".parse().unwrap(), &"MZ1".parse().unwrap())
-            );
-            assert_eq!(body, "{\"event\":\"media\"}");
-            StatusCode::NO_CONTENT
+    let take = async |Path(id): Path<String>, headers: HeaderMap, body: String| {
+        let fence = [("x-fence", "3")];
+        match id.as_str() {
+            "I8mz/c2b=" => {
+                let said =
+                    ["x-call-sid", "x-stream-sid", "x-relay", "x-sole"].map(|name| headers[name].to_str().unwrap());
+                assert_eq!((said, body.as_str()), (["CA1", "MZ1", "relay", "1"], "{\"event\":\"media\"}"));
+                (StatusCode::NO_CONTENT, fence)
+            }
+            "lost=" => {
+                let lost: Lost = serde_json::from_str(headers["x-lost"].to_str().unwrap()).unwrap();
+                assert_eq!((lost.lease.fence, lost.dead), (2, true));
+                (StatusCode::ACCEPTED, fence)
+            }
+            "full=" => (StatusCode::TOO_MANY_REQUESTS, fence),
+            "draining=" => (StatusCode::SERVICE_UNAVAILABLE, fence),
+            "works=" => (StatusCode::LOCKED, fence),
+            "claimed=" => (StatusCode::CONFLICT, fence),
+            "another=" => (StatusCode::MISDIRECTED_REQUEST, fence),
+            "odd=" => (StatusCode::IM_A_TEAPOT, fence),
+            _ => (StatusCode::NOT_FOUND, fence),
         }
-        "draining=" => StatusCode::SERVICE_UNAVAILABLE,
-        "odd=" => StatusCode::IM_A_TEAPOT,
-        _ => StatusCode::NOT_FOUND,
     };
     let forget = async |Path(id): Path<String>| {
         assert_eq!(id, "I8mz/c2b=");
         StatusCode::NO_CONTENT
     };
-    let relay = binding(serve(Router::new().route("/frames/{id}", post(take).merge(delete(forget)))).await);
-    let posts = FramePosts::new().unwrap();
+    let relay = holder(serve(Router::new().route("/frames/{id}", post(take).merge(delete(forget)))).await);
     let frame = "{\"event\":\"media\"}";
-    assert_eq!(posts.deliver(&"I8mz/c2b=".into(), &relay, frame).await, Ok(Delivery::Taken));
-    assert_eq!(posts.deliver(&"draining=".into(), &relay, frame).await, Ok(Delivery::Draining));
-    assert_eq!(posts.deliver(&"unknown=".into(), &relay, frame).await, Ok(Delivery::NotMine));
-    assert!(matches!(posts.deliver(&"odd=".into(), &relay, frame).await, Err(PortError::Unavailable(_))));
-    assert_eq!(posts.closed(&"I8mz/c2b=".into(), &relay).await, Ok(()));
+    let lost = Lost { lease: holder(relay.address.clone()).lease(2), dead: true };
+    assert_eq!(deliver("lost=", &relay, frame, Some(&lost)).await, Outcome::Kept);
+    for (connection, outcome) in [
+        ("I8mz/c2b=", Outcome::Taken { fence: 3 }),
+        ("full=", Outcome::Taken { fence: 3 }),
+        ("draining=", Outcome::Declined),
+        ("works=", Outcome::Busy),
+        ("claimed=", Outcome::Claimed),
+        ("another=", Outcome::Dead),
+        ("unknown=", Outcome::NotMine),
+        ("odd=", Outcome::NotMine),
+    ] {
+        assert_eq!(deliver(connection, &relay, frame, None).await, outcome, "{connection}");
+    }
+    let posts = FramePosts::new().unwrap();
+    assert_eq!(posts.closed(&"I8mz/c2b=".into(), &relay.address).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_listens_is_a_dead_relays() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let relay = holder(format!("http://{closed}").parse().unwrap());
+    assert_eq!(deliver("I8=", &relay, "1", None).await, Outcome::Dead);
+    let posts = FramePosts::new().unwrap();
+    assert_eq!(posts.ask_to_yield(&"CA1".into(), &relay.lease(1)).await, Yielding::Dead);
 }
 
 #[tokio::test]
 async fn a_kept_connection_that_has_died_costs_no_frame() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let relay = binding(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+    let relay = holder(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
     // Answers one request a connection, promises to keep it, and drops it when the next one comes.
     let server = tokio::spawn(async move {
         let mut requests = 0;
@@ -99,18 +136,21 @@ async fn a_kept_connection_that_has_died_costs_no_frame() {
             }
         }
     });
-    let posts = FramePosts::new().unwrap();
-    assert_eq!(posts.deliver(&"I8=".into(), &relay, "1").await, Ok(Delivery::Taken));
-    assert_eq!(posts.deliver(&"I8=".into(), &relay, "2").await, Ok(Delivery::Taken));
+    let (posts, connection, call, stream) = (FramePosts::new().unwrap(), "I8=".into(), "CA1".into(), "MZ1".into());
+    for text in ["1", "2"] {
+        let frame = Frame { connection: &connection, call: &call, stream: &stream, text, sole: true, lost: None };
+        assert_eq!(posts.deliver(&frame, &relay, Duration::from_secs(2)).await, Outcome::Kept, "it names no fence");
+    }
     server.await.unwrap();
 }
 
 #[tokio::test]
 async fn a_relay_that_says_nothing_is_not_waited_for_long() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let relay = binding(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+    let relay = holder(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
     let begun = tokio::time::Instant::now();
-    let error = FramePosts::new().unwrap().deliver(&"I8=".into(), &relay, "1").await.unwrap_err();
-    assert_eq!(error, PortError::Unavailable("the relay did not answer in time".to_owned()));
+    assert_eq!(deliver("I8=", &relay, "1", None).await, Outcome::Silent);
+    let posts = FramePosts::new().unwrap();
+    assert_eq!(posts.ask_to_yield(&"CA1".into(), &relay.lease(1)).await, Yielding::Silent);
     assert!(begun.elapsed() < Duration::from_secs(4));
 }

@@ -14,7 +14,7 @@ use functions::adapters::dynamo::schema::ensure_table;
 use serde_json::json;
 use shared::calls::{Call, CallStatus};
 use shared::ports::{PortError, Pulses, ReadCall, ToolLedger, WriteCall};
-use shared::session::{JOURNAL_VERSION, Journal};
+use shared::session::Journal;
 use shared::time::CallTime;
 use shared::tools::ToolRequest;
 

@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_successor_is_told_once_it_is_written() {
-        let lease = Lease { relay: "B".into(), fence: 2 };
+        let lease = Lease { relay: "B".into(), address: "http://b:8081".parse().unwrap(), fence: 2 };
         assert_eq!(after([HandOverHeard::Written(lease.clone())]), HandOverStep::Tell(lease.clone()));
         assert_eq!(after([HandOverHeard::Written(lease), HandOverHeard::Told]), HandOverStep::Over);
     }

@@ -6,11 +6,11 @@ use crate::ids::RelayId;
 /// What to do, by the lease as it was read just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
-    /// Begin a [`Tenure`](super::Tenure), unless [`GivenUp`](super::GivenUp) bars it by then.
+    /// Begin a [`Tenure`](super::Tenure), unless [`GivenUp`](super::GivenUp) bars it by then: asked in the same breath.
     Open {
         fence: u64,
     },
-    /// It is ours by name, and we do not know how: begin a [`TakeOver`](super::TakeOver) from ourselves.
+    /// Begin a [`TakeOver`](super::TakeOver) from ourselves.
     Claim {
         lost: Lease,
     },
@@ -18,14 +18,15 @@ pub enum Opening {
 }
 
 impl Opening {
-    /// A lease that was read is not a lease that is held: between the two, others may have been told that we do not have
-    /// the call. Only a call that has never been spoken for is opened with the lease the webhook wrote; any other is
-    /// claimed anew, and the write settles it.
-    pub fn of(me: &RelayId, lease: Option<&Lease>) -> Self {
+    /// `barred`: by our [`GivenUp`](super::GivenUp). What was not given up and is ours by name can be taken from us only by our
+    /// yielding, which bars it, or by deposing us, which our [`Standing`](super::Standing) knows of in time. What was given
+    /// up may be another's any moment, and the write settles whose.
+    pub fn of(me: &RelayId, lease: Option<&Lease>, barred: bool) -> Self {
         match lease {
-            Some(Lease { relay, fence: fence @ 1, .. }) if relay == me => Self::Open { fence: *fence },
-            Some(lease) if lease.relay == *me => Self::Claim { lost: lease.clone() },
-            _ => Self::NotMine,
+            Some(lease) if lease.relay != *me => Self::NotMine,
+            Some(lease) if barred => Self::Claim { lost: lease.clone() },
+            Some(lease) => Self::Open { fence: lease.fence },
+            None => Self::NotMine,
         }
     }
 }
@@ -35,12 +36,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_first_lease_is_opened_and_a_later_one_is_claimed_anew() {
-        let lease = |relay: &str, fence| Lease { relay: relay.into(), fence };
-        let opening = |lease: Lease| Opening::of(&"A".into(), Some(&lease));
-        assert_eq!(opening(lease("A", 1)), Opening::Open { fence: 1 });
-        assert_eq!(opening(lease("A", 2)), Opening::Claim { lost: lease("A", 2) });
-        assert_eq!(opening(lease("B", 1)), Opening::NotMine);
-        assert_eq!(Opening::of(&"A".into(), None), Opening::NotMine);
+    fn what_was_given_up_is_claimed_anew() {
+        let address: url::Url = "http://a:8081".parse().unwrap();
+        let lease = |relay: &str| Lease { relay: relay.into(), address: address.clone(), fence: 2 };
+        let opening = |lease: Option<Lease>, barred| Opening::of(&"A".into(), lease.as_ref(), barred);
+        assert_eq!(opening(Some(lease("A")), false), Opening::Open { fence: 2 });
+        assert_eq!(opening(Some(lease("A")), true), Opening::Claim { lost: lease("A") });
+        assert_eq!(opening(Some(lease("B")), false), Opening::NotMine);
+        assert_eq!(opening(None, false), Opening::NotMine);
     }
 }

@@ -65,7 +65,7 @@ pub enum Heard {
     Busy,
     /// The holder's address refuses connections, or another process answers there.
     Dead,
-    /// No answer from the holder, or no address.
+    /// No answer from the holder.
     Silent,
     Deposed,
     Granted(Lease),
@@ -173,7 +173,8 @@ mod tests {
     use super::*;
 
     fn lease(relay: &str, fence: u64) -> Lease {
-        Lease { relay: relay.into(), fence }
+        let address = format!("http://{}:8081", relay.to_lowercase()).parse().unwrap();
+        Lease { relay: relay.into(), address, fence }
     }
 
     fn take_over(dead: bool) -> TakeOver {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use shared::calls::Binding;
+use shared::calls::{Binding, Holder};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
-use shared::ownership::{Believed, Route};
+use shared::ownership::{Belief, Route};
 
 /// More than one process serves in its life; what is forgotten is looked up again.
 const MOST: usize = 2_048;
@@ -21,7 +21,8 @@ impl Bound {
     /// `fence`: of the lease, if it was read just now. A binding that was written down may be old.
     pub(super) fn new(binding: Binding, fence: Option<u64>) -> Self {
         let Binding { call, stream, relay, address } = binding;
-        Self { call, stream, route: Route { holder: Some(Believed { relay, address, fence }) } }
+        let belief = Belief { holder: Holder { relay, address }, fence };
+        Self { call, stream, route: Route { belief: Some(belief) } }
     }
 }
 

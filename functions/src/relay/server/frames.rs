@@ -44,7 +44,13 @@ pub(super) async fn take<D: Doors>(
     };
     let sole = headers.contains_key(header::SOLE);
     let frame = Posted { connection: connection.into(), stream: StreamSid::new(stream), sole, arrived };
+    let lost_fence = claim.lost_fence();
     match server.calls.place(&CallSid::new(sid), claim) {
+        // Others know of a later lease than ours: ours is over, whoever has it.
+        Ok(Place::Open(handle)) if lost_fence > Some(handle.permit.fence()) => {
+            handle.permit.fenced.cancel();
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
         Ok(Place::Open(handle)) => server.deliver(&handle, frame),
         Ok(Place::Opening(attempt)) => match attempt.settled().await {
             Progress::Open(handle) => server.deliver(&handle, frame),

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use super::{Believed, Moment, PATIENCE, Route, SUSPECT_PATIENCE, Suspects};
+use super::{Belief, Moment, PATIENCE, Route, SUSPECT_PATIENCE, Suspects};
 use crate::calls::{Lease, Relay};
 use crate::ids::RelayId;
 
-/// What an errand asks for at most, so that a frame which finds nobody is dropped and not carried about.
+/// What a journey asks for at most, so that a frame which finds nobody is dropped and not carried about.
 const MOST_ASKS: u8 = 12;
 /// A relay that has the lease and says that it has not the call may be opening it, or another is claiming it.
 const LOOK_AGAIN: Duration = Duration::from_millis(60);
@@ -19,7 +18,7 @@ const DENIALS: u8 = 2;
 /// `ws-default` makes one for each frame: carry out [`ask`](Self::ask), [`report`](Self::report) how it went, until it is
 /// [`Ask::Done`] or [`Ask::Drop`]. Several may run with one route.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Errand {
+pub struct Journey {
     ask: Ask,
     asks: u8,
     denials: u8,
@@ -32,16 +31,16 @@ pub struct Errand {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
-    /// Give the frame to this relay. [`sole`](Errand::sole) goes with it.
+    /// Give the frame to this relay. [`sole`](Journey::sole) goes with it.
     Deliver {
-        to: Believed,
+        to: Belief,
         patience: Duration,
     },
-    /// Read the call's lease, and where its relay is.
+    /// Read the call's lease.
     LookUp {
         after: Duration,
     },
-    /// Give the frame to [`successor`](Errand::successor), and [`sole`](Errand::sole) and this with it.
+    /// Give the frame to [`successor`](Journey::successor), and [`sole`](Journey::sole) and this with it.
     TakeOver(Lost),
     /// The frame is lost, and nothing more can be done for it.
     Drop,
@@ -76,10 +75,7 @@ pub enum Outcome {
     Busy,
     /// Asked to take over: another relay has.
     Claimed,
-    Found {
-        lease: Lease,
-        address: Option<Url>,
-    },
+    Found(Lease),
     /// The call is over or unknown, or nobody has been given it.
     NoCall,
     /// The store does not answer.
@@ -88,10 +84,10 @@ pub enum Outcome {
     Nobody,
 }
 
-impl Errand {
+impl Journey {
     pub fn begin(route: &Route, suspects: &Suspects, now: Moment) -> Self {
-        let ask = match &route.holder {
-            Some(holder) => deliver(holder.clone(), suspects, now),
+        let ask = match &route.belief {
+            Some(belief) => deliver(belief.clone(), suspects, now),
             None => Ask::LookUp { after: Duration::ZERO },
         };
         Self { ask, asks: 1, denials: 0, was_busy: false, unsure: Vec::new(), asked: Vec::new() }
@@ -136,17 +132,10 @@ impl Errand {
         self.ask = if self.asks > MOST_ASKS && next != Ask::Done { Ask::Drop } else { next };
     }
 
-    fn delivered(
-        &mut self,
-        to: Believed,
-        route: &mut Route,
-        suspects: &mut Suspects,
-        now: Moment,
-        out: Outcome,
-    ) -> Ask {
+    fn delivered(&mut self, to: Belief, route: &mut Route, suspects: &mut Suspects, now: Moment, out: Outcome) -> Ask {
         match out {
-            Outcome::Taken { fence } => believe(route, suspects, Believed { fence: Some(fence), ..to }),
-            Outcome::Kept => believe(route, suspects, Believed { fence: None, ..to }),
+            Outcome::Taken { fence } => believe(route, suspects, Belief { fence: Some(fence), ..to }),
+            Outcome::Kept => believe(route, suspects, Belief { fence: None, ..to }),
             Outcome::Dead => lost(to, true),
             Outcome::Silent => self.let_wait(to, route, suspects, now),
             _ => {
@@ -157,13 +146,14 @@ impl Errand {
     }
 
     /// Once is an accident: a packet that was lost. A second time in a row, or with another call, is the relay.
-    fn let_wait(&mut self, to: Believed, route: &Route, suspects: &mut Suspects, now: Moment) -> Ask {
-        self.unsure.push(to.relay.clone());
-        let again = suspects.has(&to.relay, now);
-        suspects.note(&to.relay, now);
-        match &route.holder {
+    fn let_wait(&mut self, to: Belief, route: &Route, suspects: &mut Suspects, now: Moment) -> Ask {
+        let relay = &to.holder.relay;
+        self.unsure.push(relay.clone());
+        let again = suspects.has(relay, now);
+        suspects.note(relay, now);
+        match &route.belief {
             // Another frame has found the call elsewhere meanwhile.
-            Some(holder) if holder.relay != to.relay => deliver(holder.clone(), suspects, now),
+            Some(belief) if belief.holder.relay != *relay => deliver(belief.clone(), suspects, now),
             _ if again => lost(to, false),
             _ => deliver(to, suspects, now),
         }
@@ -171,25 +161,20 @@ impl Errand {
 
     fn looked_up(&mut self, route: &mut Route, suspects: &Suspects, now: Moment, outcome: Outcome) -> Ask {
         match outcome {
-            Outcome::Found { lease, address: Some(address) }
-                if self.denials < DENIALS || !self.is_denied(route, &lease) =>
-            {
-                let holder = Believed { relay: lease.relay, address, fence: Some(lease.fence) };
-                route.holder = Some(holder.clone());
-                deliver(holder, suspects, now)
+            Outcome::Found(lease) if self.denials >= DENIALS && is_believed(route, &lease) => {
+                Ask::TakeOver(Lost { lease, dead: false })
             }
-            Outcome::Found { lease, .. } => Ask::TakeOver(Lost { lease, dead: false }),
+            Outcome::Found(lease) => {
+                let belief = Belief::from(lease);
+                route.belief = Some(belief.clone());
+                deliver(belief, suspects, now)
+            }
             Outcome::NoCall => {
-                route.holder = None;
+                route.belief = None;
                 Ask::Drop
             }
             _ => Ask::Drop,
         }
-    }
-
-    /// The lease names the relay that has just denied it.
-    fn is_denied(&self, route: &Route, lease: &Lease) -> bool {
-        route.holder.as_ref().is_some_and(|holder| holder.relay == lease.relay)
     }
 
     fn taken_over(
@@ -200,8 +185,8 @@ impl Errand {
         now: Moment,
         outcome: Outcome,
     ) -> Ask {
-        let Some(Relay { id, address, .. }) = self.asked.last().cloned() else { return Ask::Drop };
-        let successor = |fence| Believed { relay: id.clone(), address, fence };
+        let Some(holder) = self.asked.last().map(Relay::holder) else { return Ask::Drop };
+        let successor = |fence| Belief { holder: holder.clone(), fence };
         match outcome {
             Outcome::Taken { fence } => believe(route, suspects, successor(Some(fence))),
             Outcome::Kept => believe(route, suspects, successor(None)),
@@ -210,13 +195,13 @@ impl Errand {
                 self.asked.clear();
                 Ask::LookUp { after: Duration::ZERO }
             }
-            Outcome::Busy if !std::mem::replace(&mut self.was_busy, true) => match &route.holder {
-                Some(holder) => deliver(holder.clone(), suspects, now),
+            Outcome::Busy if !std::mem::replace(&mut self.was_busy, true) => match &route.belief {
+                Some(belief) => deliver(belief.clone(), suspects, now),
                 None => Ask::Drop,
             },
             Outcome::Silent => {
-                suspects.note(&id, now);
-                self.unsure.push(id);
+                suspects.note(&holder.relay, now);
+                self.unsure.push(holder.relay);
                 Ask::TakeOver(lost)
             }
             Outcome::Dead | Outcome::Declined => Ask::TakeOver(lost),
@@ -225,23 +210,28 @@ impl Errand {
     }
 }
 
-fn deliver(to: Believed, suspects: &Suspects, now: Moment) -> Ask {
-    let patience = if suspects.has(&to.relay, now) { SUSPECT_PATIENCE } else { PATIENCE };
+fn deliver(to: Belief, suspects: &Suspects, now: Moment) -> Ask {
+    let patience = if suspects.has(&to.holder.relay, now) { SUSPECT_PATIENCE } else { PATIENCE };
     Ask::Deliver { to, patience }
 }
 
-fn believe(route: &mut Route, suspects: &mut Suspects, holder: Believed) -> Ask {
-    suspects.clear(&holder.relay);
-    if route.holder.as_ref() != Some(&holder) {
-        route.holder = Some(holder);
+/// The lease names the relay that was asked last.
+fn is_believed(route: &Route, lease: &Lease) -> bool {
+    route.belief.as_ref().is_some_and(|belief| belief.holder.relay == lease.relay)
+}
+
+fn believe(route: &mut Route, suspects: &mut Suspects, belief: Belief) -> Ask {
+    suspects.clear(&belief.holder.relay);
+    if route.belief.as_ref() != Some(&belief) {
+        route.belief = Some(belief);
     }
     Ask::Done
 }
 
 /// What is held can be lost. Of what is only kept, the store knows better.
-fn lost(from: Believed, dead: bool) -> Ask {
+fn lost(from: Belief, dead: bool) -> Ask {
     match from.fence {
-        Some(fence) => Ask::TakeOver(Lost { lease: Lease { relay: from.relay, address: from.address, fence }, dead }),
+        Some(fence) => Ask::TakeOver(Lost { lease: from.holder.lease(fence), dead }),
         None => Ask::LookUp { after: Duration::ZERO },
     }
 }
