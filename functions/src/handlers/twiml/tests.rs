@@ -6,7 +6,8 @@ use shared::config::WebhookAuth;
 use shared::limits::{CallLimits, Gate, Rate};
 
 use super::super::testing::{
-    AUTH_TOKEN, CALL, CALLED, CALLER, Http, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL, STRANGER, STREAM, World, call, relay,
+    AUTH_TOKEN, CALL, CALLED, CALLER, Http, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL, STRANGER, STREAM, State, World, call,
+    relay,
 };
 use super::*;
 
@@ -334,7 +335,8 @@ async fn a_webhook_that_comes_again_belongs_to_its_call_and_is_not_one_too_many(
         assert!(read(twiml.handle(calling(1, CALLER, "ringing").event()).await).1.contains("<Stream"));
         world.state().relays[0].calls = 1;
     }
-    assert_eq!((world.state().calls.len(), world.state().sent.len()), (1, 1), "prepared once");
+    let counts = |state: &State| (state.calls.len(), state.sent.len());
+    assert_eq!(counts(&world.state()), (1, 1), "prepared once");
     assert_eq!(read(twiml.handle(calling(2, CALLER, "ringing").event()).await), unanswered());
 }
 

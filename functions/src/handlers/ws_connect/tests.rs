@@ -2,7 +2,7 @@ use serde_json::json;
 use shared::limits::{Gate, Rate};
 use shared::redact::Secret;
 
-use super::super::testing::{AUTH_TOKEN, CONNECT, CONNECTION, PUBLIC_WSS_URL, World, ws_event};
+use super::super::testing::{AUTH_TOKEN, CONNECT, CONNECTION, PUBLIC_WSS_URL, State, World, ws_event};
 use super::*;
 
 fn connect(world: &World) -> WsConnect<World> {
@@ -108,7 +108,8 @@ async fn with_a_list_of_addresses_only_those_may_open_a_callers_socket() {
     let world = World::new();
     let connect = behind(&world, Gate { allowed: "192.0.2.1".parse().unwrap(), ..Gate::default() });
     assert_eq!(connect.handle(&signed(PUBLIC_WSS_URL, "x-twilio-signature")).await.status_code, 403);
-    assert_eq!((world.state().writes, world.state().rates.len()), (0, 0));
+    let counts = |state: &State| (state.writes, state.rates.len());
+    assert_eq!(counts(&world.state()), (0, 0));
     // Relays have passed IAM, and come from wherever they are.
     let control = ws_event(CONNECT, |event| {
         event["requestContext"]["stage"] = json!("control");
