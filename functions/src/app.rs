@@ -39,7 +39,7 @@ pub fn twiml(aws: &Aws, config: TwimlConfig) -> Twiml<Store, ControlSockets, Sys
 }
 
 pub fn ws_connect(aws: &Aws, config: &ConnectConfig) -> WsConnect<Store> {
-    WsConnect::new(aws.store(&config.table), &config.public_wss_url, &config.auth)
+    WsConnect::new(aws.store(&config.table), config)
 }
 
 pub fn ws_disconnect(aws: &Aws, config: &DisconnectConfig) -> PortResult<WsDisconnect<Store, FramePosts>> {

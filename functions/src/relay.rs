@@ -49,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use doors::{Doors, Ports, SignHandshake};
-pub use settings::{ModelSettings, Settings};
+pub use settings::{ModelSettings, Settings, SocketLimits};
 
 use calls::{Calls, Common};
 use metrics::Metrics;

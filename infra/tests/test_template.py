@@ -372,6 +372,9 @@ LEFT = {
     "TWILIO_API_URL": "Twilio's public service",
     "OPEN_METEO_URL": "the public service",
     "OPEN_METEO_GEOCODING_URL": "the public service",
+    "CALLER_RATE": "its default is generous, and no person calls as often",
+    "STRANGER_RATE": "its default is generous, and who is signed is not counted",
+    "RELAY_MAX_UNPROVEN": "its default fits every size of a relay",
     "RELAY_LISTEN": "network.yaml lets its default port in",
     "RELAY_PUBLIC_LISTEN": "network.yaml and balancer.yaml have its default port",
     "RELAY_ADDRESS": "a task asks ECS for its address",
@@ -825,7 +828,7 @@ class Copies(Case):
 
     def test_functions_and_relays_agree_where_things_are(self) -> None:
         for stack, functions, relay in self.each():
-            for key in ("PUBLIC_WSS_URL", "STACK_NAME", "TABLE_NAME", "LOG_LEVEL"):
+            for key in ("PUBLIC_WSS_URL", "STACK_NAME", "TABLE_NAME", "LOG_LEVEL", "ALLOWED_ADDRESSES"):
                 self.assertEqual(functions[key], relay[key], f"{key} of Globals and of infra/relay.yaml")
             bucket = {it.keys.get("RECORDINGS_BUCKET") for it in deployed(stack)} - {None}
             self.assertEqual(len(bucket), 1, f"RECORDINGS_BUCKET is {bucket}")

@@ -13,6 +13,7 @@ pub mod calls;
 pub mod config;
 pub mod control;
 pub mod ids;
+pub mod limits;
 pub mod model;
 pub mod ownership;
 pub mod ports;

@@ -11,6 +11,7 @@ use url::Url;
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay};
 use crate::control::Control;
 use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::limits::Window;
 use crate::ownership::{Lost, Outcome};
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
@@ -176,6 +177,17 @@ pub trait Tokens: Send + Sync {
     ) -> impl Future<Output = PortResult<()>> + Send;
     /// [`PortError::Gone`] if unknown, expired or used.
     fn redeem_token(&self, token: &Secret) -> impl Future<Output = PortResult<CallSid>> + Send;
+}
+
+/// How often something happened within a minute, by whomever it was counted. Of whom is kept as a hash.
+pub trait CountRates: Send + Sync {
+    /// Once more; returns how often that makes.
+    fn count_rate(
+        &self,
+        what: &'static str,
+        whom: &str,
+        window: Window,
+    ) -> impl Future<Output = PortResult<u32>> + Send;
 }
 
 /// The carrier's WebSockets at API Gateway.

@@ -13,6 +13,7 @@ mod item;
 mod lease;
 mod ledger;
 mod pulses;
+mod rates;
 mod relays;
 pub mod schema;
 mod seed;

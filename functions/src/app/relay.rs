@@ -18,7 +18,7 @@ use crate::adapters::s3::RecordingStore;
 use crate::adapters::twilio_rest::TwilioRest;
 use crate::emf::Emf;
 use crate::relay::settings::{DEFAULT_MOST_CALLS, DEFAULT_PING_EVERY};
-use crate::relay::{Doors, ModelSettings, Ports, Settings, SignHandshake};
+use crate::relay::{Doors, ModelSettings, Ports, Settings, SignHandshake, SocketLimits};
 
 /// What a relay's world is made of.
 #[derive(Debug)]
@@ -68,6 +68,12 @@ fn settings(config: RelayConfig) -> Settings {
         signing_token: match config.auth {
             WebhookAuth::Signed(token) => Some(token),
             WebhookAuth::Open => None,
+        },
+        gate: config.gate,
+        behind_proxy: config.behind_proxy,
+        sockets: SocketLimits {
+            unproven: config.most_unproven.unwrap_or(SocketLimits::default().unproven),
+            ..SocketLimits::default()
         },
         control_url: config.control_wss_url,
         model: ModelSettings {

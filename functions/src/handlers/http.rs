@@ -3,6 +3,8 @@
 //! Read here and not by `lambda_http`: a signature is made over the URL as Twilio spelt it, and that crate parses and
 //! rewrites the URL, and panics on one that it cannot parse.
 
+use std::net::IpAddr;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use base64::Engine as _;
@@ -18,6 +20,8 @@ pub(super) struct Request {
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// As the gateway saw it.
+    pub(super) address: Option<IpAddr>,
 }
 
 /// The body was said to be base64 and is not.
@@ -29,12 +33,14 @@ impl Request {
         let body = event.body.unwrap_or_default();
         let body =
             if event.is_base64_encoded { STANDARD.decode(body).map_err(|_| BadBody)? } else { body.into_bytes() };
+        let http = event.request_context.http;
         Ok(Self {
-            method: event.request_context.http.method,
+            method: http.method,
             path: event.raw_path.unwrap_or_default(),
             query: event.raw_query_string.unwrap_or_default(),
             headers: event.headers,
             body,
+            address: http.source_ip.and_then(|address| address.parse().ok()),
         })
     }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use shared::agent::Agent;
 use shared::calls::{CallStatus, Ending, MediaPath};
-use shared::config::{ApiConfig, ToolsConfig, TwimlConfig, WebhookAuth};
+use shared::config::{ApiConfig, ConnectConfig, ToolsConfig, TwimlConfig, WebhookAuth};
+use shared::limits::{CallLimits, Gate, Rate};
 use shared::ownership::Outcome;
 use shared::redact::Secret;
 use shared::tools::ToolRequest;
@@ -16,7 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::api::Api;
 use super::testing::{
     AUTH_TOKEN, CALL, CALLED, CALLER, CONNECT, CONNECTION, DISCONNECT, Http, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL,
-    STREAM, World, frame, media, start, ws_event,
+    STRANGER, STREAM, World, frame, media, start, ws_event,
 };
 use super::tool_call::ToolCall;
 use super::twiml::Twiml;
@@ -26,6 +27,7 @@ use super::ws_disconnect::WsDisconnect;
 
 const CONSOLE_TOKEN: &str = "console-token-4711";
 const STREAM_TOKEN: &str = "stream-token-4711";
+const ANOTHER_CALL: &str = "CA00000000000000000000000000000002";
 const SPOKEN: &str = "Springfield";
 
 #[derive(Clone, Default)]
@@ -54,6 +56,8 @@ fn twiml(world: &World) -> Twiml<World, World, World, World> {
         public_url: PUBLIC_URL.parse().unwrap(),
         public_wss_url: PUBLIC_WSS_URL.parse().unwrap(),
         auth: WebhookAuth::Signed(Secret::new(AUTH_TOKEN)),
+        gate: Gate { strangers: Rate::per_minute(2), ..Gate::default() },
+        limits: CallLimits { of_a_caller: Rate::per_minute(1), at_once: Some(40) },
         media_path: MediaPath::Gateway,
         table: "t".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
@@ -71,6 +75,7 @@ async fn webhooks(world: &World) {
         Http::post("/twiml").form(&incoming),
         Http::post("/twiml").form(&[("From", CALLER), ("SpeechResult", SPOKEN)]).signed(),
         Http::get(&format!("/twiml?CallSid={CALL}&From=%2B15551234567")),
+        Http::post("/twiml").form(&[("CallSid", ANOTHER_CALL), ("From", CALLER), ("To", CALLED)]).signed(),
         Http::post("/twiml/resume").form(&incoming).signed(),
         Http::post("/call/status").form(&[("CallSid", CALL), ("From", CALLER), ("CallStatus", "completed")]).signed(),
         Http::post("/stream/status")
@@ -83,9 +88,15 @@ async fn webhooks(world: &World) {
 }
 
 async fn sockets(world: &World) {
-    let auth = WebhookAuth::Signed(Secret::new(AUTH_TOKEN));
-    let connect = WsConnect::new(world.clone(), &PUBLIC_WSS_URL.parse().unwrap(), &auth);
+    let config = ConnectConfig {
+        public_wss_url: PUBLIC_WSS_URL.parse().unwrap(),
+        auth: WebhookAuth::Signed(Secret::new(AUTH_TOKEN)),
+        gate: Gate { strangers: Rate::per_minute(1), ..Gate::default() },
+        table: "t".to_owned(),
+    };
+    let connect = WsConnect::new(world.clone(), &config);
     let forged = ws_event(CONNECT, |event| event["headers"]["X-Twilio-Signature"] = json!(AUTH_TOKEN));
+    connect.handle(&forged).await;
     connect.handle(&forged).await;
     let frames = WsDefault::new(world.clone(), world.clone(), world.clone());
     for event in [start("stolen-4711"), start(STREAM_TOKEN), frame(&media(2)), frame(SPOKEN), frame("{\"event\":1}")] {
@@ -164,10 +175,13 @@ fn no_number_no_word_and_no_secret_is_said_aloud() {
         "tool_failed",
         "store_failed",
         "stream_failed",
+        "caller_limited",
+        "address_limited",
+        "rate_not_counted",
     ]) {
         assert!(log.contains(&format!("\"code\":\"{code}\"")), "`{code}` was not provoked:\n{log}");
     }
-    for secret in ["1555", "4711", SPOKEN, AUTH_TOKEN, "token-1"] {
+    for secret in ["1555", STRANGER, "4711", SPOKEN, AUTH_TOKEN, "token-1"] {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "`{secret}` is in the log");
     }

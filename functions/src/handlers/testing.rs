@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay};
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::limits::Window;
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
-    CarrierAccount, Clock, Connections, Fetch, FoundRecording, Frame, PortError, PortResult, Random, ReadCall,
-    ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WriteCall,
+    CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, PortError, PortResult, Random,
+    ReadCall, ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger,
+    WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -30,6 +32,8 @@ pub(super) const CALLED: &str = "+15557654321";
 pub(super) const AUTH_TOKEN: &str = "auth-token-of-the-account";
 pub(super) const PUBLIC_URL: &str = "https://voice.example.com";
 pub(super) const PUBLIC_WSS_URL: &str = "wss://calls.example.com/call";
+/// Where requests come from that say nothing else.
+pub(super) const STRANGER: &str = "203.0.113.66";
 pub(super) const NOW_MS: u64 = 1_795_000_000_000;
 
 /// Clones share what they know.
@@ -69,6 +73,8 @@ pub(super) struct State {
     pub(super) bound_after: Option<(u32, Binding)>,
     pub(super) looks: u32,
     pub(super) fetched: u32,
+    /// What was counted, of whom, and when. None of the `writes`: it is no word of anybody's.
+    pub(super) rates: BTreeMap<(&'static str, String, Window), u32>,
     pub(super) writes: u32,
     pub(super) broken: bool,
 }
@@ -283,6 +289,15 @@ impl Tokens for World {
     }
 }
 
+impl CountRates for World {
+    async fn count_rate(&self, what: &'static str, whom: &str, window: Window) -> PortResult<u32> {
+        let mut state = self.read()?;
+        let count = state.rates.entry((what, whom.to_owned(), window)).or_default();
+        *count += 1;
+        Ok(*count)
+    }
+}
+
 impl Connections for World {
     async fn connection_opened(&self, connection: &Connection) -> PortResult<()> {
         self.write()?.connections.insert(connection.id.clone(), connection.clone());
@@ -431,6 +446,7 @@ pub(super) struct Http {
     query: String,
     headers: BTreeMap<String, String>,
     form: Vec<(String, String)>,
+    address: &'static str,
 }
 
 impl Http {
@@ -445,12 +461,17 @@ impl Http {
     pub(super) fn new(method: &'static str, path: &str) -> Self {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let headers = BTreeMap::from([("host".to_owned(), "forged.example.org".to_owned())]);
-        Self { method, path: path.to_owned(), query: query.to_owned(), headers, form: Vec::new() }
+        Self { method, path: path.to_owned(), query: query.to_owned(), headers, form: Vec::new(), address: STRANGER }
     }
 
     pub(super) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         self.form = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         self.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
+    }
+
+    pub(super) fn from(mut self, address: &'static str) -> Self {
+        self.address = address;
+        self
     }
 
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
@@ -475,6 +496,7 @@ impl Http {
         event["headers"] = json!(self.headers);
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
+        event["requestContext"]["http"]["sourceIp"] = json!(self.address);
         event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(form));
         event["isBase64Encoded"] = json!(true);
         serde_json::from_value(event).unwrap()

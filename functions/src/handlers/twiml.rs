@@ -1,30 +1,35 @@
 //! The voice webhook and its callbacks: what Twilio asks, and what it tells.
 //!
-//! Nothing is believed and nothing written before the signature has been checked. Afterwards the caller always gets
+//! Nothing is believed and nothing written before the signature has been checked, but that one was wrong. Afterwards the caller always gets
 //! an answer in TwiML: a fault of ours is an apology, not a dropped call.
 
 mod webhook;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::join;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use shared::calls::{Call, CallStatus, Ending, Relay};
 use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{Clock, PortError, PortResult, Random, ReadCall, ReadHistory, RelayControl, Tokens, WriteCall};
+use shared::limits::{self, Window};
+use shared::ports::{
+    Clock, CountRates, PortError, PortResult, Random, ReadCall, ReadHistory, RelayControl, Tokens, WriteCall,
+};
 use shared::redact::Secret;
 use shared::twilio::twiml::{self, Stream};
 use shared::twilio::webhook::{CallStatusUpdate, CarrierStatus, Form, IncomingCall, StreamStatus, StreamStatusUpdate};
 
 use self::webhook::{Fault, Webhook};
 use super::http::{Request, Response};
+use super::strangers::Strangers;
 
 /// Twilio opens the stream at once; a token that is older was stolen.
 const TOKEN_LIVES_MS: u64 = 60_000;
 /// Streams of one call, all in all: the breaker against a loop of streams that close at once.
 const MOST_STREAMS: u32 = 10;
 
+const BUSY: &str = "All our lines are busy at the moment. Please try again in a few minutes.";
 const APOLOGY: &str = "We are sorry, we cannot take your call right now. Please try again in a few minutes.";
 
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub struct Twiml<S, R, C, T> {
     clock: C,
     random: T,
     webhook: Webhook,
+    strangers: Strangers,
     config: TwimlConfig,
 }
 
@@ -51,6 +57,10 @@ enum Next {
     Stream(Box<Call>),
     HangUp,
     Apologise,
+    /// One call too many.
+    Busy {
+        answered: bool,
+    },
 }
 
 impl Route {
@@ -74,14 +84,15 @@ impl Route {
 
 impl<S, R, C, T> Twiml<S, R, C, T>
 where
-    S: ReadCall + WriteCall + ReadHistory + Tokens,
+    S: ReadCall + WriteCall + ReadHistory + Tokens + CountRates,
     R: RelayControl,
     C: Clock,
     T: Random,
 {
     pub fn new(store: S, relays: R, clock: C, random: T, config: TwimlConfig) -> Self {
         let webhook = Webhook::new(&config.public_url, &config.auth);
-        Self { store, relays, clock, random, webhook, config }
+        let strangers = Strangers::new(config.gate.clone());
+        Self { store, relays, clock, random, webhook, strangers, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -93,6 +104,9 @@ where
     }
 
     async fn answer(&self, request: &Request) -> Response {
+        if !self.strangers.admits(request.address) {
+            return Response::problem(StatusCode::FORBIDDEN, "this address is not one of those that are listened to");
+        }
         let Some(route) = Route::find(&request.path) else { return Response::not_found() };
         let get = request.method == Method::GET && route.allow().contains("GET");
         if !get && request.method != Method::POST {
@@ -100,9 +114,18 @@ where
         }
         let answer = match self.webhook.verify(request) {
             Ok(form) => self.route(route, &form).await,
-            Err(fault) => Err(fault),
+            Err(fault) => return self.turn_away(request, &fault).await,
         };
         answer.unwrap_or_else(|fault| fault.answer(&request.path))
+    }
+
+    /// Nobody vouches for it.
+    async fn turn_away(&self, request: &Request, fault: &Fault) -> Response {
+        if self.strangers.are_too_many(&self.store, request.address, self.clock.unix_ms()).await {
+            let too_many = Response::problem(StatusCode::TOO_MANY_REQUESTS, "too much that is not Twilio's");
+            return too_many.header(header::RETRY_AFTER, "60");
+        }
+        fault.answer(&request.path)
     }
 
     async fn route(&self, route: Route, form: &Form) -> Result<Response, Fault> {
@@ -122,8 +145,12 @@ where
 
     /// A new call, or a webhook that Twilio sent twice: then the call that is there gets a fresh token.
     async fn incoming(&self, incoming: &IncomingCall) -> PortResult<Next> {
-        let relays = self.store.relays().await?;
         let now = self.clock.unix_ms();
+        let (relays, too_often) = join(self.store.relays(), self.calls_too_often(incoming, now)).await;
+        let relays = relays?;
+        if self.is_one_too_many(incoming, too_often, self.is_full(&relays, now)).await? {
+            return Ok(Next::Busy { answered: !incoming.status.is_before_answer() });
+        }
         let Some(relay) = Relay::pick(&relays, now) else {
             tracing::error!(code = "no_relay", call = %incoming.call);
             return Ok(Next::Apologise);
@@ -138,6 +165,39 @@ where
             Err(PortError::Conflict(_)) => self.proceed(&incoming.call, &relays).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Counts this caller's calls; who says no number is nobody in particular. A store that cannot be asked limits nobody.
+    async fn calls_too_often(&self, incoming: &IncomingCall, now: u64) -> bool {
+        let rate = self.config.limits.of_a_caller;
+        let caller = limits::caller(incoming.from.reveal()).filter(|_| rate.is_limited());
+        let Some(caller) = caller else { return false };
+        match self.store.count_rate("CALLER", caller, Window::at(now)).await {
+            Ok(count) => rate.exceeded_by(count),
+            Err(error) => {
+                tracing::warn!(code = "rate_not_counted", call = %incoming.call, %error);
+                false
+            }
+        }
+    }
+
+    /// By what relays said with their last heartbeats.
+    fn is_full(&self, relays: &[Relay], now: u64) -> bool {
+        let held = || relays.iter().filter(|relay| relay.alive(now)).map(|relay| u64::from(relay.calls)).sum::<u64>();
+        self.config.limits.at_once.is_some_and(|most| held() >= u64::from(most))
+    }
+
+    /// A call that was let in before stays in: this is its webhook once more.
+    async fn is_one_too_many(&self, incoming: &IncomingCall, too_often: bool, full: bool) -> PortResult<bool> {
+        if !(too_often || full) || self.store.call(&incoming.call).await?.is_some() {
+            return Ok(false);
+        }
+        if too_often {
+            tracing::warn!(code = "caller_limited", call = %incoming.call);
+        } else {
+            tracing::warn!(code = "calls_full", call = %incoming.call);
+        }
+        Ok(true)
     }
 
     fn new_call(&self, incoming: &IncomingCall, relay: &Relay, now: u64) -> Call {
@@ -213,6 +273,7 @@ where
             Ok(Next::Stream(call)) => self.stream(&call).await,
             Ok(Next::HangUp) => Ok(twiml::Response::new().hangup()),
             Ok(Next::Apologise) => Ok(apology()),
+            Ok(Next::Busy { answered }) => Ok(busy(answered)),
             Err(error) => Err(error),
         };
         let document = document.unwrap_or_else(|error| {
@@ -273,6 +334,12 @@ where
 
 fn apology() -> twiml::Response {
     twiml::Response::new().say(APOLOGY).hangup()
+}
+
+/// A call that was not answered yet is left so, which costs nothing.
+fn busy(answered: bool) -> twiml::Response {
+    let response = twiml::Response::new();
+    if answered { response.say(BUSY).hangup() } else { response.reject() }
 }
 
 /// The carrier's word on one stream: for the log. The call's fate is decided elsewhere.

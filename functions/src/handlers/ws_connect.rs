@@ -1,16 +1,17 @@
 //! `$connect` of both WebSocket APIs: who may open a socket.
 //!
-//! A caller's socket must carry Twilio's signature over the stream's URL; without it nothing is written. A relay's
-//! control channel has passed IAM before it comes here.
+//! A caller's socket must carry Twilio's signature over the stream's URL; without it nothing is written but that
+//! somebody came without one. A relay's control channel has passed IAM before it comes here.
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde_json::value::RawValue;
 use shared::calls::Connection;
-use shared::config::WebhookAuth;
+use shared::config::{ConnectConfig, WebhookAuth};
 use shared::ids::RelayId;
-use shared::ports::{Connections, PortResult, Relays};
+use shared::ports::{Connections, CountRates, PortResult, Relays};
 use shared::twilio::signature::{self, Content, SignatureError, Signer};
 
+use super::strangers::Strangers;
 use super::ws_event::{Stage, WsEvent, answer};
 
 /// The header by which a relay names itself.
@@ -22,15 +23,17 @@ pub struct WsConnect<S> {
     public_wss_url: String,
     /// `None`: anybody on this machine may connect.
     signer: Option<Signer>,
+    strangers: Strangers,
 }
 
-impl<S: Connections + Relays> WsConnect<S> {
-    pub fn new(store: S, public_wss_url: &url::Url, auth: &WebhookAuth) -> Self {
-        let signer = match auth {
+impl<S: Connections + Relays + CountRates> WsConnect<S> {
+    pub fn new(store: S, config: &ConnectConfig) -> Self {
+        let signer = match &config.auth {
             WebhookAuth::Signed(token) => Some(Signer::new(token)),
             WebhookAuth::Open => None,
         };
-        Self { store, public_wss_url: public_wss_url.to_string(), signer }
+        let strangers = Strangers::new(config.gate.clone());
+        Self { store, public_wss_url: config.public_wss_url.to_string(), signer, strangers }
     }
 
     /// Any status but 2xx refuses the socket.
@@ -46,7 +49,14 @@ impl<S: Connections + Relays> WsConnect<S> {
     }
 
     async fn caller(&self, event: &WsEvent) -> i64 {
+        let address = event.address();
+        if !self.strangers.admits(address) {
+            return 403;
+        }
         if let Err(error) = self.verify(event) {
+            if self.strangers.are_too_many(&self.store, address, event.connected_at_ms).await {
+                return 429;
+            }
             tracing::warn!(code = "signature_refused", connection = %event.connection, %error);
             return 403;
         }

@@ -1,5 +1,7 @@
 //! What API Gateway tells about a WebSocket: connected, a frame, disconnected.
 
+use std::net::IpAddr;
+
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +23,7 @@ pub(super) struct WsEvent {
     pub(super) connection: ConnectionId,
     pub(super) stage: Stage,
     pub(super) connected_at_ms: u64,
+    source_ip: Option<String>,
     /// Of the upgrade request; a frame has none.
     pub(super) headers: HeaderMap,
     /// The frame's text; empty if it has none.
@@ -40,10 +43,16 @@ impl WsEvent {
             connection: ConnectionId::new(context.connection_id?),
             stage: if context.stage.as_deref() == Some("control") { Stage::Control } else { Stage::Call },
             connected_at_ms: u64::try_from(context.connected_at).unwrap_or_default(),
+            source_ip: context.identity.source_ip,
             headers,
             text: text(event.body.unwrap_or_default(), event.is_base64_encoded)?,
             close_code: context.disconnect_status_code,
         })
+    }
+
+    /// As the gateway saw it.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.source_ip.as_deref()?.parse().ok()
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {

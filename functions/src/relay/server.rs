@@ -2,12 +2,17 @@
 //! path from `ws-default`, and tells whoever may ask how the relay is.
 
 mod frames;
+mod listener;
+mod lobby;
 mod peers;
 mod stream;
+mod timely;
+mod vetting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -15,26 +20,32 @@ use axum::http::StatusCode;
 use axum::routing::{any, delete, get, post};
 use prometheus_client::metrics::counter::Counter;
 use shared::calls::MediaPath;
-use shared::twilio::signature::Signer;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::listener::{Manners, Strangers};
+use self::lobby::Lobby;
+use self::vetting::Vetting;
 use super::calls::Calls;
 use super::doors::Doors;
 use super::metrics::{label, path_name};
-use super::settings::Settings;
+use super::settings::{Settings, SocketLimits};
 use crate::private_api::header;
 
 /// API Gateway's longest message. Twilio's are under 1 KB.
 const LONGEST_BODY: usize = 128 * 1024;
+/// For the head of a request on the private listener, and for the next one on a socket that is kept: longer than whoever
+/// asks keeps an idle one (`adapters/relay_frames.rs`).
+const OUR_HEAD: Duration = Duration::from_secs(30);
+
+const TO_OURS: Manners = Manners { head: OUR_HEAD, strangers: None };
 
 #[derive(Debug)]
 pub struct Server<D: Doors> {
     calls: Arc<Calls<D>>,
-    /// Checks upgrades; `None` lets everyone in.
-    signer: Option<Signer>,
-    public_wss_url: url::Url,
+    vetting: Vetting,
+    limits: SocketLimits,
     /// Frames that came by either path.
     posted: Counter,
     streamed: Counter,
@@ -69,12 +80,13 @@ pub struct ListenError {
 impl<D: Doors> Server<D> {
     pub fn new(settings: &Settings, calls: Arc<Calls<D>>) -> Arc<Self> {
         let received = |path| calls.common().metrics.frames_received.get_or_create_owned(&label(path_name(path)));
+        let (token, url) = (settings.signing_token.as_ref(), settings.public_wss_url.clone());
         Arc::new(Self {
             posted: received(MediaPath::Gateway),
             streamed: received(MediaPath::Direct),
             calls,
-            signer: settings.signing_token.as_ref().map(Signer::new),
-            public_wss_url: settings.public_wss_url.clone(),
+            vetting: Vetting::new(token, url, settings.gate.clone(), settings.behind_proxy),
+            limits: settings.sockets,
             sockets: AtomicU64::new(0),
         })
     }
@@ -85,10 +97,16 @@ impl<D: Doors> Server<D> {
             public: bound.public_address,
             private: bound.private_address,
             tasks: [
-                serve(bound.public, self.public_routes(), stop.clone()),
-                serve(bound.private, self.private_routes(), stop),
+                tokio::spawn(listener::serve(bound.public, self.public_routes(), self.to_strangers(), stop.clone())),
+                tokio::spawn(listener::serve(bound.private, self.private_routes(), TO_OURS, stop)),
             ],
         }
+    }
+
+    fn to_strangers(&self) -> Manners {
+        let SocketLimits { upgrade, unproven } = self.limits;
+        let refused = self.calls.common().metrics.streams_refused.clone();
+        Manners { head: upgrade, strangers: Some(Strangers { lobby: Lobby::new(unproven), upgrade, refused }) }
     }
 
     fn public_routes(self: &Arc<Self>) -> Router {
@@ -158,18 +176,4 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
 
 fn address(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, ListenError> {
     listener.local_addr().map_err(|source| ListenError { address: asked, source })
-}
-
-fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a socket keeps its small packets waiting");
-            }
-        });
-        let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "a listener failed");
-        }
-    })
 }

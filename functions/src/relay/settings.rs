@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use shared::limits::Gate;
 use shared::redact::Secret;
 use url::Url;
 
@@ -28,6 +29,11 @@ pub struct Settings {
     pub public_wss_url: Url,
     /// Checks the signatures of upgrades. `None` lets everyone in: the configuration grants that to loopback only.
     pub signing_token: Option<Secret>,
+    /// Whose upgrades are looked at (`ALLOWED_ADDRESSES`, `STRANGER_RATE`).
+    pub gate: Gate,
+    /// A proxy says from where an upgrade comes (`RELAY_BEHIND_PROXY`).
+    pub behind_proxy: bool,
+    pub sockets: SocketLimits,
     /// Where commands come from (`CONTROL_WSS_URL`). Without it a call is dialled when its stream comes.
     pub control_url: Option<Url>,
     pub model: ModelSettings,
@@ -35,6 +41,21 @@ pub struct Settings {
     pub drain: Duration,
     /// More are answered 503: a bound on memory, not a target.
     pub most_calls: usize,
+}
+
+/// Of the public listener's sockets, until they have shown that they are Twilio's.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketLimits {
+    /// From a socket's opening to its upgrade.
+    pub upgrade: Duration,
+    /// At once; one more, and the oldest has to go (`RELAY_MAX_UNPROVEN`).
+    pub unproven: usize,
+}
+
+impl Default for SocketLimits {
+    fn default() -> Self {
+        Self { upgrade: Duration::from_secs(10), unproven: 1000 }
+    }
 }
 
 #[derive(Debug, Clone)]

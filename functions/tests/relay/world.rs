@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use functions::adapters::relay_frames::FramePosts;
 use functions::relay::calls::{CallHandle, Claim};
-use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake};
+use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake, SocketLimits};
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, MediaPath, Relay as RelayRecord};
 use shared::ids::{CallSid, ConnectionId, RelayId};
+use shared::limits::Gate;
 use shared::ports::*;
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -512,6 +513,9 @@ pub fn settings(model: &Url) -> Settings {
         resume_url: Some(Url::parse("https://voice.example.com/twiml/resume").unwrap()),
         public_wss_url: Url::parse("wss://voice.example.com/call").unwrap(),
         signing_token: Some(Secret::new(AUTH_TOKEN)),
+        gate: Gate::default(),
+        behind_proxy: false,
+        sockets: SocketLimits::default(),
         control_url: None,
         model: ModelSettings {
             endpoint: model.clone(),

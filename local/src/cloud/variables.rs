@@ -13,17 +13,21 @@ use super::stack::{BUCKET, REGION, TABLE};
 use super::{LOCAL_AUTH_TOKEN, StartError};
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 21] = [
+const FOR_ALL: [&str; 25] = [
     "AGENT_GREETING",
     "AGENT_INSTRUCTIONS",
+    "ALLOWED_ADDRESSES",
+    "CALLER_RATE",
     "CONSOLE_TOKEN",
     "LOG_LEVEL",
+    "MAX_CALLS",
     "MAX_RECONNECT_ATTEMPTS",
     "OPEN_METEO_GEOCODING_URL",
     "OPEN_METEO_URL",
     "REALTIME_MODEL",
     "REALTIME_VOICE",
     "RECONNECT_DELAY",
+    "STRANGER_RATE",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_KEY",
     "TWILIO_API_SECRET",
@@ -38,7 +42,7 @@ const FOR_ALL: [&str; 21] = [
 ];
 
 /// What only the relay has a use for.
-const FOR_RELAYS: [&str; 2] = ["OPENAI_API_KEY", "OPENAI_REALTIME_URL"];
+const FOR_RELAYS: [&str; 3] = ["OPENAI_API_KEY", "OPENAI_REALTIME_URL", "RELAY_MAX_UNPROVEN"];
 
 /// Where everything is.
 #[derive(Debug)]
@@ -95,6 +99,10 @@ impl Variables {
             }
             functions.insert("TWILIO_AUTH_TOKEN".to_owned(), LOCAL_AUTH_TOKEN.to_owned());
         }
+        if addresses.is_loopback() {
+            // Simulated callers all have one number.
+            functions.entry("CALLER_RATE".to_owned()).or_insert_with(|| "0".to_owned());
+        }
         functions.extend(deployed(options.media_path, addresses, services));
         functions.extend(credentials(&services.key));
         let mut relays = chosen(options, &FOR_RELAYS);
@@ -105,6 +113,7 @@ impl Variables {
         if options.relays > 0 && !relays.contains_key("OPENAI_API_KEY") {
             return Err(StartError::Settings("OPENAI_API_KEY must be set, or the model be another than OpenAI's"));
         }
+        relays.insert("RELAY_BEHIND_PROXY".to_owned(), "true".to_owned());
         relays.insert("RELAY_DRAIN".to_owned(), options.drain.as_secs_f64().to_string());
         relays.extend(functions.clone());
         Ok(Self { functions, relays })

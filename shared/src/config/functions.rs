@@ -2,10 +2,14 @@
 //!
 //! `LOG_LEVEL` and the `AWS_*` keys come on top for all of them; telemetry and the SDK read those.
 
-use super::parts::{WebhookAuth, bucket, media_path, public_url, public_wss_url, table, url_or, web_url, webhook_auth};
+use super::parts::{
+    WebhookAuth, bucket, call_limits, gate, media_path, public_url, public_wss_url, table, url_or, web_url,
+    webhook_auth,
+};
 use super::{ConfigErrors, Reader, Source, agent::agent};
 use crate::agent::Agent;
 use crate::calls::MediaPath;
+use crate::limits::{CallLimits, Gate};
 use crate::redact::Secret;
 use crate::twilio::rest::Access;
 
@@ -15,6 +19,8 @@ pub struct TwimlConfig {
     pub public_url: url::Url,
     pub public_wss_url: url::Url,
     pub auth: WebhookAuth,
+    pub gate: Gate,
+    pub limits: CallLimits,
     pub media_path: MediaPath,
     pub table: String,
     /// `@connections` of the control API.
@@ -29,6 +35,8 @@ impl TwimlConfig {
         let config = Self {
             public_wss_url: public_wss_url(&mut reader),
             auth: webhook_auth(&mut reader, &public_url),
+            gate: gate(&mut reader),
+            limits: call_limits(&mut reader),
             media_path: media_path(&mut reader),
             table: table(&mut reader),
             control_url: control_url(&mut reader),
@@ -44,6 +52,7 @@ impl TwimlConfig {
 pub struct ConnectConfig {
     pub public_wss_url: url::Url,
     pub auth: WebhookAuth,
+    pub gate: Gate,
     pub table: String,
 }
 
@@ -51,8 +60,12 @@ impl ConnectConfig {
     pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(source);
         let public_wss_url = public_wss_url(&mut reader);
-        let config =
-            Self { auth: webhook_auth(&mut reader, &public_wss_url), table: table(&mut reader), public_wss_url };
+        let config = Self {
+            auth: webhook_auth(&mut reader, &public_wss_url),
+            gate: gate(&mut reader),
+            table: table(&mut reader),
+            public_wss_url,
+        };
         reader.finish(config)
     }
 }
@@ -155,14 +168,21 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "AGENT_GREETING AGENT_INSTRUCTIONS CONTROL_CONNECTIONS_URL MAX_RECONNECT_ATTEMPTS MEDIA_PATH \
-                 PUBLIC_URL PUBLIC_WSS_URL REALTIME_MODEL REALTIME_VOICE RECONNECT_DELAY TABLE_NAME \
-                 TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION WEBSOCKET_TIMEOUT"
+                "AGENT_GREETING AGENT_INSTRUCTIONS ALLOWED_ADDRESSES CALLER_RATE CONTROL_CONNECTIONS_URL MAX_CALLS \
+                 MAX_RECONNECT_ATTEMPTS MEDIA_PATH PUBLIC_URL PUBLIC_WSS_URL REALTIME_MODEL REALTIME_VOICE \
+                 RECONNECT_DELAY STRANGER_RATE TABLE_NAME TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
+                 WEBSOCKET_TIMEOUT"
             )
         );
         let source = Recording::new([]);
         let _faults = ConnectConfig::read(&source).unwrap_err();
-        assert_eq!(source.asked(), keys("PUBLIC_WSS_URL TABLE_NAME TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION"));
+        assert_eq!(
+            source.asked(),
+            keys(
+                "ALLOWED_ADDRESSES PUBLIC_WSS_URL STRANGER_RATE TABLE_NAME TWILIO_AUTH_TOKEN \
+                 TWILIO_WEBHOOK_VALIDATION"
+            )
+        );
         let source = Recording::new([]);
         let _faults = DisconnectConfig::read(&source).unwrap_err();
         assert_eq!(source.asked(), keys("TABLE_NAME"));
@@ -194,6 +214,28 @@ mod tests {
         }
         assert_eq!(errors.0.len(), 6, "{text}");
         assert!(!text.contains("pigeon") && !text.contains("not a url,"), "{text}");
+    }
+
+    #[test]
+    fn limits_are_generous_unless_they_are_set() {
+        let account = [PUBLIC[0], PUBLIC[1], ("TWILIO_AUTH_TOKEN", "a"), ("TABLE_NAME", "t")];
+        let account = || account.into_iter().chain([("CONTROL_CONNECTIONS_URL", "https://control.example.com")]);
+        let config = TwimlConfig::read(&Recording::new(account())).unwrap();
+        assert_eq!((config.gate, config.limits), (Gate::default(), CallLimits::default()));
+        let set = [
+            ("ALLOWED_ADDRESSES", "203.0.113.7, 10.0.0.0/8"),
+            ("CALLER_RATE", "0"),
+            ("STRANGER_RATE", "3"),
+            ("MAX_CALLS", "50"),
+        ];
+        let config = TwimlConfig::read(&Recording::new(account().chain(set))).unwrap();
+        assert_eq!(config.gate.allowed, "203.0.113.7,10.0.0.0/8".parse().unwrap());
+        assert_eq!((config.limits.at_once, config.limits.of_a_caller.is_limited()), (Some(50), false));
+        assert!(config.gate.strangers.exceeded_by(4));
+        let wrong =
+            [("ALLOWED_ADDRESSES", "10.0.0.1/8"), ("CALLER_RATE", "-1"), ("STRANGER_RATE", "many"), ("MAX_CALLS", "0")];
+        let errors = TwimlConfig::read(&Recording::new(account().chain(wrong))).unwrap_err();
+        assert_eq!(errors.0.len(), 4, "{errors}");
     }
 
     #[test]

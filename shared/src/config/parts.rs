@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Reader, Source, is_nowhere, nowhere};
 use crate::calls::MediaPath;
+use crate::limits::{Allowed, CallLimits, Gate, Rate};
 use crate::redact::Secret;
 
 /// Whether a request has to prove that Twilio sent it.
@@ -58,6 +59,26 @@ pub(super) fn webhook_auth<S: Source + ?Sized>(reader: &mut Reader<'_, S>, publi
 
 pub(super) fn media_path<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> MediaPath {
     reader.parsed("MEDIA_PATH", "gateway or direct").unwrap_or_default()
+}
+
+/// Whose requests are looked at: `ALLOWED_ADDRESSES`, `STRANGER_RATE`.
+pub(super) fn gate<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Gate {
+    let allowed: Option<Allowed> =
+        reader.parsed("ALLOWED_ADDRESSES", "a list of addresses and networks, as in 203.0.113.7,198.51.100.0/24");
+    let strangers = rate(reader, "STRANGER_RATE");
+    Gate { allowed: allowed.unwrap_or_default(), strangers: strangers.unwrap_or(Gate::default().strangers) }
+}
+
+/// How many calls are taken: `CALLER_RATE`, `MAX_CALLS`.
+pub(super) fn call_limits<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> CallLimits {
+    CallLimits {
+        of_a_caller: rate(reader, "CALLER_RATE").unwrap_or(CallLimits::default().of_a_caller),
+        at_once: reader.within("MAX_CALLS", 1..=1_000_000, "a whole number from 1 to 1000000"),
+    }
+}
+
+fn rate<S: Source + ?Sized>(reader: &mut Reader<'_, S>, key: &'static str) -> Option<Rate> {
+    reader.within(key, 0..=1_000_000, "a whole number a minute, 0 for no limit").map(Rate::per_minute)
 }
 
 /// An http(s) URL of ours or of the cloud's.

@@ -4,8 +4,9 @@ use core::net::SocketAddr;
 use std::time::Duration;
 
 use super::agent::websocket_timeout;
-use super::parts::{WebhookAuth, bucket, public_wss_url, seconds, table, url_or, web_url, webhook_auth};
+use super::parts::{WebhookAuth, bucket, gate, public_wss_url, seconds, table, url_or, web_url, webhook_auth};
 use super::{ConfigErrors, Reader, Source};
+use crate::limits::Gate;
 use crate::redact::Secret;
 use crate::twilio::rest::Access;
 
@@ -19,6 +20,11 @@ pub struct RelayConfig {
     pub public_url: Option<url::Url>,
     pub public_wss_url: url::Url,
     pub auth: WebhookAuth,
+    pub gate: Gate,
+    /// Every stream comes through a proxy, which says last in `X-Forwarded-For` from where.
+    pub behind_proxy: bool,
+    /// Sockets that have not shown yet that they are Twilio's.
+    pub most_unproven: Option<usize>,
     pub table: String,
     pub bucket: String,
     pub model_url: url::Url,
@@ -56,6 +62,9 @@ impl RelayConfig {
             public_url: reader.parsed("PUBLIC_URL", "a URL"),
             auth: webhook_auth(&mut reader, &public_wss_url),
             public_wss_url,
+            gate: gate(&mut reader),
+            behind_proxy: reader.flag("RELAY_BEHIND_PROXY", false),
+            most_unproven: reader.within("RELAY_MAX_UNPROVEN", 1..=60_000, "a whole number from 1 to 60000"),
             table: table(&mut reader),
             bucket: bucket(&mut reader),
             model_url: url_or(&mut reader, "OPENAI_REALTIME_URL", "wss://api.openai.com/v1/realtime"),
@@ -108,9 +117,10 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 OPENAI_API_KEY \
-                 OPENAI_REALTIME_URL PUBLIC_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_DRAIN RELAY_LISTEN \
-                 RELAY_PUBLIC_LISTEN STACK_NAME TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
+                "ALLOWED_ADDRESSES CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 \
+                 OPENAI_API_KEY OPENAI_REALTIME_URL PUBLIC_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS \
+                 RELAY_BEHIND_PROXY RELAY_DRAIN RELAY_LISTEN RELAY_MAX_UNPROVEN RELAY_PUBLIC_LISTEN STACK_NAME \
+                 STRANGER_RATE TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
                  TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"
             )

@@ -31,6 +31,7 @@ enum Verb {
     Say(Pii<String>),
     Pause { seconds: u32 },
     Hangup,
+    Reject,
 }
 
 impl Response {
@@ -58,6 +59,12 @@ impl Response {
 
     pub fn hangup(self) -> Self {
         self.and(Verb::Hangup)
+    }
+
+    /// Busy. As the first verb it leaves the call unanswered, which is the only way not to be billed for it; Twilio reads
+    /// nothing after it.
+    pub fn reject(self) -> Self {
+        self.and(Verb::Reject)
     }
 
     fn and(mut self, verb: Verb) -> Self {
@@ -118,6 +125,7 @@ impl Display for Verb {
             Self::Say(text) => write!(f, "<Say>{}</Say>", Xml(text.reveal())),
             Self::Pause { seconds } => write!(f, r#"<Pause length="{seconds}"/>"#),
             Self::Hangup => f.write_str("<Hangup/>"),
+            Self::Reject => f.write_str(r#"<Reject reason="busy"/>"#),
         }
     }
 }
@@ -186,6 +194,12 @@ mod tests {
                 r#"<Pause length="1"/><Hangup/></Response>"#,
             )
         );
+    }
+
+    #[test]
+    fn a_call_that_is_not_answered_is_busy() {
+        let document = r#"<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>"#;
+        assert_eq!(Response::new().reject().to_string(), document);
     }
 
     #[test]

@@ -153,6 +153,11 @@ impl CarrierStatus {
         }
     }
 
+    /// Whether it can still be left unanswered.
+    pub fn is_before_answer(self) -> bool {
+        matches!(self, Self::Queued | Self::Initiated | Self::Ringing)
+    }
+
     /// Whether nothing more will come of this call.
     pub fn is_over(self) -> bool {
         match self {

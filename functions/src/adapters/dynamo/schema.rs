@@ -10,11 +10,13 @@
 //! | `CALL#{sid}` | `TOOL#{call}` | a tool call that was begun, and its outcome | 1 day |
 //! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
 //! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
+//! | `RATE#{what}#{sha256}` | `{minute}` | how often that happened of whoever this hides | that minute |
 //! | `RELAY#{id}` | `META` | a relay; `gsi1`: `RELAYS` | 1 minute after its last heartbeat |
 //! | `RELAY#{id}` | `PULSE` | its sign of life, or that it was deposed | 1 day |
 //! | `RELAY#{id}` | `CALL#{sid}` | a call that it holds | 1 day |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -23,8 +25,11 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, TimeToLiveSpecification,
 };
+use sha2::{Digest as _, Sha256};
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::limits::Window;
 use shared::ports::{PortError, PortResult};
+use shared::redact::Secret;
 use shared::time::Samples;
 
 use super::super::sdk::port_error;
@@ -80,6 +85,26 @@ pub(super) fn tool_key(call: &ToolCallId) -> String {
 
 pub(super) fn connection_key(id: &ConnectionId) -> String {
     format!("CONN#{id}")
+}
+
+pub(super) fn token_key(token: &Secret) -> String {
+    hidden("TOKEN#".to_owned(), token.reveal())
+}
+
+pub(super) fn rate_key(what: &str, whom: &str) -> String {
+    hidden(format!("RATE#{what}#"), whom)
+}
+
+pub(super) fn window_key(window: Window) -> String {
+    format!("{:012}", window.number())
+}
+
+/// The key ends with the hash of what is not to be stored.
+fn hidden(mut key: String, what: &str) -> String {
+    for byte in Sha256::digest(what.as_bytes()) {
+        let _infallible = write!(key, "{byte:02x}");
+    }
+    key
 }
 
 pub(super) fn relay_key(id: &RelayId) -> String {

@@ -1,9 +1,6 @@
 //! Stream tokens: stored as a hash, redeemed once.
 
-use std::fmt::Write as _;
-
 use aws_sdk_dynamodb::types::ReturnValue;
-use sha2::{Digest as _, Sha256};
 use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult, Random as _, Tokens};
 use shared::redact::Secret;
@@ -12,7 +9,7 @@ use super::super::random::SystemRandom;
 use super::super::sdk::port_error;
 use super::Store;
 use super::item::{number, part, text};
-use super::schema::{EXPIRES, META};
+use super::schema::{EXPIRES, META, token_key};
 
 impl Tokens for Store {
     async fn issue_token(&self, token: &Secret, call: &CallSid, expires_at_ms: u64) -> PortResult<()> {
@@ -43,12 +40,4 @@ impl Tokens for Store {
         let sid = answer.attributes.and_then(|mut item| item.remove("sid"));
         part(sid.ok_or_else(|| PortError::Corrupt("a token of no call".to_owned()))?)
     }
-}
-
-fn token_key(token: &Secret) -> String {
-    let digest = Sha256::digest(token.reveal().as_bytes());
-    digest.iter().fold("TOKEN#".to_owned(), |mut key, byte| {
-        let _infallible = write!(key, "{byte:02x}");
-        key
-    })
 }

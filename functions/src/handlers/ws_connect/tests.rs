@@ -1,12 +1,22 @@
 use serde_json::json;
+use shared::limits::{Gate, Rate};
 use shared::redact::Secret;
 
-use super::super::testing::{AUTH_TOKEN, CONNECT, CONNECTION, PUBLIC_WSS_URL, World, ws_event};
+use super::super::testing::{AUTH_TOKEN, CONNECT, CONNECTION, PUBLIC_WSS_URL, State, World, ws_event};
 use super::*;
 
 fn connect(world: &World) -> WsConnect<World> {
-    let auth = WebhookAuth::Signed(Secret::new(AUTH_TOKEN));
-    WsConnect::new(world.clone(), &PUBLIC_WSS_URL.parse().unwrap(), &auth)
+    behind(world, Gate::default())
+}
+
+fn behind(world: &World, gate: Gate) -> WsConnect<World> {
+    let config = ConnectConfig {
+        public_wss_url: PUBLIC_WSS_URL.parse().unwrap(),
+        auth: WebhookAuth::Signed(Secret::new(AUTH_TOKEN)),
+        gate,
+        table: "t".to_owned(),
+    };
+    WsConnect::new(world.clone(), &config)
 }
 
 fn signed(url: &str, name: &str) -> Box<RawValue> {
@@ -77,4 +87,33 @@ async fn a_socket_that_cannot_be_remembered_is_refused() {
 async fn an_event_of_no_known_shape_is_refused() {
     let event = serde_json::value::to_raw_value(&json!({ "hello": "world" })).unwrap();
     assert_eq!(connect(&World::new()).handle(&event).await.status_code, 400);
+}
+
+#[tokio::test]
+async fn an_address_that_forges_too_often_is_refused_at_once_and_twilio_never_is() {
+    let world = World::new();
+    let connect = behind(&world, Gate { strangers: Rate::per_minute(1), ..Gate::default() });
+    let forged = ws_event(CONNECT, |event| event["headers"]["X-Twilio-Signature"] = json!("Zm9yZ2Vk"));
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(connect.handle(&forged).await.status_code);
+    }
+    assert_eq!(answers, [403, 429, 429]);
+    assert_eq!(world.state().rates.values().copied().collect::<Vec<_>>(), [2]);
+    assert_eq!(connect.handle(&signed(PUBLIC_WSS_URL, "x-twilio-signature")).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn with_a_list_of_addresses_only_those_may_open_a_callers_socket() {
+    let world = World::new();
+    let connect = behind(&world, Gate { allowed: "192.0.2.1".parse().unwrap(), ..Gate::default() });
+    assert_eq!(connect.handle(&signed(PUBLIC_WSS_URL, "x-twilio-signature")).await.status_code, 403);
+    let counts = |state: &State| (state.writes, state.rates.len());
+    assert_eq!(counts(&world.state()), (0, 0));
+    // Relays have passed IAM, and come from wherever they are.
+    let control = ws_event(CONNECT, |event| {
+        event["requestContext"]["stage"] = json!("control");
+        event["headers"]["x-voicebridge-relay"] = json!("relay-1");
+    });
+    assert_eq!(connect.handle(&control).await.status_code, 200);
 }

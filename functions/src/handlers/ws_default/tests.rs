@@ -246,3 +246,22 @@ async fn garbage_is_answered_200_and_costs_no_lookup() {
     let state = world.state();
     assert_eq!((state.looks, state.writes, state.delivered.len()), (0, 0, 0));
 }
+
+#[tokio::test]
+async fn a_replayed_connect_begins_no_stream_without_a_fresh_token() {
+    let world = world();
+    let frames = frames(&world);
+    send(&frames, &start("good")).await;
+    // The same signature opens another socket, over which the same `start` comes.
+    world.state().connections.insert(
+        "Replayed=".into(),
+        shared::calls::Connection { id: "Replayed=".into(), opened_at_ms: NOW_MS, binding: None },
+    );
+    let mut replayed: serde_json::Value = serde_json::from_str(start("good").get()).unwrap();
+    replayed["requestContext"]["connectionId"] = json!("Replayed=");
+    send(&frames, &serde_json::value::to_raw_value(&replayed).unwrap()).await;
+    let state = world.state();
+    assert_eq!(state.closed, [ConnectionId::from("Replayed=")]);
+    assert_eq!((state.delivered.len(), &state.connections[&"Replayed=".into()].binding), (1, &None));
+    assert_eq!(state.connections[&CONNECTION.into()].binding, Some(binding()), "the first one is not disturbed");
+}

@@ -1,9 +1,10 @@
 //! The direct path: the carrier's WebSocket itself. Many messages are fed, then flushed at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use futures_util::stream::SplitSink;
@@ -24,7 +25,13 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages between two flushes: few enough that a `clear` need not wait for long.
 const BATCH: usize = 64;
 
-pub fn open(number: u64, stream: &StreamSid, sink: DirectSink, metrics: Arc<Metrics>) -> CallerLink {
+pub fn open(
+    number: u64,
+    stream: &StreamSid,
+    sink: DirectSink,
+    metrics: Arc<Metrics>,
+    offended: Arc<AtomicBool>,
+) -> CallerLink {
     let (queue, outgoing) = mpsc::channel(QUEUE);
     let writer = Writer {
         sink,
@@ -33,6 +40,7 @@ pub fn open(number: u64, stream: &StreamSid, sink: DirectSink, metrics: Arc<Metr
         batch: Vec::with_capacity(BATCH),
         sent: metrics.frames_sent.get_or_create_owned(&label(path_name(MediaPath::Direct))),
         metrics,
+        offended,
     };
     CallerLink {
         id: LinkId::Direct(number),
@@ -50,6 +58,8 @@ struct Writer {
     batch: Vec<Written>,
     sent: Counter,
     metrics: Arc<Metrics>,
+    /// The other side said what a carrier would not, and is to be told.
+    offended: Arc<AtomicBool>,
 }
 
 /// Nothing more will be written: closed, or the socket takes nothing. Its reader learns the same and tells the driver.
@@ -58,7 +68,15 @@ struct Done;
 impl Writer {
     async fn run(mut self) {
         while self.step().await.is_ok() {}
-        let _closed_already = tokio::time::timeout(Duration::from_secs(1), self.sink.close()).await;
+        let _closed_already = tokio::time::timeout(Duration::from_secs(1), self.close()).await;
+    }
+
+    async fn close(&mut self) -> Result<(), axum::Error> {
+        if self.offended.load(Ordering::Relaxed) {
+            let frame = CloseFrame { code: close_code::POLICY, reason: "not a carrier's message".into() };
+            self.sink.send(Message::Close(Some(frame))).await?;
+        }
+        self.sink.close().await
     }
 
     async fn step(&mut self) -> Result<(), Done> {

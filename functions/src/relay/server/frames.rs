@@ -14,6 +14,7 @@ use shared::twilio::media::StreamEvent;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::timely::Timely;
 use super::{Server, is_meant_for_us};
 use crate::private_api::header;
 use crate::relay::caller_link::LinkId;
@@ -29,7 +30,7 @@ pub(super) async fn take<D: Doors>(
     State(server): State<Arc<Server<D>>>,
     Path(connection): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    Timely(body): Timely<Bytes>,
 ) -> Response {
     let arrived = Stamped::now(body);
     let (Some(sid), Some(stream)) = (value(&headers, header::CALL), value(&headers, header::STREAM)) else {

@@ -9,6 +9,7 @@ use shared::calls::Lease;
 use shared::ids::CallSid;
 use shared::ownership::YieldAnswer;
 
+use super::timely::Timely;
 use super::{Server, is_meant_for_us};
 use crate::relay::calls::Claim;
 use crate::relay::doors::Doors;
@@ -17,7 +18,7 @@ pub(super) async fn give_up<D: Doors>(
     State(server): State<Arc<Server<D>>>,
     Path(sid): Path<String>,
     headers: HeaderMap,
-    Json(lost): Json<Lease>,
+    Timely(Json(lost)): Timely<Json<Lease>>,
 ) -> StatusCode {
     if !is_meant_for_us(&server, &headers) {
         return StatusCode::MISDIRECTED_REQUEST;
@@ -32,7 +33,7 @@ pub(super) async fn take<D: Doors>(
     State(server): State<Arc<Server<D>>>,
     Path(sid): Path<String>,
     headers: HeaderMap,
-    Json(lease): Json<Lease>,
+    Timely(Json(lease)): Timely<Json<Lease>>,
 ) -> StatusCode {
     if !is_meant_for_us(&server, &headers) || lease.relay != server.calls.common().me.relay {
         return StatusCode::MISDIRECTED_REQUEST;

@@ -2,9 +2,10 @@
 //! of the upgrade and by the token in its `start`, before a call hears of it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -15,13 +16,15 @@ use bytestring::ByteString;
 use futures_util::stream::SplitStream;
 use futures_util::{SinkExt as _, StreamExt as _};
 use shared::ids::CallSid;
-use shared::ports::{PortError, Tokens as _};
+use shared::ports::{Clock as _, PortError, Tokens as _};
 use shared::redact::Secret;
-use shared::twilio::media::{Start, StreamEvent, StreamMessage};
-use shared::twilio::signature::{self, Content};
+use shared::twilio::media::{self, MediaError, Start, StreamEvent, StreamMessage};
 use tokio::sync::mpsc::error::TrySendError;
+use tokio_tungstenite::tungstenite::Error as WebSocketError;
+use tokio_tungstenite::tungstenite::error::CapacityError;
 
 use super::Server;
+use super::lobby::Visitor;
 use crate::relay::caller_link::{LinkId, open_direct};
 use crate::relay::calls::{CallHandle, Claim, FromCaller, NotTaken};
 use crate::relay::doors::Doors;
@@ -31,8 +34,8 @@ use crate::relay::stamped::Stamped;
 
 /// From the upgrade to a `start` that is believed.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer frames end the socket. Those that are merely too long for Twilio are survived, so this is generous.
-const LONGEST_MESSAGE: usize = 16 << 20;
+/// Longer messages end the socket. Twilio's are under 1 KB, and none that is longer than this is read on the other path.
+const LONGEST_MESSAGE: usize = media::LONGEST_FRAME;
 /// The TwiML `<Parameter>` that ties a stream to its webhook.
 const TOKEN: &str = "token";
 
@@ -41,6 +44,8 @@ const TOKEN: &str = "token";
 enum Refusal {
     #[error("no `start` in time")]
     NoStart,
+    #[error("too many are waiting")]
+    Crowded,
     #[error("its `start` has no token")]
     NoToken,
     #[error("its token is unknown, expired, used, or another call's")]
@@ -53,14 +58,20 @@ enum Refusal {
 
 pub(super) async fn upgrade<D: Doors>(
     State(server): State<Arc<Server<D>>>,
+    Extension(visitor): Extension<Arc<Visitor>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let address = server.vetting.address(&headers, &visitor);
+    if let Err(refusal) = server.vetting.admit(address, server.metrics()) {
+        return refusal.into_response();
+    }
     let Ok(upgrade) = upgrade else {
         return (StatusCode::UPGRADE_REQUIRED, [(http::header::UPGRADE, "websocket")]).into_response();
     };
-    if !server.is_signed(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
+    let now_ms = server.calls.common().ports.clock.unix_ms();
+    if let Err(refusal) = server.vetting.vouch(&headers, address, now_ms, server.metrics()) {
+        return refusal.into_response();
     }
     if server.calls.is_draining() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -68,31 +79,19 @@ pub(super) async fn upgrade<D: Doors>(
     upgrade
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
-        .on_upgrade(move |socket| Box::pin(async move { server.host(socket).await }))
+        .on_upgrade(move |socket| Box::pin(async move { server.host(socket, visitor).await }))
 }
 
 impl<D: Doors> Server<D> {
-    fn is_signed(&self, headers: &HeaderMap) -> bool {
-        let Some(signer) = &self.signer else { return true };
-        let request = signature::Request {
-            url: self.public_wss_url.as_str(),
-            content: Content::UrlOnly,
-            signature: headers.get(signature::HEADER).and_then(|value| value.to_str().ok()),
-        };
-        let verdict = signer.verify(&request);
-        if let Err(error) = &verdict {
-            self.metrics().streams_refused.get_or_create(&label("signature")).inc();
-            tracing::warn!(%error, "an upgrade was refused");
-        }
-        verdict.is_ok()
-    }
-
-    async fn host(&self, socket: WebSocket) {
+    async fn host(&self, socket: WebSocket, visitor: Arc<Visitor>) {
         let (mut sink, mut stream) = socket.split();
-        let admitted = match tokio::time::timeout(START_TIMEOUT, self.admit(&mut stream)).await {
-            Ok(admitted) => admitted,
-            Err(_) => Err(Refusal::NoStart),
+        let admitted = tokio::select! {
+            admitted = tokio::time::timeout(START_TIMEOUT, self.admit(&mut stream)) => {
+                admitted.unwrap_or(Err(Refusal::NoStart))
+            }
+            () = visitor.asked_out.cancelled() => Err(Refusal::Crowded),
         };
+        drop(visitor);
         match admitted {
             Err(refusal) => {
                 self.count_refusal(&refusal);
@@ -102,11 +101,15 @@ impl<D: Doors> Server<D> {
             }
             Ok((handle, start)) => {
                 let number = self.sockets.fetch_add(1, Ordering::Relaxed);
-                let link = open_direct(number, &start.value.stream, sink, Arc::clone(&self.calls.common().metrics));
+                let metrics = Arc::clone(&self.calls.common().metrics);
+                let offended = Arc::new(AtomicBool::new(false));
+                let link = open_direct(number, &start.value.stream, sink, metrics, Arc::clone(&offended));
                 // Fails only when the call has ended meanwhile: then the link goes with it, and so does the socket.
                 let _over = handle.inbox.send(FromCaller::Attached(Box::new(link))).await;
                 let _over = handle.inbox.send(FromCaller::Frame(start)).await;
-                self.forward(&handle, stream).await;
+                if let Closed::Offending = self.forward(&handle, stream).await {
+                    offended.store(true, Ordering::Relaxed);
+                }
                 let _over = handle.inbox.send(FromCaller::Detached(LinkId::Direct(number))).await;
             }
         }
@@ -120,7 +123,7 @@ impl<D: Doors> Server<D> {
         let faults = Faults::default();
         let unknown = CallSid::from("unknown");
         loop {
-            let text = next_text(stream, &unknown, &faults, self.metrics()).await.ok_or(Refusal::NoStart)?;
+            let text = next_text(stream, &unknown, &faults, self.metrics()).await.map_err(|_| Refusal::NoStart)?;
             let Some(message) = inbound::read(&text.value, &unknown, &faults, self.metrics()) else { continue };
             if let StreamEvent::Start(start) = &message.event {
                 let sid = self.redeem(start).await?;
@@ -142,21 +145,24 @@ impl<D: Doors> Server<D> {
     }
 
     /// Frames to the call, in order, until either ends.
-    async fn forward(&self, handle: &CallHandle, mut stream: SplitStream<WebSocket>) {
+    async fn forward(&self, handle: &CallHandle, mut stream: SplitStream<WebSocket>) -> Closed {
         let metrics = self.metrics();
         loop {
             let text = tokio::select! {
                 biased;
-                () = handle.inbox.closed() => return,
+                () = handle.inbox.closed() => return Closed::Over,
                 text = next_text(&mut stream, &handle.sid, &handle.faults, metrics) => text,
             };
-            let Some(Stamped { at, value }) = text else { return };
+            let Stamped { at, value } = match text {
+                Ok(text) => text,
+                Err(closed) => return closed,
+            };
             self.streamed.inc();
             let Some(message) = inbound::read(&value, &handle.sid, &handle.faults, metrics) else { continue };
             match handle.inbox.try_send(FromCaller::Frame(Stamped { at, value: message })) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => _ = metrics.frames_dropped.get_or_create(&label("queue_full")).inc(),
-                Err(TrySendError::Closed(_)) => return,
+                Err(TrySendError::Closed(_)) => return Closed::Over,
             }
         }
     }
@@ -168,6 +174,7 @@ impl<D: Doors> Server<D> {
     fn count_refusal(&self, refusal: &Refusal) {
         let kind = match refusal {
             Refusal::NoStart => "no_start",
+            Refusal::Crowded => "crowded",
             Refusal::NoToken => "no_token",
             Refusal::BadToken => "bad_token",
             Refusal::Store(_) => "store",
@@ -181,23 +188,44 @@ impl<D: Doors> Server<D> {
     }
 }
 
-/// The next text frame; `None` when the socket is closed or broken. Binary frames are counted and passed over.
+/// Why nothing more is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closed {
+    /// By whichever side, or broken.
+    Over,
+    /// It said what Twilio never would.
+    Offending,
+}
+
+/// The next text frame, while there is one. Binary frames are counted and passed over.
 async fn next_text(
     stream: &mut SplitStream<WebSocket>,
     sid: &CallSid,
     faults: &Faults,
     metrics: &Metrics,
-) -> Option<Stamped<ByteString>> {
+) -> Result<Stamped<ByteString>, Closed> {
     loop {
-        match stream.next().await? {
+        match stream.next().await.ok_or(Closed::Over)? {
             Ok(Message::Text(text)) => {
                 if let Ok(text) = ByteString::try_from(Bytes::from(text)) {
-                    return Some(Stamped::now(text));
+                    return Ok(Stamped::now(text));
                 }
             }
             Ok(Message::Binary(_)) => faults.count(&Fault::Binary, sid, metrics),
             Ok(Message::Ping(_) | Message::Pong(_)) => {}
-            Ok(Message::Close(_)) | Err(_) => return None,
+            Ok(Message::Close(_)) => return Err(Closed::Over),
+            Err(error) => {
+                let Some(size) = too_long(error) else { return Err(Closed::Over) };
+                faults.count(&Fault::Media(MediaError::TooLong(size)), sid, metrics);
+                return Err(Closed::Offending);
+            }
         }
+    }
+}
+
+fn too_long(error: axum::Error) -> Option<usize> {
+    match error.into_inner().downcast_ref()? {
+        WebSocketError::Capacity(CapacityError::MessageTooLong { size, .. }) => Some(*size),
+        _ => None,
     }
 }

@@ -1,0 +1,64 @@
+//! Requests that nobody vouches for: whose are looked at at all, and when an address has had too many refused.
+//!
+//! The signature is checked first, always: who has one is let in, whatever others did from the same address. Among these
+//! are all of Twilio's customers.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use shared::limits::{Counts, Gate, Window, origin};
+use shared::ports::CountRates;
+
+use super::tally::Tally;
+
+#[derive(Debug)]
+pub(super) struct Strangers {
+    gate: Gate,
+    /// What the store said last: who has had enough is not worth another write.
+    known: Mutex<Counts>,
+    tally: Tally,
+}
+
+impl Strangers {
+    pub(super) fn new(gate: Gate) -> Self {
+        Self { gate, known: Mutex::default(), tally: Tally::default() }
+    }
+
+    /// Whether requests from there are looked at.
+    pub(super) fn admits(&self, address: Option<IpAddr>) -> bool {
+        let admitted = self.gate.allowed.admits(address);
+        if !admitted && let Some(count) = self.tally.count("address_refused") {
+            tracing::warn!(code = "address_refused", count);
+        }
+        admitted
+    }
+
+    /// Another request from there had no good signature; whether it was one too many. Then it is worth no line in the
+    /// log.
+    pub(super) async fn are_too_many<S: CountRates>(&self, store: &S, address: Option<IpAddr>, now_ms: u64) -> bool {
+        let rate = self.gate.strangers;
+        let Some(address) = address.filter(|_| rate.is_limited()) else { return false };
+        let whom = origin(address);
+        if rate.exceeded_by(self.known().of(&whom, now_ms)) {
+            return true;
+        }
+        match store.count_rate("STRANGER", &whom, Window::at(now_ms)).await {
+            Ok(count) => {
+                self.known().note(&whom, count, now_ms);
+                let too_many = rate.exceeded_by(count);
+                if too_many {
+                    tracing::warn!(code = "address_limited");
+                }
+                too_many
+            }
+            Err(error) => {
+                tracing::warn!(code = "rate_not_counted", %error);
+                false
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Counts> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
