@@ -155,7 +155,7 @@ impl Call {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Caller(message) => self.to_caller(&message),
+            Output::Caller(message) => self.send_to_caller(&message),
             Output::Model(command) => {
                 assert!(self.is_connected, "a command without a socket: {command:?}");
                 if matches!(command, ModelCommand::AppendAudio(_)) {
@@ -178,7 +178,7 @@ impl Call {
         }
     }
 
-    fn to_caller(&mut self, message: &ToCaller) {
+    fn send_to_caller(&mut self, message: &ToCaller) {
         let mut frame = String::new();
         match message {
             ToCaller::Media { stream, payload } => {
