@@ -48,7 +48,7 @@ pub struct Args {
     /// At least so many calls; they go on while faults do
     #[arg(long, default_value_t = 60)]
     calls: usize,
-    /// So many at a time; 8 through the gateway, 16 direct
+    /// So many at a time; 5 through the gateway, 16 direct
     #[arg(long)]
     at_once: Option<usize>,
     #[arg(long, default_value_t = 3)]
@@ -71,6 +71,9 @@ pub struct Args {
     /// Without faults: calls come and go for so long (30m, 90s), and nothing may grow
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["kills", "faults"])]
     soak: Option<Duration>,
+    /// Judge everything but how long it took: for a machine that others are busy on
+    #[arg(long)]
+    untimed: bool,
     /// Questions that each caller asks, at most 5
     #[arg(long, default_value_t = 5)]
     questions: usize,
@@ -122,7 +125,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
 impl Args {
     fn at_once(&self) -> usize {
         let usual = match self.media_path {
-            MediaPath::Gateway => 8,
+            MediaPath::Gateway => 5,
             MediaPath::Direct => 16,
         };
         self.at_once.unwrap_or(usual).clamp(1, self.calls.max(1))
@@ -230,6 +233,7 @@ impl Args {
                 at_once: self.at_once(),
                 relays: self.relays,
                 kinds: self.kinds(),
+                untimed: self.untimed,
                 began,
                 lasted,
             },
