@@ -9,5 +9,6 @@ mod lifecycle;
 mod logs;
 mod media;
 mod model;
+mod strangers;
 mod take_over;
 mod world;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -112,10 +114,11 @@ async fn one_request(
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&visitor));
-        routes.call(request)
+        let answer = routes.call(request);
+        async { answer.await.map(last) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(upgrade).keep_alive(false).max_buf_size(LONGEST_HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(upgrade).max_buf_size(LONGEST_HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = async {
         tokio::select! {
@@ -129,4 +132,12 @@ async fn one_request(
         Ok(Err(error)) if !error.is_timeout() => Ok(()),
         Ok(Err(_)) | Err(_) => Err("slow"),
     }
+}
+
+/// After it the socket is closed, unless it has become another thing.
+fn last(mut answer: Response) -> Response {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
