@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use backlog::Backlog;
 
-pub use direct::{DirectSink, open as open_direct};
+pub use direct::{DirectSink, Offence, open as open_direct};
 pub use gateway::{error_name, open as open_gateway};
 
 /// Where a stream's messages go.

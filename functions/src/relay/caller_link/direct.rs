@@ -1,7 +1,6 @@
 //! The direct path: the carrier's WebSocket itself. Many messages are fed, then flushed at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
@@ -12,6 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use shared::calls::MediaPath;
 use shared::ids::StreamSid;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::backlog::{Backlog, Kind, Written};
 use super::{CallerLink, Feed, FeedState, LinkId, QUEUE};
@@ -24,14 +24,9 @@ pub type DirectSink = SplitSink<WebSocket, Message>;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages between two flushes: few enough that a `clear` need not wait for long.
 const BATCH: usize = 64;
+const FAREWELL: Duration = Duration::from_secs(1);
 
-pub fn open(
-    number: u64,
-    stream: &StreamSid,
-    sink: DirectSink,
-    metrics: Arc<Metrics>,
-    offended: Arc<AtomicBool>,
-) -> CallerLink {
+pub fn open(number: u64, stream: &StreamSid, sink: DirectSink, metrics: Arc<Metrics>, offence: Offence) -> CallerLink {
     let (queue, outgoing) = mpsc::channel(QUEUE);
     let writer = Writer {
         sink,
@@ -40,7 +35,7 @@ pub fn open(
         batch: Vec::with_capacity(BATCH),
         sent: metrics.frames_sent.get_or_create_owned(&label(path_name(MediaPath::Direct))),
         metrics,
-        offended,
+        offence,
     };
     CallerLink {
         id: LinkId::Direct(number),
@@ -51,6 +46,21 @@ pub fn open(
     }
 }
 
+/// Between the reader and the writer of one socket: the other side said what a carrier would not, and is to be told.
+#[derive(Debug, Clone, Default)]
+pub struct Offence {
+    found: CancellationToken,
+    told: CancellationToken,
+}
+
+impl Offence {
+    /// Returns when the socket is closed.
+    pub async fn tell(&self) {
+        self.found.cancel();
+        let _gone_first = tokio::time::timeout(FAREWELL, self.told.cancelled()).await;
+    }
+}
+
 struct Writer {
     sink: DirectSink,
     feed: Feed,
@@ -58,8 +68,7 @@ struct Writer {
     batch: Vec<Written>,
     sent: Counter,
     metrics: Arc<Metrics>,
-    /// The other side said what a carrier would not, and is to be told.
-    offended: Arc<AtomicBool>,
+    offence: Offence,
 }
 
 /// Nothing more will be written: closed, or the socket takes nothing. Its reader learns the same and tells the driver.
@@ -67,12 +76,14 @@ struct Done;
 
 impl Writer {
     async fn run(mut self) {
-        while self.step().await.is_ok() {}
-        let _closed_already = tokio::time::timeout(Duration::from_secs(1), self.close()).await;
+        let Offence { found, told } = self.offence.clone();
+        let offended = found.run_until_cancelled(async { while self.step().await.is_ok() {} }).await.is_none();
+        let _closed_already = tokio::time::timeout(FAREWELL, self.close(offended)).await;
+        told.cancel();
     }
 
-    async fn close(&mut self) -> Result<(), axum::Error> {
-        if self.offended.load(Ordering::Relaxed) {
+    async fn close(&mut self, offended: bool) -> Result<(), axum::Error> {
+        if offended {
             let frame = CloseFrame { code: close_code::POLICY, reason: "not a carrier's message".into() };
             self.sink.send(Message::Close(Some(frame))).await?;
         }

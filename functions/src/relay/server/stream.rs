@@ -2,7 +2,7 @@
 //! of the upgrade and by the token in its `start`, before a call hears of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Extension;
@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::error::CapacityError;
 
 use super::Server;
 use super::lobby::Visitor;
-use crate::relay::caller_link::{LinkId, open_direct};
+use crate::relay::caller_link::{LinkId, Offence, open_direct};
 use crate::relay::calls::{CallHandle, Claim, FromCaller, NotTaken};
 use crate::relay::doors::Doors;
 use crate::relay::inbound::{self, Fault, Faults};
@@ -102,13 +102,13 @@ impl<D: Doors> Server<D> {
             Ok((handle, start)) => {
                 let number = self.sockets.fetch_add(1, Ordering::Relaxed);
                 let metrics = Arc::clone(&self.calls.common().metrics);
-                let offended = Arc::new(AtomicBool::new(false));
-                let link = open_direct(number, &start.value.stream, sink, metrics, Arc::clone(&offended));
+                let offence = Offence::default();
+                let link = open_direct(number, &start.value.stream, sink, metrics, offence.clone());
                 // Fails only when the call has ended meanwhile: then the link goes with it, and so does the socket.
                 let _over = handle.inbox.send(FromCaller::Attached(Box::new(link))).await;
                 let _over = handle.inbox.send(FromCaller::Frame(start)).await;
                 if let Closed::Offending = self.forward(&handle, stream).await {
-                    offended.store(true, Ordering::Relaxed);
+                    offence.tell().await;
                 }
                 let _over = handle.inbox.send(FromCaller::Detached(LinkId::Direct(number))).await;
             }
