@@ -47,16 +47,17 @@ async fn garbage_from_the_model_is_survived() {
     house.stop().await;
 }
 
-/// The socket drops once in the middle of a call: another is dialled, told what was said, and says that it is back.
+/// The socket drops once while nobody speaks: another is dialled and told what was said, and nobody need hear of it.
 #[tokio::test]
 async fn a_model_that_drops_once_is_dialled_again() {
     let _alone = MACHINE.lock().await;
     let script = "pace 4\ngreeting\n  say agent-lookup \"Hello.\"\nfault drop after 3s sessions 1";
     let house = House::start(MediaPath::Direct, model(script), impatient).await;
-    let report = house.call("patience 20s\nwait for agent\nwait for agent\nhang up").await;
+    let report = house.call("patience 20s\nwait for agent\nwait 5s\nhang up").await;
     assert_eq!(report.ended, Ended::CallerHungUp, "{report:?}");
     let call = house.ended(&report.sid).await;
     assert_eq!(events(&call, "model_ready").len(), 2, "{call}");
+    assert_eq!(events(&call, "response_done").len(), 1, "the greeting: {call}");
     house.stop().await;
 }
 
