@@ -179,7 +179,7 @@ def world(now_ms: int, outside_url: str) -> list[dict[str, Any]]:
     opened, the token with which the latter may begin, and what the tools look up.
 
     Shapes: functions/src/adapters/dynamo."""
-    lease = {"relay": "relay-1", "fence": 1}
+    lease = {"relay": "relay-1", "address": outside_url, "fence": 1}
     relay = {
         "id": "relay-1",
         "address": outside_url,
@@ -194,8 +194,10 @@ def world(now_ms: int, outside_url: str) -> list[dict[str, Any]]:
     token = hashlib.sha256(STREAM_TOKEN.encode()).hexdigest()
     items = [
         {"pk": "RELAY#relay-1", "sk": "META", "gsi1pk": "RELAYS", "gsi1sk": "relay-1", **relay},
-        call(CALL, {"status": "in_progress"}, now_ms - 60_000, lease),
-        call(ENDED_CALL, {"status": "ended", "ending": "agent_hung_up"}, now_ms - 600_000, lease),
+        call(CALL, {"status": "in_progress"}, now_ms - 60_000),
+        {"pk": f"CALL#{CALL}", "sk": "META#LEASE", **lease},
+        call(ENDED_CALL, {"status": "ended", "ending": "agent_hung_up"}, now_ms - 600_000),
+        {"pk": f"CALL#{ENDED_CALL}", "sk": "META#LEASE", **lease},
         {
             "pk": f"CALL#{CALL}",
             "sk": "LINE#000001",
@@ -231,7 +233,7 @@ def world(now_ms: int, outside_url: str) -> list[dict[str, Any]]:
     return items + list(reference_data())
 
 
-def call(sid: str, status: dict[str, str], began_at_ms: int, lease: dict[str, Any]) -> dict[str, Any]:
+def call(sid: str, status: dict[str, str], began_at_ms: int) -> dict[str, Any]:
     return {
         "pk": f"CALL#{sid}",
         "sk": "META",
@@ -244,7 +246,6 @@ def call(sid: str, status: dict[str, str], began_at_ms: int, lease: dict[str, An
         "media_path": "gateway",
         "status": status,
         "began_at_ms": began_at_ms,
-        "lease": lease,
         "streams": 1,
     }
 

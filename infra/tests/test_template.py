@@ -593,14 +593,6 @@ class Rights(Case):
         self.none(wrong)
 
 
-    def test_relays_reach_each_other(self) -> None:
-        network = plain().nested("Network")
-        own = network.properties("RelayPeers")
-        self.assertEqual(own["GroupId"], own["SourceSecurityGroupId"])
-        out = network.properties("RelaySecurityGroup")["SecurityGroupEgress"]
-        self.assertIn((own["FromPort"], own["ToPort"]), [(rule["FromPort"], rule["ToPort"]) for rule in out])
-
-
 class Environment(Case):
     def reads(self, program: Deployed) -> set[str]:
         return reads(program.binary) | (boot_reads() if program.binary == "relay" else set())
@@ -894,9 +886,10 @@ class Copies(Case):
             return ports
 
         frames, balancer = "<Network/FramesSecurityGroup.GroupId>", "<Network/BalancerSecurityGroup.GroupId>"
+        peers = "<Network/PeerSecurityGroup.GroupId>"
         relays = let(groups["<Network/RelaySecurityGroup.GroupId>"]["SecurityGroupIngress"], "SourceSecurityGroupId")
-        self.assertEqual(relays, {frames: {private}, balancer: {public}}, "RelaySecurityGroup's ingress")
-        for group, port in ((frames, private), (balancer, public)):
+        self.assertEqual(relays, {frames: {private}, peers: {private}, balancer: {public}}, "RelaySecurityGroup's ingress")
+        for group, port in ((frames, private), (peers, private), (balancer, public)):
             inside = let(groups[group]["SecurityGroupEgress"], "CidrIp")[network.properties("Vpc")["CidrBlock"]]
             self.assertEqual(inside, {port}, f"the egress of {group} to relays")
         for stack in stacks():

@@ -4,7 +4,7 @@
 //! machine is served.
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
 use serde_json::json;
 use shared::calls::{Call, CallStatus, Relay};
@@ -233,10 +233,14 @@ where
         let (calls, relays) = join(self.running(), self.store.relays()).await;
         let now = self.clock.unix_ms();
         let relays: Vec<_> = relays?.into_iter().filter(|relay| relay.alive(now)).collect();
-        let sessions: Vec<_> = calls?
+        let calls = calls?;
+        // Lists of calls come without their leases.
+        let leases = try_join_all(calls.iter().map(|call| self.store.lease(&call.sid))).await?;
+        let sessions: Vec<_> = calls
             .iter()
-            .map(|call| {
-                let relay = call.lease.as_ref().map(|lease| &lease.relay);
+            .zip(leases)
+            .map(|(call, lease)| {
+                let relay = lease.map(|lease| lease.relay);
                 json!({ "call": call.sid, "model": call.agent.model, "voice": call.agent.voice, "relay": relay })
             })
             .collect();
