@@ -119,7 +119,8 @@ impl<D: Doors> Relay<D> {
         let office = Arc::new(Office::default());
         // Whoever speaks first has the right to it by then.
         office.renew(&me.relay, ports.store.as_ref(), &metrics).await;
-        let common = Common { me, office, ports, metrics, dialler, most_calls: settings.most_calls };
+        let cores = settings.cores.unwrap_or_else(registry::cores);
+        let common = Common { me, office, ports, metrics, dialler, most_calls: settings.most_calls, cores };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());

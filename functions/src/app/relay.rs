@@ -77,5 +77,6 @@ fn settings(config: RelayConfig) -> Settings {
         },
         drain: config.drain,
         most_calls: DEFAULT_MOST_CALLS,
+        cores: config.cores,
     }
 }

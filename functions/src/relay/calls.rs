@@ -40,6 +40,8 @@ pub struct Common<D: Doors> {
     pub metrics: Arc<Metrics>,
     pub dialler: Dialler,
     pub most_calls: usize,
+    /// How many processors may be used.
+    pub cores: f32,
 }
 
 #[derive(Debug)]

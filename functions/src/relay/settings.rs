@@ -33,6 +33,8 @@ pub struct Settings {
     pub drain: Duration,
     /// More are answered 503: a bound on memory, not a target.
     pub most_calls: usize,
+    /// Processors that this process may use (`RELAY_CPU`); those of the machine if absent.
+    pub cores: Option<f32>,
 }
 
 #[derive(Debug, Clone)]

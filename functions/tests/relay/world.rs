@@ -322,6 +322,15 @@ impl Tokens for Store {
     }
 }
 
+impl Placements for Store {
+    async fn note_placed(&self, relay: &RelayId) -> PortResult<()> {
+        self.write(|books| {
+            books.relays.values_mut().filter(|listed| listed.id == *relay).for_each(|listed| listed.opened += 1)
+        });
+        Ok(())
+    }
+}
+
 impl Relays for Store {
     async fn register(&self, relay: &RelayRecord) -> PortResult<()> {
         self.write(|books| books.relays.insert(relay.id.clone(), relay.clone()));
@@ -513,6 +522,7 @@ pub fn settings(model: &Url) -> Settings {
         },
         drain: Duration::from_secs(20),
         most_calls: 200,
+        cores: None,
     }
 }
 

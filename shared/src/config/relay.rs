@@ -44,6 +44,8 @@ pub struct RelayConfig {
     pub telephony: Option<Access>,
     /// How long calls may go on after a SIGTERM.
     pub drain: Duration,
+    /// Processors it may use; `None`: as many as there are.
+    pub cores: Option<f32>,
 }
 
 impl RelayConfig {
@@ -69,6 +71,9 @@ impl RelayConfig {
             stack: reader.text("STACK_NAME"),
             telephony: Access::read(&mut reader),
             drain: seconds(&mut reader, "RELAY_DRAIN", 0.0..=115.0, "seconds from 0 to 115").unwrap_or(DRAIN),
+            cores: reader
+                .within("RELAY_CPU", 64.0..=1e6, "CPU units, 1024 for each core")
+                .map(|units: f32| units / 1024.0),
         };
         let addressed = config.address.is_some() || config.ecs_metadata_url.is_some();
         reader.rule(addressed, "RELAY_ADDRESS is not set, and this is no ECS task that could find it out");
@@ -106,7 +111,7 @@ mod tests {
             source.asked(),
             keys(
                 "CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 OPENAI_API_KEY \
-                 OPENAI_REALTIME_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_DRAIN RELAY_LISTEN \
+                 OPENAI_REALTIME_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_CPU RELAY_DRAIN RELAY_LISTEN \
                  RELAY_PUBLIC_LISTEN STACK_NAME TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
                  TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"
@@ -120,7 +125,13 @@ mod tests {
         assert_eq!(config.model_url.as_str(), "wss://api.openai.com/v1/realtime");
         assert_eq!((config.listen.port(), config.public_listen.port()), (8081, 8080));
         assert_eq!(config.telephony.map(|access| access.account.user).as_deref(), Some("AC1"));
-        assert_eq!(config.drain, DRAIN);
+        assert_eq!((config.drain, config.cores), (DRAIN, None));
+    }
+
+    #[test]
+    fn half_a_core_is_said_in_cpu_units() {
+        let half = Recording::new(COMPLETE.into_iter().chain([("RELAY_CPU", "512")]));
+        assert_eq!(RelayConfig::read(&half).unwrap().cores, Some(0.5));
     }
 
     #[test]

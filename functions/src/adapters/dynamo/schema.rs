@@ -13,6 +13,7 @@
 //! | `RELAY#{id}` | `META` | a relay; `gsi1`: `RELAYS` | 1 minute after its last heartbeat |
 //! | `RELAY#{id}` | `PULSE` | its sign of life, or that it was deposed | 1 day |
 //! | `RELAY#{id}` | `CALL#{sid}` | a call that it holds | 1 day |
+//! | `LINE` | `{since}#{sid}` | a caller for whom there is no room yet | half a minute after it last asked |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, TimeToLiveSpecification,
 };
+use shared::calls::Waiting;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::ports::{PortError, PortResult};
 use shared::time::Samples;
@@ -33,6 +35,7 @@ pub(super) const META: &str = "META";
 /// Begins like the call's own, so that both are read together.
 pub(super) const LEASE: &str = "META#LEASE";
 pub(super) const PULSE: &str = "PULSE";
+pub(super) const WAITING: &str = "LINE";
 pub(super) const INDEX: &str = "gsi1";
 /// Epoch seconds. DynamoDB takes days to remove what has expired, so reads look at it too.
 pub(super) const EXPIRES: &str = "expires_at";
@@ -48,6 +51,11 @@ pub(super) const PULSES_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn call_key(sid: &CallSid) -> String {
     format!("CALL#{sid}")
+}
+
+/// In the order of arrival.
+pub(super) fn waiting_key(waiting: &Waiting) -> String {
+    format!("{:014}#{}", waiting.since_ms, waiting.call)
 }
 
 pub(super) fn line_key(number: u32, fence: u64) -> String {
