@@ -424,7 +424,8 @@ async fn a_webhook_of_the_line_that_comes_twice_opens_one_call() {
     // By now the place is taken, by this very call.
     let second = comes_back(&world, CALL, &heard).await;
     assert!(first.contains("token-1") && second.contains("token-2"), "{second}");
-    assert_eq!((world.state().calls.len(), world.state().line.len()), (1, 0));
+    let state = world.state();
+    assert_eq!((state.calls.len(), state.line.len()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -432,7 +433,8 @@ async fn while_the_store_is_away_who_waits_goes_on_waiting_and_not_for_ever() {
     for hangs in [false, true] {
         let world = busy_world();
         let heard = calls_in(&world, CALL).await;
-        (world.state().hangs, world.state().broken) = (hangs, !hangs);
+        world.state().hangs = hangs;
+        world.state().broken = !hangs;
         let mut again = comes_back(&world, CALL, &heard).await;
         assert!(again.contains("<Play>") && !again.contains("<Say>"), "{again}");
         assert_eq!(way_back(&again), way_back(&heard), "the place is kept");
