@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
 use functions::adapters::dynamo::{Store, seed};
 use serde_json::{Value, json};
-use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Relay};
-use shared::ids::{CallSid, ConnectionId};
+use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Relay, Waiting};
+use shared::ids::{CallSid, ConnectionId, RelayId};
 use shared::ports::{
     Chronicle, Connections, Entry, Placements, PortError, ReadCall, ReadHistory, ReferenceData, Relays, Tokens,
     ToolLedger, WaitingLine, WriteCall,
