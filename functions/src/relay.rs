@@ -34,11 +34,12 @@ pub mod report;
 pub mod scratch;
 pub mod server;
 pub mod settings;
+pub mod spool;
 pub mod stamped;
 pub mod tls;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::calls::Holder;
 use shared::ids::RelayId;
@@ -55,6 +56,7 @@ use metrics::Metrics;
 use model_socket::Dialler;
 use office::Office;
 use server::{Bound, Listening, Server};
+use spool::Spool;
 use tls::Tls;
 
 /// A relay at work.
@@ -120,13 +122,17 @@ impl<D: Doors> Relay<D> {
         // Whoever speaks first has the right to it by then.
         office.renew(&me.relay, ports.store.as_ref(), &metrics).await;
         let cores = settings.cores.unwrap_or_else(registry::cores);
-        let common = Common { me, office, ports, metrics, dialler, most_calls: settings.most_calls, cores };
+        let spool = Spool::new(Arc::clone(&ports.recordings), settings.spool.clone(), Arc::clone(&metrics));
+        let spool = Arc::new(spool);
+        let most_calls = settings.most_calls;
+        let common = Common { me, office, ports, metrics, dialler, spool: Arc::clone(&spool), most_calls, cores };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());
         let changed = Arc::new(Notify::new());
         let registry = registry::run(Arc::clone(&calls), Arc::clone(&changed), stop.clone());
         let mut upkeep = vec![tokio::spawn(registry), tokio::spawn(hold_office(&calls, stop.clone()))];
+        upkeep.push(tokio::spawn(spool.run(stop.clone())));
         if let Some(url) = settings.control_url {
             upkeep.push(tokio::spawn(control::run(Arc::clone(&calls), url, tls, stop.clone())));
         }
@@ -144,7 +150,11 @@ impl<D: Doors> Relay<D> {
     pub async fn stop(self) {
         self.calls.begin_drain();
         self.changed.notify_one();
+        let begun = Instant::now();
         drain::drain(&self.calls, self.drain).await;
+        let spool = Arc::clone(&self.calls.common().spool);
+        let rest = self.drain.saturating_sub(begun.elapsed());
+        let emptied = tokio::time::timeout(rest, spool.emptied()).await.is_ok();
         self.stop.cancel();
         for task in self.upkeep {
             if let Err(error) = task.await {
@@ -152,6 +162,9 @@ impl<D: Doors> Relay<D> {
             }
         }
         self.listening.stopped().await;
+        if !emptied {
+            spool.give_up().await;
+        }
         tracing::info!("relay stopped");
     }
 }

@@ -379,6 +379,8 @@ LEFT = {
     "RELAY_LISTEN": "network.yaml lets its default port in",
     "RELAY_PUBLIC_LISTEN": "network.yaml and balancer.yaml have its default port",
     "RELAY_ADDRESS": "a task asks ECS for its address",
+    "RECORDING_SPOOL": "a temporary folder of the process",
+    "RECORDING_SPOOL_MB": "its default fits on a task's disk",
     "RELAY_DRAIN": "its default fits into StopTimeout",
     "ECS_CONTAINER_METADATA_URI_V4": "ECS sets it",
     "ECS_AGENT_URI": "ECS sets it",

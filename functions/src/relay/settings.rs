@@ -6,6 +6,7 @@ use std::time::Duration;
 use shared::redact::Secret;
 use url::Url;
 
+use super::spool::SpoolSettings;
 use crate::emf::Emf;
 
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub drain: Duration,
     /// More are answered 503: a bound on memory, not a target.
     pub most_calls: usize,
+    /// Where recordings wait while the store is away.
+    pub spool: SpoolSettings,
     /// Processors that this process may use (`RELAY_CPU`); those of the machine if absent.
     pub cores: Option<f32>,
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use functions::adapters::relay_frames::FramePosts;
 use functions::relay::calls::{CallHandle, Claim};
+use functions::relay::spool::SpoolSettings;
 use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake};
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
@@ -523,6 +524,7 @@ pub fn settings(model: &Url) -> Settings {
         drain: Duration::from_secs(20),
         most_calls: 200,
         cores: None,
+        spool: SpoolSettings { folder: std::env::temp_dir().join("unused"), most_bytes: 0 },
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the relay reads.
 
 use core::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::agent::websocket_timeout;
@@ -12,6 +13,9 @@ use crate::twilio::rest::Access;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Fargate grants 120 s between SIGTERM and SIGKILL.
 const DRAIN: Duration = Duration::from_secs(110);
+
+/// Nine minutes of thirty calls.
+const SPOOL_MB: u64 = 256;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RelayConfig {
@@ -44,6 +48,9 @@ pub struct RelayConfig {
     pub telephony: Option<Access>,
     /// How long calls may go on after a SIGTERM.
     pub drain: Duration,
+    /// Where recordings wait while the store is away; `None`: a temporary folder.
+    pub spool: Option<PathBuf>,
+    pub spool_mb: u64,
     /// Processors it may use; `None`: as many as there are.
     pub cores: Option<f32>,
 }
@@ -71,6 +78,10 @@ impl RelayConfig {
             stack: reader.text("STACK_NAME"),
             telephony: Access::read(&mut reader),
             drain: seconds(&mut reader, "RELAY_DRAIN", 0.0..=115.0, "seconds from 0 to 115").unwrap_or(DRAIN),
+            spool: reader.text("RECORDING_SPOOL").map(PathBuf::from),
+            spool_mb: reader
+                .within("RECORDING_SPOOL_MB", 0..=1_000_000, "megabytes, up to a million")
+                .unwrap_or(SPOOL_MB),
             cores: reader
                 .within("RELAY_CPU", 64.0..=1e6, "CPU units, 1024 for each core")
                 .map(|units: f32| units / 1024.0),
@@ -111,7 +122,7 @@ mod tests {
             source.asked(),
             keys(
                 "CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 OPENAI_API_KEY \
-                 OPENAI_REALTIME_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS RELAY_CPU RELAY_DRAIN RELAY_LISTEN \
+                 OPENAI_REALTIME_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RECORDING_SPOOL RECORDING_SPOOL_MB RELAY_ADDRESS RELAY_CPU RELAY_DRAIN RELAY_LISTEN \
                  RELAY_PUBLIC_LISTEN STACK_NAME TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
                  TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"
@@ -125,7 +136,7 @@ mod tests {
         assert_eq!(config.model_url.as_str(), "wss://api.openai.com/v1/realtime");
         assert_eq!((config.listen.port(), config.public_listen.port()), (8081, 8080));
         assert_eq!(config.telephony.map(|access| access.account.user).as_deref(), Some("AC1"));
-        assert_eq!((config.drain, config.cores), (DRAIN, None));
+        assert_eq!((config.drain, config.cores, config.spool_mb), (DRAIN, None, 256));
     }
 
     #[test]
