@@ -16,7 +16,8 @@ async fn main() -> Result<(), Error> {
     let app = app::api(&aws, config);
     let handler = |event: LambdaEvent<ApiGatewayV2httpRequest>| async {
         let event = event;
-        Ok::<_, Infallible>(app.handle(event.payload).await)
+        // Boxed, as in `twiml`.
+        Ok::<_, Infallible>(Box::pin(app.handle(event.payload)).await)
     };
     lambda_runtime::run(service_fn(handler)).await
 }
