@@ -34,12 +34,13 @@ pub mod report;
 pub mod scratch;
 pub mod server;
 pub mod settings;
+pub mod spool;
 pub mod stamped;
 pub mod tls;
 pub mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::calls::Holder;
 use shared::ids::RelayId;
@@ -56,6 +57,7 @@ use metrics::Metrics;
 use model_socket::Dialler;
 use office::Office;
 use server::{Bound, Listening, Server};
+use spool::Spool;
 use tls::Tls;
 
 /// A relay at work.
@@ -118,13 +120,18 @@ impl<D: Doors> Relay<D> {
         let address = address::resolve(&settings, bound.private_address).await?;
         let me = Holder { relay: RelayId::from(random::name()), address: address.clone() };
         let office = Arc::new(Office::default());
-        let common = Common { me, office, ports, metrics, dialler, most_calls: settings.most_calls };
+        let cores = settings.cores.unwrap_or_else(registry::cores);
+        let spool = Spool::new(Arc::clone(&ports.recordings), settings.spool.clone(), Arc::clone(&metrics));
+        let spool = Arc::new(spool);
+        let most_calls = settings.most_calls;
+        let common = Common { me, office, ports, metrics, dialler, spool: Arc::clone(&spool), most_calls, cores };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());
         let changed = Arc::new(Notify::new());
         let registry = registry::run(Arc::clone(&calls), Arc::clone(&changed), stop.clone());
         let mut upkeep = vec![tokio::spawn(registry), tokio::spawn(hold_office(&calls, stop.clone()))];
+        upkeep.push(tokio::spawn(spool.run(stop.clone())));
         if let Some(resume) = settings.resume_url {
             upkeep.push(tokio::spawn(watch::run(Arc::clone(&calls), resume, stop.clone())));
         }
@@ -145,7 +152,11 @@ impl<D: Doors> Relay<D> {
     pub async fn stop(self) {
         self.calls.begin_drain();
         self.changed.notify_one();
+        let begun = Instant::now();
         drain::drain(&self.calls, self.drain).await;
+        let spool = Arc::clone(&self.calls.common().spool);
+        let rest = self.drain.saturating_sub(begun.elapsed());
+        let emptied = tokio::time::timeout(rest, spool.emptied()).await.is_ok();
         self.stop.cancel();
         for task in self.upkeep {
             if let Err(error) = task.await {
@@ -153,6 +164,9 @@ impl<D: Doors> Relay<D> {
             }
         }
         self.listening.stopped().await;
+        if !emptied {
+            spool.give_up().await;
+        }
         tracing::info!("relay stopped");
     }
 }

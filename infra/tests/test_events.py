@@ -33,6 +33,7 @@ KINDS: dict[str, set[Any]] = {
         ("POST", "/incoming-call"),
         ("GET", "/incoming-call"),
         ("POST", "/twiml/resume"),
+        ("POST", "/twiml/line"),
         ("GET", "/twiml/resume"),
         ("POST", "/call/status"),
         ("POST", "/stream/status"),

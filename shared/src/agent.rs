@@ -28,6 +28,31 @@ pub struct Agent {
     /// Names of the tools it may use, out of [`crate::tools::builtin`] and the call-control tools.
     pub tools: Vec<String>,
     pub limits: Limits,
+    // Not written while they are the defaults: a relay of an earlier build refuses what it does not know.
+    #[serde(skip_serializing_if = "is_default")]
+    pub overflow: Overflow,
+    /// What a caller is told for whom there is no agent: the model cannot be had, or no relay is there.
+    #[serde(skip_serializing_if = "is_default_unavailable")]
+    pub unavailable: String,
+}
+
+/// What a caller gets for whom there is no room: a place in line, and in the end a word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Overflow {
+    /// How long a caller is kept in line; nothing: not at all.
+    #[serde(with = "millis")]
+    pub wait: Duration,
+    /// Said when a caller gets in line and each time that they move up. `{place}` is which they are, from 1.
+    pub place: String,
+    /// Said when the wait was too long, before hanging up.
+    pub say: String,
+}
+
+impl Overflow {
+    pub fn place(&self, place: u32) -> String {
+        self.place.replace("{place}", &place.to_string())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +175,8 @@ impl Default for Agent {
             truncation: Truncation::RetentionRatio(0.8),
             tools: ["get_weather", "lookup_prescription", "lookup_menu", "hang_up"].map(str::to_owned).to_vec(),
             limits: Limits::default(),
+            overflow: Overflow::default(),
+            unavailable: DEFAULT_UNAVAILABLE.to_owned(),
         }
     }
 }
@@ -157,6 +184,27 @@ impl Default for Agent {
 const DEFAULT_INSTRUCTIONS: &str = "You are a friendly receptionist on the telephone. Keep answers to one or two short \
     sentences. Say what you are about to look up before you call a tool. Never invent what a tool did not tell you. \
     When the caller says goodbye, say goodbye and call hang_up.";
+
+const DEFAULT_UNAVAILABLE: &str =
+    "We are sorry, we cannot take your call right now. Please try again in a few minutes.";
+
+fn is_default(overflow: &Overflow) -> bool {
+    *overflow == Overflow::default()
+}
+
+fn is_default_unavailable(text: &str) -> bool {
+    text == DEFAULT_UNAVAILABLE
+}
+
+impl Default for Overflow {
+    fn default() -> Self {
+        Self {
+            wait: Duration::from_secs(5 * 60),
+            place: "You are number {place} in line. Please hold.".to_owned(),
+            say: "We are sorry, nobody has become free. Please call again later. Goodbye.".to_owned(),
+        }
+    }
+}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -189,5 +237,29 @@ mod millis {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_as_always_is_not_written_so_that_an_earlier_build_can_read_it() {
+        let written = serde_json::to_value(Agent::default()).unwrap();
+        assert!(written.get("overflow").is_none() && written.get("unavailable").is_none(), "{written}");
+        let other = Agent {
+            overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
+            unavailable: "Bitte rufen Sie morgen an.".to_owned(),
+            ..Agent::default()
+        };
+        let read: Agent = serde_json::from_value(serde_json::to_value(&other).unwrap()).unwrap();
+        assert_eq!(read, other);
+    }
+
+    #[test]
+    fn the_place_in_line_stands_in_the_agents_own_sentence() {
+        let german = Overflow { place: "Platz {place}.".to_owned(), ..Overflow::default() };
+        assert_eq!(german.place(3), "Platz 3.");
     }
 }

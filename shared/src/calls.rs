@@ -1,5 +1,8 @@
 //! The record of a call: what it is, who holds it, and how it ended.
 
+mod admission;
+mod line;
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,9 @@ use crate::agent::Agent;
 use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
 use crate::redact::Pii;
 use crate::session::Journal;
+
+pub use self::admission::{OVERLOADED_CPU, OVERLOADED_LAG_MS};
+pub use self::line::Waiting;
 
 /// Where the caller's audio travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -144,12 +150,31 @@ pub struct Relay {
     /// The relay's own socket to the control API, by which `twiml` and `api` reach it.
     pub control: Option<ConnectionId>,
     pub calls: u32,
+    /// Calls that it was given since its heartbeat, counted by those who gave them.
+    #[serde(default)]
+    pub opened: u32,
+    /// It refuses more.
+    #[serde(default = "many")]
+    pub most_calls: u32,
     /// Takes no new calls.
     pub draining: bool,
     /// Share of one core, 0 to 1 and more.
     pub cpu: f32,
+    /// How many of them it may use.
+    #[serde(default = "one")]
+    pub cores: f32,
+    /// How late its timers usually fire: one long pause counts for little.
     pub event_loop_lag_ms: f32,
     pub heartbeat_at_ms: u64,
+}
+
+/// Of a relay that does not say: it is of an earlier build.
+fn many() -> u32 {
+    u32::MAX
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 /// A heartbeat older than this is a relay that is gone.
@@ -162,13 +187,5 @@ impl Relay {
 
     pub fn alive(&self, now_ms: u64) -> bool {
         now_ms.saturating_sub(self.heartbeat_at_ms) < HEARTBEAT_EXPIRES_MS
-    }
-
-    /// The one that should take the next call: alive, not draining, with the fewest calls.
-    pub fn pick(relays: &[Self], now_ms: u64) -> Option<&Self> {
-        relays
-            .iter()
-            .filter(|relay| relay.alive(now_ms) && !relay.draining)
-            .min_by(|a, b| (a.calls, &a.id).cmp(&(b.calls, &b.id)))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
-use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay};
+use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay, Waiting};
 use crate::control::Control;
 use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
 use crate::limits::Window;
@@ -206,6 +206,20 @@ pub trait Relays: Send + Sync {
     /// Which control socket is the relay's, and that it is closed again.
     fn control_opened(&self, id: &RelayId, connection: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
     fn control_closed(&self, connection: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Calls that were given to a relay since its heartbeat, for whoever chooses one next. The next heartbeat overwrites it.
+pub trait Placements: Send + Sync {
+    fn note_placed(&self, relay: &RelayId) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Callers for whom there is no room yet.
+pub trait WaitingLine: Send + Sync {
+    /// Until then; for one who stands there already, longer. Whoever has not come back by then is gone.
+    fn stand_in_line(&self, waiting: &Waiting, until_ms: u64) -> impl Future<Output = PortResult<()>> + Send;
+    fn leave_line(&self, waiting: &Waiting) -> impl Future<Output = PortResult<()>> + Send;
+    /// First come, first.
+    fn line(&self) -> impl Future<Output = PortResult<Vec<Waiting>>> + Send;
 }
 
 /// Commands to a relay, over its control channel.

@@ -12,6 +12,7 @@ mod history;
 mod item;
 mod lease;
 mod ledger;
+mod line;
 mod pulses;
 mod rates;
 mod relays;

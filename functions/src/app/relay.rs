@@ -1,5 +1,6 @@
 //! The relay in the cloud, or on a laptop that plays it: its settings and its doors.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
@@ -18,6 +19,7 @@ use crate::adapters::s3::RecordingStore;
 use crate::adapters::twilio_rest::TwilioRest;
 use crate::emf::Emf;
 use crate::relay::settings::{DEFAULT_MOST_CALLS, DEFAULT_PING_EVERY};
+use crate::relay::spool::SpoolSettings;
 use crate::relay::{Doors, ModelSettings, Ports, Settings, SignHandshake, SocketLimits};
 
 /// What a relay's world is made of.
@@ -84,5 +86,15 @@ fn settings(config: RelayConfig) -> Settings {
         },
         drain: config.drain,
         most_calls: DEFAULT_MOST_CALLS,
+        cores: config.cores,
+        spool: SpoolSettings {
+            folder: config.spool.unwrap_or_else(own_spool),
+            most_bytes: config.spool_mb.saturating_mul(1 << 20),
+        },
     }
+}
+
+/// Of this process alone: two relays on a laptop share its temporary folder.
+fn own_spool() -> PathBuf {
+    std::env::temp_dir().join(format!("voicebridge-spool-{}", std::process::id()))
 }

@@ -7,6 +7,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
 use serde_json::json;
+use shared::audio::{hold_music, wav};
 use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
@@ -14,6 +15,7 @@ use shared::ids::CallSid;
 use shared::ports::{
     CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl,
 };
+use shared::time::Samples;
 use shared::twilio::setup::Setup;
 use shared::twilio::webhook::is_sid;
 use subtle::ConstantTimeEq as _;
@@ -51,6 +53,7 @@ enum Route {
     Streams,
     Sessions,
     Twilio,
+    HoldMusic,
 }
 
 impl Route {
@@ -68,6 +71,7 @@ impl Route {
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
+            ["hold-music", "built-in"] => Some(Self::HoldMusic),
             ["api", "twilio"] => Some(Self::Twilio),
             _ => None,
         }
@@ -80,7 +84,12 @@ impl Route {
     /// Tells about a caller, or does something to one.
     fn is_private(&self) -> bool {
         match self {
-            Self::Health | Self::StreamWithoutUpgrade | Self::Status | Self::PublicUrl | Self::Tools => false,
+            Self::Health
+            | Self::StreamWithoutUpgrade
+            | Self::Status
+            | Self::PublicUrl
+            | Self::Tools
+            | Self::HoldMusic => false,
             Self::Calls
             | Self::Call(_)
             | Self::Recording(_)
@@ -155,6 +164,7 @@ where
             Route::Streams => self.streams().await,
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
+            Route::HoldMusic => Ok(hold_music()),
         }
     }
 
@@ -275,6 +285,13 @@ fn call(sid: &str) -> Option<CallSid> {
 fn limit(query: &str) -> u32 {
     let limit = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "limit");
     limit.and_then(|(_, value)| value.parse().ok()).unwrap_or(CALLS_LISTED).clamp(1, MOST_CALLS_LISTED)
+}
+
+/// For callers in line. Twilio keeps it: it is the same until another build sounds otherwise.
+fn hold_music() -> Response {
+    let piece = hold_music::piece(Samples::ZERO, hold_music::LENGTH).decode();
+    let file = Response::bytes("audio/wav", wav::mulaw_file(1, &piece));
+    file.header(header::CACHE_CONTROL, "public, max-age=86400")
 }
 
 fn upgrade_required() -> Response {

@@ -8,15 +8,15 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay};
+use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
-    CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, PortError, PortResult, Random,
-    ReadCall, ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger,
-    WriteCall,
+    CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
+    Random, ReadCall, ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger,
+    WaitingLine, WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -77,6 +77,12 @@ pub(super) struct State {
     pub(super) rates: BTreeMap<(&'static str, String, Window), u32>,
     pub(super) writes: u32,
     pub(super) broken: bool,
+    /// The table does not answer at all.
+    pub(super) hangs: bool,
+    /// Since the beginning of the test.
+    pub(super) passed_ms: u64,
+    /// Callers who wait, and until when they are believed to.
+    pub(super) line: BTreeMap<Waiting, u64>,
 }
 
 /// A frame, as a relay got it.
@@ -129,6 +135,10 @@ impl World {
 }
 
 impl State {
+    fn now_ms(&self) -> u64 {
+        NOW_MS + self.passed_ms
+    }
+
     fn held(&mut self, sid: &CallSid, lease: &Lease) -> PortResult<&mut Call> {
         let call = self.calls.get_mut(sid).ok_or(PortError::Gone)?;
         if call.lease.as_ref() == Some(lease) { Ok(call) } else { Err(anothers()) }
@@ -145,8 +155,11 @@ pub(super) fn relay(id: &str, calls: u32) -> Relay {
         address: "http://10.0.1.17:8081".parse().unwrap(),
         control: Some("Control=".into()),
         calls,
+        opened: 0,
+        most_calls: 500,
         draining: false,
         cpu: 0.1,
+        cores: 2.0,
         event_loop_lag_ms: 0.5,
         heartbeat_at_ms: NOW_MS,
     }
@@ -172,7 +185,7 @@ pub(super) fn binding() -> Binding {
 
 impl Clock for World {
     fn unix_ms(&self) -> u64 {
-        NOW_MS
+        self.state().now_ms()
     }
 }
 
@@ -272,6 +285,9 @@ impl ReadHistory for World {
     }
 
     async fn relays(&self) -> PortResult<Vec<Relay>> {
+        if self.state().hangs {
+            std::future::pending::<()>().await;
+        }
         Ok(self.read()?.relays.clone())
     }
 }
@@ -342,6 +358,32 @@ impl Relays for World {
     async fn control_closed(&self, connection: &ConnectionId) -> PortResult<()> {
         self.write()?.controls.remove(connection);
         Ok(())
+    }
+}
+
+impl Placements for World {
+    async fn note_placed(&self, relay: &RelayId) -> PortResult<()> {
+        let mut state = self.read()?;
+        state.relays.iter_mut().filter(|listed| listed.id == *relay).for_each(|listed| listed.opened += 1);
+        Ok(())
+    }
+}
+
+impl WaitingLine for World {
+    async fn stand_in_line(&self, waiting: &Waiting, until_ms: u64) -> PortResult<()> {
+        self.write()?.line.insert(waiting.clone(), until_ms);
+        Ok(())
+    }
+
+    async fn leave_line(&self, waiting: &Waiting) -> PortResult<()> {
+        self.write()?.line.remove(waiting);
+        Ok(())
+    }
+
+    async fn line(&self) -> PortResult<Vec<Waiting>> {
+        let state = self.read()?;
+        let now = state.now_ms();
+        Ok(state.line.iter().filter(|(_, until)| **until > now).map(|(waiting, _)| waiting.clone()).collect())
     }
 }
 

@@ -1,25 +1,28 @@
 //! The voice webhook and its callbacks: what Twilio asks, and what it tells.
 //!
-//! Nothing is believed and nothing written before the signature has been checked, but that one was wrong. Afterwards the caller always gets
-//! an answer in TwiML: a fault of ours is an apology, not a dropped call.
+//! Nothing is believed and nothing written before the signature has been checked, but that one was wrong. Afterwards
+//! the caller always gets an answer in TwiML: a fault of ours is an apology, not a dropped call.
 
+mod line;
 mod webhook;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use http::{Method, StatusCode, header};
-use shared::calls::{Call, CallStatus, Ending, Relay};
+use shared::calls::{Call, CallStatus, Ending, Relay, Waiting};
 use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::limits::{self, Window};
 use shared::ports::{
-    Clock, CountRates, PortError, PortResult, Random, ReadCall, ReadHistory, RelayControl, Tokens, WriteCall,
+    Clock, CountRates, Placements, PortError, PortResult, Random, ReadCall, ReadHistory, RelayControl, Tokens,
+    WaitingLine, WriteCall,
 };
 use shared::redact::Secret;
 use shared::twilio::twiml::{self, Stream};
 use shared::twilio::webhook::{CallStatusUpdate, CarrierStatus, Form, IncomingCall, StreamStatus, StreamStatusUpdate};
 
+use self::line::Ticket;
 use self::webhook::{Fault, Webhook};
 use super::http::{Request, Response};
 use super::strangers::Strangers;
@@ -30,7 +33,6 @@ const TOKEN_LIVES_MS: u64 = 60_000;
 const MOST_STREAMS: u32 = 10;
 
 const BUSY: &str = "All our lines are busy at the moment. Please try again in a few minutes.";
-const APOLOGY: &str = "We are sorry, we cannot take your call right now. Please try again in a few minutes.";
 
 #[derive(Debug)]
 pub struct Twiml<S, R, C, T> {
@@ -47,6 +49,7 @@ pub struct Twiml<S, R, C, T> {
 enum Route {
     Incoming,
     Resume,
+    Line,
     CallStatus,
     StreamStatus,
 }
@@ -55,8 +58,11 @@ enum Route {
 #[derive(Debug)]
 enum Next {
     Stream(Box<Call>),
+    /// There is no room yet. The place is known unless the store is away.
+    Hold(Ticket, Option<u32>),
     HangUp,
-    Apologise,
+    /// This is said, and nothing more.
+    Tell(String),
     /// One call too many.
     Busy {
         answered: bool,
@@ -68,6 +74,7 @@ impl Route {
         match path {
             "/twiml" | "/incoming-call" => Some(Self::Incoming),
             "/twiml/resume" => Some(Self::Resume),
+            "/twiml/line" => Some(Self::Line),
             "/call/status" => Some(Self::CallStatus),
             "/stream/status" => Some(Self::StreamStatus),
             _ => None,
@@ -77,14 +84,14 @@ impl Route {
     fn allow(self) -> &'static str {
         match self {
             Self::Incoming | Self::Resume => "GET, POST",
-            Self::CallStatus | Self::StreamStatus => "POST",
+            Self::Line | Self::CallStatus | Self::StreamStatus => "POST",
         }
     }
 }
 
 impl<S, R, C, T> Twiml<S, R, C, T>
 where
-    S: ReadCall + WriteCall + ReadHistory + Tokens + CountRates,
+    S: ReadCall + WriteCall + ReadHistory + Tokens + CountRates + Placements + WaitingLine,
     R: RelayControl,
     C: Clock,
     T: Random,
@@ -113,7 +120,7 @@ where
             return Response::not_allowed(route.allow());
         }
         let answer = match self.webhook.verify(request) {
-            Ok(form) => self.route(route, &form).await,
+            Ok(form) => self.route(route, &form, &request.query).await,
             Err(fault) => return self.turn_away(request, &fault).await,
         };
         answer.unwrap_or_else(|fault| fault.answer(&request.path))
@@ -128,7 +135,7 @@ where
         fault.answer(&request.path)
     }
 
-    async fn route(&self, route: Route, form: &Form) -> Result<Response, Fault> {
+    async fn route(&self, route: Route, form: &Form, query: &str) -> Result<Response, Fault> {
         match route {
             Route::Incoming => {
                 let call = IncomingCall::try_from(form)?;
@@ -138,6 +145,11 @@ where
                 let call = IncomingCall::try_from(form)?;
                 Ok(self.caller_gets(&call.call, self.resume(&call).await).await)
             }
+            Route::Line => {
+                let call = IncomingCall::try_from(form)?;
+                let ticket = Ticket::read(query, self.clock.unix_ms());
+                Ok(self.caller_gets(&call.call, Ok(self.in_line(&call, ticket).await)).await)
+            }
             Route::CallStatus => Ok(self.call_status(&CallStatusUpdate::try_from(form)?).await),
             Route::StreamStatus => Ok(stream_status(&StreamStatusUpdate::try_from(form)?)),
         }
@@ -146,23 +158,83 @@ where
     /// A new call, or a webhook that Twilio sent twice: then the call that is there gets a fresh token.
     async fn incoming(&self, incoming: &IncomingCall) -> PortResult<Next> {
         let now = self.clock.unix_ms();
-        let (relays, too_often) = join(self.store.relays(), self.calls_too_often(incoming, now)).await;
+        let (relays, line, too_often) =
+            join3(self.store.relays(), self.line(), self.calls_too_often(incoming, now)).await;
         let relays = relays?;
         if self.is_one_too_many(incoming, too_often, self.is_full(&relays, now)).await? {
             return Ok(Next::Busy { answered: !incoming.status.is_before_answer() });
         }
-        let Some(relay) = Relay::pick(&relays, now) else {
+        if Relay::pick(&relays, now).is_none() {
             tracing::error!(code = "no_relay", call = %incoming.call);
-            return Ok(Next::Apologise);
+            return Ok(self.apologise());
+        }
+        self.take_in(incoming, Ticket::new(now), &relays, &line).await
+    }
+
+    /// A caller who waits asks again. Whatever is not there right now, they go on waiting.
+    async fn in_line(&self, incoming: &IncomingCall, ticket: Ticket) -> Next {
+        if incoming.status.is_over() {
+            return Next::HangUp;
+        }
+        let look = async {
+            let (relays, line) = join(self.store.relays(), self.line()).await;
+            self.take_in(incoming, ticket, &relays?, &line).await
         };
-        let call = self.new_call(incoming, relay, now);
+        let error = match tokio::time::timeout(line::PATIENCE, Box::pin(look)).await {
+            Ok(Ok(next)) => return next,
+            Ok(Err(error)) => error,
+            Err(_) => PortError::Unavailable("the line was not seen in time".to_owned()),
+        };
+        tracing::error!(code = "store_failed", call = %incoming.call, %error);
+        if ticket.is_over(self.clock.unix_ms(), &self.config.agent.overflow) {
+            return self.overflow(&incoming.call);
+        }
+        Next::Hold(ticket, None)
+    }
+
+    /// Nobody in it, if it cannot be read: then whoever asks first is served first.
+    async fn line(&self) -> Vec<Waiting> {
+        self.store.line().await.unwrap_or_else(|error| {
+            tracing::warn!(code = "line_not_read", %error);
+            Vec::new()
+        })
+    }
+
+    /// A relay if there is room for this caller and all before; else a place in line.
+    async fn take_in(
+        &self,
+        incoming: &IncomingCall,
+        ticket: Ticket,
+        relays: &[Relay],
+        line: &[Waiting],
+    ) -> PortResult<Next> {
+        let now = self.clock.unix_ms();
+        let waiting = ticket.waiting(&incoming.call);
+        match waiting.turn(line, relays, now).filter(|_| !self.is_full(relays, now)) {
+            Some(relay) => {
+                let stood = line.contains(&waiting).then_some(&waiting);
+                self.open(incoming, relay, relays, stood).await
+            }
+            None if self.store.call(&incoming.call).await?.is_some() => self.proceed(&incoming.call, relays).await,
+            None => self.wait(&waiting, ticket, waiting.place(line)).await,
+        }
+    }
+
+    async fn open(
+        &self,
+        incoming: &IncomingCall,
+        relay: &Relay,
+        relays: &[Relay],
+        stood: Option<&Waiting>,
+    ) -> PortResult<Next> {
+        let call = self.new_call(incoming, relay, self.clock.unix_ms());
         match self.store.open_call(&call).await {
             Ok(()) => {
                 tracing::info!(code = "call_opened", call = %call.sid, relay = %relay.id);
-                self.prepare(relay, &call).await;
+                join(self.give(relay, &call), self.leave(stood)).await;
                 Ok(Next::Stream(Box::new(call)))
             }
-            Err(PortError::Conflict(_)) => self.proceed(&incoming.call, &relays).await,
+            Err(PortError::Conflict(_)) => self.proceed(&incoming.call, relays).await,
             Err(error) => Err(error),
         }
     }
@@ -200,6 +272,36 @@ where
         Ok(true)
     }
 
+    async fn wait(&self, waiting: &Waiting, ticket: Ticket, place: u32) -> PortResult<Next> {
+        let now = self.clock.unix_ms();
+        if place > line::LONGEST || ticket.is_over(now, &self.config.agent.overflow) {
+            self.leave(Some(waiting)).await;
+            return Ok(self.overflow(&waiting.call));
+        }
+        if ticket.told.is_none() {
+            tracing::warn!(code = "caller_waits", call = %waiting.call, place);
+        }
+        self.store.stand_in_line(waiting, now + line::STAYS_MS).await?;
+        Ok(Next::Hold(ticket, Some(place)))
+    }
+
+    /// An entry that stays is taken for gone soon.
+    async fn leave(&self, stood: Option<&Waiting>) {
+        let Some(waiting) = stood else { return };
+        if let Err(error) = self.store.leave_line(waiting).await {
+            tracing::info!(code = "line_not_left", call = %waiting.call, %error);
+        }
+    }
+
+    fn overflow(&self, sid: &CallSid) -> Next {
+        tracing::warn!(code = "caller_overflowed", call = %sid);
+        Next::Tell(self.config.agent.overflow.say.clone())
+    }
+
+    fn apologise(&self) -> Next {
+        Next::Tell(self.config.agent.unavailable.clone())
+    }
+
     fn new_call(&self, incoming: &IncomingCall, relay: &Relay, now: u64) -> Call {
         Call {
             sid: incoming.call.clone(),
@@ -224,7 +326,7 @@ where
         let Next::Stream(call) = next else { return Ok(next) };
         if self.store.count_stream(&call.sid).await? > MOST_STREAMS {
             tracing::error!(code = "too_many_streams", call = %call.sid);
-            return Ok(Next::Apologise);
+            return Ok(self.apologise());
         }
         Ok(Next::Stream(call))
     }
@@ -233,10 +335,11 @@ where
     async fn proceed(&self, sid: &CallSid, relays: &[Relay]) -> PortResult<Next> {
         let Some(mut call) = self.store.call(sid).await? else {
             tracing::warn!(code = "call_unknown", call = %sid);
-            return Ok(Next::Apologise);
+            return Ok(self.apologise());
         };
         if let Some(ending) = call.status.ended() {
-            return Ok(if ending == Ending::ModelUnavailable { Next::Apologise } else { Next::HangUp });
+            let sorry = ending == Ending::ModelUnavailable;
+            return Ok(if sorry { Next::Tell(call.agent.unavailable) } else { Next::HangUp });
         }
         let now = self.clock.unix_ms();
         let holds = |relay: &&Relay| call.lease.as_ref().is_some_and(|lease| lease.relay == relay.id);
@@ -247,16 +350,24 @@ where
                 let held = call.lease.as_ref().map(|lease| lease.fence);
                 call.lease = Some(self.store.claim(sid, &relay.holder(), held).await?.lease);
                 tracing::warn!(code = "call_moved", call = %sid, relay = %relay.id);
-                self.prepare(relay, &call).await;
+                self.give(relay, &call).await;
             }
             // It is about to go, and there is no other.
             (Some(_), None) => {}
             (None, None) => {
                 tracing::error!(code = "no_relay", call = %sid);
-                return Ok(Next::Apologise);
+                return Ok(self.apologise());
             }
         }
         Ok(Next::Stream(Box::new(call)))
+    }
+
+    /// Whoever chooses a relay next sees that this one has a call more, before its own heartbeat says so.
+    async fn give(&self, relay: &Relay, call: &Call) {
+        let (noted, ()) = join(self.store.note_placed(&relay.id), self.prepare(relay, call)).await;
+        if let Err(error) = noted {
+            tracing::warn!(code = "placement_not_noted", call = %call.sid, relay = %relay.id, %error);
+        }
     }
 
     /// Lets the relay dial the model while Twilio is still opening the stream. If it does not hear of it, it will
@@ -272,15 +383,20 @@ where
         let document = match next {
             Ok(Next::Stream(call)) => self.stream(&call).await,
             Ok(Next::HangUp) => Ok(twiml::Response::new().hangup()),
-            Ok(Next::Apologise) => Ok(apology()),
+            Ok(Next::Hold(ticket, place)) => Ok(self.hold(ticket, place)),
+            Ok(Next::Tell(text)) => Ok(tell(text)),
             Ok(Next::Busy { answered }) => Ok(busy(answered)),
             Err(error) => Err(error),
         };
         let document = document.unwrap_or_else(|error| {
             tracing::error!(code = "store_failed", call = %sid, %error);
-            apology()
+            tell(self.config.agent.unavailable.clone())
         });
         Response::xml(twiml::CONTENT_TYPE, &document)
+    }
+
+    fn hold(&self, ticket: Ticket, place: Option<u32>) -> twiml::Response {
+        line::hold(ticket, place, &self.config.agent.overflow, |path| self.webhook.url(path))
     }
 
     async fn stream(&self, call: &Call) -> PortResult<twiml::Response> {
@@ -309,13 +425,23 @@ where
         };
         match self.end(&update.call, ending).await {
             Ok(()) => tracing::info!(code = "call_over", call = %update.call, seconds = update.duration_s),
-            Err(PortError::Gone) => tracing::warn!(code = "call_unknown", call = %update.call),
+            Err(PortError::Gone) => self.never_opened(&update.call).await,
             Err(error) => {
                 tracing::error!(code = "store_failed", call = %update.call, %error);
                 return Response::problem(StatusCode::SERVICE_UNAVAILABLE, "the status could not be stored");
             }
         }
         Response::empty(StatusCode::NO_CONTENT)
+    }
+
+    /// The caller hung up in line, or was told that there is no room. Those behind move up.
+    async fn never_opened(&self, sid: &CallSid) {
+        let line = self.line().await;
+        let stood: Vec<_> = line.iter().filter(|waiting| waiting.call == *sid).collect();
+        tracing::info!(code = "call_never_opened", call = %sid, stood = !stood.is_empty());
+        for waiting in stood {
+            self.leave(Some(waiting)).await;
+        }
     }
 
     async fn end(&self, sid: &CallSid, ending: Ending) -> PortResult<()> {
@@ -332,8 +458,8 @@ where
     }
 }
 
-fn apology() -> twiml::Response {
-    twiml::Response::new().say(APOLOGY).hangup()
+fn tell(text: String) -> twiml::Response {
+    twiml::Response::new().say(text).hangup()
 }
 
 /// A call that was not answered yet is left so, which costs nothing.

@@ -22,6 +22,7 @@ use super::metrics::Metrics;
 use super::model_socket::Dialler;
 use super::office::{Office, Permit};
 use super::opening::{self, Attempt};
+use super::spool::Spool;
 use super::stamped::Stamped;
 
 /// Ten seconds of frames. A driver that is further behind has lost them, and the caller hears of it.
@@ -39,7 +40,11 @@ pub struct Common<D: Doors> {
     pub ports: Ports<D>,
     pub metrics: Arc<Metrics>,
     pub dialler: Dialler,
+    /// The way of all recordings.
+    pub spool: Arc<Spool<D::Recordings>>,
     pub most_calls: usize,
+    /// How many processors may be used.
+    pub cores: f32,
 }
 
 #[derive(Debug)]

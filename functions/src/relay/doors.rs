@@ -5,13 +5,23 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, Holdings, Peers, PortResult, Pulses, ReadCall, ReadHistory, Recordings, Relays,
-    RunTools, Telephony, Tokens, WriteCall,
+    CallerSocket, Chronicle, Clock, Holdings, Peers, Placements, PortResult, Pulses, ReadCall, ReadHistory, Recordings,
+    Relays, RunTools, Telephony, Tokens, WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
 pub trait Doors: Debug + Send + Sync + 'static {
-    type Store: ReadCall + ReadHistory + WriteCall + Chronicle + Holdings + Pulses + Tokens + Relays + Debug + 'static;
+    type Store: ReadCall
+        + ReadHistory
+        + WriteCall
+        + Chronicle
+        + Holdings
+        + Placements
+        + Pulses
+        + Tokens
+        + Relays
+        + Debug
+        + 'static;
     type Peers: Peers + Debug + 'static;
     type Callers: CallerSocket + Debug + 'static;
     type Tools: RunTools + Debug + 'static;

@@ -89,7 +89,7 @@ impl<D: Doors> Driver<D> {
         let metrics = &common.metrics;
         let store = Arc::clone(&common.ports.store);
         let scribe = Scribe::start(call.sid.clone(), lease.clone(), store, fenced.clone(), Arc::clone(metrics));
-        let recordings = Arc::clone(&common.ports.recordings);
+        let recordings = Arc::clone(&common.spool);
         let recorder = Recorder::start(call.sid.clone(), lease.fence, clock, recordings, Arc::clone(metrics));
         Self {
             session: begin(plan(&call, dialect.capabilities()), past, clock.now()),

@@ -1,18 +1,19 @@
-//! Keeps the call: both sides, five seconds at a time, each stored while the next one sounds. A slow store costs
-//! segments, which are counted, and neither memory nor frames.
+//! Keeps the call: both sides, five seconds at a time, each stored while the next one sounds. While the store
+//! is away they wait on disk; what is lost in the end is counted, and costs neither memory nor frames.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::audio::recording::{FURTHEST_BACK, RecordOp, Timeline};
 use shared::ids::CallSid;
-use shared::ports::{PortError, PortResult, Recordings};
+use shared::ports::Recordings;
 use shared::time::{CallTime, Samples};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::clock::CallClock;
 use super::metrics::{Counts, Metrics, label};
+use super::spool::Spool;
 
 /// What a crash costs.
 const SEGMENT: Samples = Samples::from_millis(5_000);
@@ -22,8 +23,6 @@ const SLACK: Duration = Duration::from_millis(FURTHEST_BACK.as_millis() + 500);
 const OPS: usize = 2048;
 /// A minute of sound that waits for the store: about a megabyte.
 const SEGMENTS: usize = 12;
-const FIRST_RETRY: Duration = Duration::from_millis(200);
-const RETRIES: u32 = 5;
 /// For the last segments to be stored, and again for the joining of all.
 const FINISH: Duration = Duration::from_secs(20);
 
@@ -45,7 +44,7 @@ struct Segment {
 impl<R: Recordings + 'static> Recorder<R> {
     /// Begins with the segment that is running: a call that was another relay's has its earlier ones in the store, and
     /// of this one the other's part, which the fence keeps apart from ours.
-    pub fn start(sid: CallSid, fence: u64, clock: CallClock, recordings: Arc<R>, metrics: Arc<Metrics>) -> Self {
+    pub fn start(sid: CallSid, fence: u64, clock: CallClock, recordings: Arc<Spool<R>>, metrics: Arc<Metrics>) -> Self {
         let (ops, queue) = mpsc::channel(OPS);
         let (segments, to_store) = mpsc::channel(SEGMENTS);
         let lost = metrics.recorder_lost_ms.clone();
@@ -152,7 +151,7 @@ impl Tape {
 struct Storage<R> {
     sid: CallSid,
     fence: u64,
-    recordings: Arc<R>,
+    recordings: Arc<Spool<R>>,
     lost: Counts,
 }
 
@@ -167,37 +166,23 @@ impl<R> Clone for Storage<R> {
     }
 }
 
-impl<R: Recordings> Storage<R> {
+impl<R: Recordings + 'static> Storage<R> {
     async fn run(self, mut segments: mpsc::Receiver<Segment>) {
         while let Some(Segment { number, stereo }) = segments.recv().await {
-            let put = || self.recordings.put_segment(&self.sid, number, self.fence, stereo.clone());
-            if !self.persist(put).await {
-                count(&self.lost, "store", Samples(stereo.len() as u64 / 2));
+            let length = Samples(stereo.len() as u64 / 2);
+            if let Err(error) = self.recordings.put_segment(&self.sid, number, self.fence, stereo).await {
+                tracing::warn!(call = %self.sid, %error, "the recording is not stored");
+                count(&self.lost, "store", length);
             }
         }
     }
 
     async fn finish(&self) -> bool {
-        self.persist(|| self.recordings.finish_recording(&self.sid)).await
-    }
-
-    async fn persist<F: Future<Output = PortResult<()>>>(&self, write: impl Fn() -> F) -> bool {
-        let mut wait = FIRST_RETRY;
-        for _ in 0..=RETRIES {
-            match write().await {
-                Ok(()) => return true,
-                Err(error @ (PortError::Throttled(_) | PortError::Unavailable(_))) => {
-                    tracing::debug!(call = %self.sid, %error, "the recording is not stored yet");
-                    tokio::time::sleep(wait).await;
-                }
-                Err(error) => {
-                    tracing::warn!(call = %self.sid, %error, "the recording is not stored");
-                    return false;
-                }
-            }
-            wait *= 2;
+        let finished = self.recordings.finish_recording(&self.sid).await;
+        if let Err(error) = &finished {
+            tracing::warn!(call = %self.sid, %error, "the recording is not joined");
         }
-        false
+        finished.is_ok()
     }
 }
 

@@ -7,6 +7,7 @@ use shared::limits::Gate;
 use shared::redact::Secret;
 use url::Url;
 
+use super::spool::SpoolSettings;
 use crate::emf::Emf;
 
 #[derive(Debug, Clone)]
@@ -41,6 +42,10 @@ pub struct Settings {
     pub drain: Duration,
     /// More are answered 503: a bound on memory, not a target.
     pub most_calls: usize,
+    /// Where recordings wait while the store is away.
+    pub spool: SpoolSettings,
+    /// Processors that this process may use (`RELAY_CPU`); those of the machine if absent.
+    pub cores: Option<f32>,
 }
 
 /// Of the public listener's sockets, until they have shown that they are Twilio's.

@@ -13,11 +13,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
 use functions::adapters::dynamo::{Store, seed};
 use serde_json::{Value, json};
-use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Relay};
-use shared::ids::{CallSid, ConnectionId};
+use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Relay, Waiting};
+use shared::ids::{CallSid, ConnectionId, RelayId};
 use shared::ports::{
-    Chronicle, Connections, Entry, PortError, ReadCall, ReadHistory, ReferenceData, Relays, Tokens, ToolLedger,
-    WriteCall,
+    Chronicle, Connections, Entry, Placements, PortError, ReadCall, ReadHistory, ReferenceData, Relays, Tokens,
+    ToolLedger, WaitingLine, WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Line, Speaker};
@@ -137,8 +137,11 @@ fn relay(calls: u32) -> Relay {
         address: "http://10.0.1.17:8081".parse().unwrap(),
         control: None,
         calls,
+        opened: 0,
+        most_calls: 500,
         draining: false,
         cpu: 0.25,
+        cores: 2.0,
         event_loop_lag_ms: 1.5,
         heartbeat_at_ms: now_ms(),
     }
@@ -161,6 +164,37 @@ async fn a_heartbeat_leaves_the_control_channel_alone() {
     assert_eq!(store.relays().await.unwrap()[0].control, None);
     store.deregister(&"relay-1".into()).await.unwrap();
     assert_eq!(store.relays().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn calls_that_a_relay_was_given_are_counted_until_its_next_heartbeat() {
+    let store = store().await;
+    store.register(&relay(3)).await.unwrap();
+    let id = RelayId::from("relay-1");
+    futures_util::future::join_all((0..5).map(|_| store.note_placed(&id))).await;
+    assert_eq!(store.relays().await.unwrap()[0].opened, 5);
+    store.register(&relay(8)).await.unwrap();
+    let listed = store.relays().await.unwrap();
+    assert_eq!((listed[0].calls, listed[0].opened), (8, 0));
+    store.deregister(&"relay-1".into()).await.unwrap();
+    store.note_placed(&"relay-1".into()).await.unwrap();
+    assert_eq!(store.relays().await.unwrap(), [], "it is not put back");
+}
+
+#[tokio::test]
+async fn a_line_is_in_the_order_of_arrival_and_forgets_who_does_not_come_back() {
+    let store = store().await;
+    let waiting = |call: &str, since_ms| Waiting { since_ms, call: call.into() };
+    let (first, second, gone) = (waiting("CA9", 5), waiting("CA1", 1_000), waiting("CA2", 7));
+    let soon = now_ms() + 30_000;
+    for who in [&second, &first, &first] {
+        store.stand_in_line(who, soon).await.unwrap();
+    }
+    store.stand_in_line(&gone, now_ms() - 5_000).await.unwrap();
+    assert_eq!(store.line().await.unwrap(), [first.clone(), second.clone()]);
+    store.leave_line(&first).await.unwrap();
+    store.leave_line(&first).await.unwrap();
+    assert_eq!(store.line().await.unwrap(), [second]);
 }
 
 fn line(number: u32, text: &str) -> Entry {

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use functions::adapters::relay_frames::FramePosts;
 use functions::relay::calls::{CallHandle, Claim};
+use functions::relay::spool::SpoolSettings;
 use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake, SocketLimits};
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
@@ -324,6 +325,15 @@ impl Tokens for Store {
     }
 }
 
+impl Placements for Store {
+    async fn note_placed(&self, relay: &RelayId) -> PortResult<()> {
+        self.write(|books| {
+            books.relays.values_mut().filter(|listed| listed.id == *relay).for_each(|listed| listed.opened += 1)
+        });
+        Ok(())
+    }
+}
+
 impl Relays for Store {
     async fn register(&self, relay: &RelayRecord) -> PortResult<()> {
         self.write(|books| books.relays.insert(relay.id.clone(), relay.clone()));
@@ -525,6 +535,8 @@ pub fn settings(model: &Url) -> Settings {
         },
         drain: Duration::from_secs(20),
         most_calls: 200,
+        cores: None,
+        spool: SpoolSettings { folder: std::env::temp_dir().join("unused"), most_bytes: 0 },
     }
 }
 

@@ -52,13 +52,14 @@ const FUNCTIONS: [Deployed; 6] = [
 ];
 
 /// What Twilio calls. Everything else goes to `api`, which also knows what to say to an unknown path.
-const WEBHOOKS: [(Method, &str); 8] = [
+const WEBHOOKS: [(Method, &str); 9] = [
     (Method::GET, "/twiml"),
     (Method::POST, "/twiml"),
     (Method::GET, "/incoming-call"),
     (Method::POST, "/incoming-call"),
     (Method::GET, "/twiml/resume"),
     (Method::POST, "/twiml/resume"),
+    (Method::POST, "/twiml/line"),
     (Method::POST, "/stream/status"),
     (Method::POST, "/call/status"),
 ];

@@ -10,7 +10,8 @@ use crate::agent::{Agent, Greeting};
 const SPAN: RangeInclusive<f64> = 0.1..=60.0;
 
 /// `REALTIME_MODEL`, `REALTIME_VOICE`, `AGENT_INSTRUCTIONS`, `AGENT_GREETING` (`none`: the caller opens),
-/// `MAX_RECONNECT_ATTEMPTS`, `RECONNECT_DELAY` and `WEBSOCKET_TIMEOUT` (seconds).
+/// `MAX_RECONNECT_ATTEMPTS`, `RECONNECT_DELAY` and `WEBSOCKET_TIMEOUT` (seconds); `AGENT_OVERFLOW_WAIT` (seconds in line),
+/// `AGENT_OVERFLOW_PLACE` (`{place}` in it), `AGENT_OVERFLOW_SAY` and `AGENT_UNAVAILABLE`: what callers hear who cannot be served.
 pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
     let mut agent = Agent::default();
     replace(&mut agent.model, reader.text("REALTIME_MODEL"));
@@ -20,6 +21,10 @@ pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
     replace(&mut agent.limits.redials, reader.within("MAX_RECONNECT_ATTEMPTS", 0..=20, "a whole number from 0 to 20"));
     replace(&mut agent.limits.redial_after, seconds(reader, "RECONNECT_DELAY", SPAN, "seconds from 0.1 to 60"));
     replace(&mut agent.limits.model_ready, websocket_timeout(reader));
+    replace(&mut agent.overflow.wait, seconds(reader, "AGENT_OVERFLOW_WAIT", 0.0..=3600.0, "seconds from 0 to 3600"));
+    replace(&mut agent.overflow.place, reader.text("AGENT_OVERFLOW_PLACE"));
+    replace(&mut agent.overflow.say, reader.text("AGENT_OVERFLOW_SAY"));
+    replace(&mut agent.unavailable, reader.text("AGENT_UNAVAILABLE"));
     agent
 }
 
@@ -61,10 +66,16 @@ mod tests {
             ("AGENT_GREETING", "none"),
             ("MAX_RECONNECT_ATTEMPTS", "5"),
             ("RECONNECT_DELAY", "0.5"),
+            ("AGENT_OVERFLOW_WAIT", "90"),
+            ("AGENT_OVERFLOW_PLACE", "Platz {place}"),
+            ("AGENT_OVERFLOW_SAY", "Bis morgen."),
+            ("AGENT_UNAVAILABLE", "Gerade nicht."),
         ])
         .unwrap();
         assert_eq!((agent.model.as_str(), agent.voice.as_str()), ("gpt-realtime-9", "cedar"));
         assert_eq!(agent.greeting, Greeting::None);
+        assert_eq!((agent.overflow.wait, agent.overflow.place(2).as_str()), (Duration::from_secs(90), "Platz 2"));
+        assert_eq!((agent.overflow.say.as_str(), agent.unavailable.as_str()), ("Bis morgen.", "Gerade nicht."));
         assert_eq!((agent.limits.redials, agent.limits.redial_after), (5, Duration::from_millis(500)));
     }
 

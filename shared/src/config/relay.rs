@@ -1,6 +1,7 @@
 //! What the relay reads.
 
 use core::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::agent::websocket_timeout;
@@ -13,6 +14,9 @@ use crate::twilio::rest::Access;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Fargate grants 120 s between SIGTERM and SIGKILL.
 const DRAIN: Duration = Duration::from_secs(110);
+
+/// Nine minutes of thirty calls.
+const SPOOL_MB: u64 = 256;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RelayConfig {
@@ -52,6 +56,11 @@ pub struct RelayConfig {
     pub telephony: Option<Access>,
     /// How long calls may go on after a SIGTERM.
     pub drain: Duration,
+    /// Where recordings wait while the store is away; `None`: a temporary folder.
+    pub spool: Option<PathBuf>,
+    pub spool_mb: u64,
+    /// Processors it may use; `None`: as many as there are.
+    pub cores: Option<f32>,
 }
 
 impl RelayConfig {
@@ -81,6 +90,13 @@ impl RelayConfig {
             stack: reader.text("STACK_NAME"),
             telephony: Access::read(&mut reader),
             drain: seconds(&mut reader, "RELAY_DRAIN", 0.0..=115.0, "seconds from 0 to 115").unwrap_or(DRAIN),
+            spool: reader.text("RECORDING_SPOOL").map(PathBuf::from),
+            spool_mb: reader
+                .within("RECORDING_SPOOL_MB", 0..=1_000_000, "megabytes, up to a million")
+                .unwrap_or(SPOOL_MB),
+            cores: reader
+                .within("RELAY_CPU", 64.0..=1e6, "CPU units, 1024 for each core")
+                .map(|units: f32| units / 1024.0),
         };
         let addressed = config.address.is_some() || config.ecs_metadata_url.is_some();
         reader.rule(addressed, "RELAY_ADDRESS is not set, and this is no ECS task that could find it out");
@@ -118,9 +134,10 @@ mod tests {
             source.asked(),
             keys(
                 "ALLOWED_ADDRESSES CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 \
-                 OPENAI_API_KEY OPENAI_REALTIME_URL PUBLIC_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RELAY_ADDRESS \
-                 RELAY_BEHIND_PROXY RELAY_DRAIN RELAY_LISTEN RELAY_MAX_UNPROVEN RELAY_PUBLIC_LISTEN STACK_NAME \
-                 STRANGER_RATE TABLE_NAME TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY \
+                 OPENAI_API_KEY OPENAI_REALTIME_URL PUBLIC_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RECORDING_SPOOL \
+                 RECORDING_SPOOL_MB RELAY_ADDRESS RELAY_BEHIND_PROXY RELAY_CPU RELAY_DRAIN RELAY_LISTEN \
+                 RELAY_MAX_UNPROVEN RELAY_PUBLIC_LISTEN STACK_NAME STRANGER_RATE TABLE_NAME TOOL_CALL_FUNCTION \
+                 TWILIO_ACCOUNT_SID TWILIO_API_KEY \
                  TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"
             )
@@ -133,7 +150,13 @@ mod tests {
         assert_eq!(config.model_url.as_str(), "wss://api.openai.com/v1/realtime");
         assert_eq!((config.listen.port(), config.public_listen.port()), (8081, 8080));
         assert_eq!(config.telephony.map(|access| access.account.user).as_deref(), Some("AC1"));
-        assert_eq!(config.drain, DRAIN);
+        assert_eq!((config.drain, config.cores, config.spool_mb), (DRAIN, None, 256));
+    }
+
+    #[test]
+    fn half_a_core_is_said_in_cpu_units() {
+        let half = Recording::new(COMPLETE.into_iter().chain([("RELAY_CPU", "512")]));
+        assert_eq!(RelayConfig::read(&half).unwrap().cores, Some(0.5));
     }
 
     #[test]

@@ -29,6 +29,7 @@ enum Verb {
     Connect(Stream),
     Redirect(String),
     Say(Pii<String>),
+    Play(String),
     Pause { seconds: u32 },
     Hangup,
     Reject,
@@ -51,6 +52,11 @@ impl Response {
 
     pub fn say(self, text: impl Into<String>) -> Self {
         self.and(Verb::Say(Pii::new(text.into())))
+    }
+
+    /// A file of sound, from its beginning to its end.
+    pub fn play(self, url: impl Into<String>) -> Self {
+        self.and(Verb::Play(url.into()))
     }
 
     pub fn pause(self, seconds: u32) -> Self {
@@ -123,6 +129,7 @@ impl Display for Verb {
             Self::Connect(stream) => write!(f, "<Connect>{stream}</Connect>"),
             Self::Redirect(url) => write!(f, r#"<Redirect method="POST">{}</Redirect>"#, Xml(url)),
             Self::Say(text) => write!(f, "<Say>{}</Say>", Xml(text.reveal())),
+            Self::Play(url) => write!(f, "<Play>{}</Play>", Xml(url)),
             Self::Pause { seconds } => write!(f, r#"<Pause length="{seconds}"/>"#),
             Self::Hangup => f.write_str("<Hangup/>"),
             Self::Reject => f.write_str(r#"<Reject reason="busy"/>"#),
@@ -200,6 +207,17 @@ mod tests {
     fn a_call_that_is_not_answered_is_busy() {
         let document = r#"<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>"#;
         assert_eq!(Response::new().reject().to_string(), document);
+    }
+
+    #[test]
+    fn music_is_played_before_the_caller_asks_again() {
+        assert_eq!(
+            Response::new().play("https://example.com/music").redirect("https://example.com/line?a=1&b=2").to_string(),
+            concat!(
+                r#"<?xml version="1.0" encoding="UTF-8"?><Response><Play>https://example.com/music</Play>"#,
+                r#"<Redirect method="POST">https://example.com/line?a=1&amp;b=2</Redirect></Response>"#,
+            )
+        );
     }
 
     #[test]

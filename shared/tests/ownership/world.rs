@@ -110,8 +110,11 @@ impl World {
             address: address(slot),
             control: None,
             calls: self.net.rng.u32(0..5),
+            opened: 0,
+            most_calls: 500,
             draining: false,
             cpu: 0.0,
+            cores: 2.0,
             event_loop_lag_ms: 0.0,
             heartbeat_at_ms: 0,
         });

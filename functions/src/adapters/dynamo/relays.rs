@@ -3,7 +3,7 @@
 
 use shared::calls::Relay;
 use shared::ids::{ConnectionId, RelayId};
-use shared::ports::{PortResult, Relays};
+use shared::ports::{Placements, PortResult, Relays};
 
 use super::super::sdk::port_error;
 use super::Store;
@@ -57,6 +57,18 @@ impl Relays for Store {
                 _ => Err(port_error("forget control channel", &error)),
             },
         }
+    }
+}
+
+/// A relay that has taken itself off the list is not put back by this.
+impl Placements for Store {
+    async fn note_placed(&self, relay: &RelayId) -> PortResult<()> {
+        let request = self
+            .update(relay_key(relay), META)
+            .update_expression("ADD opened :one")
+            .condition_expression("attribute_exists(heartbeat_at_ms)")
+            .expression_attribute_values(":one", number(1));
+        self.send("note placed call", request).await.map(drop)
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `RELAY#{id}` | `META` | a relay; `gsi1`: `RELAYS` | 1 minute after its last heartbeat |
 //! | `RELAY#{id}` | `PULSE` | its sign of life, or that it was deposed | 1 day |
 //! | `RELAY#{id}` | `CALL#{sid}` | a call that it holds | 1 day |
+//! | `LINE` | `{since}#{sid}` | a caller for whom there is no room yet | half a minute after it last asked |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
 use std::fmt::Write as _;
@@ -26,6 +27,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use sha2::{Digest as _, Sha256};
+use shared::calls::Waiting;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::ports::{PortError, PortResult};
@@ -38,6 +40,7 @@ pub(super) const META: &str = "META";
 /// Begins like the call's own, so that both are read together.
 pub(super) const LEASE: &str = "META#LEASE";
 pub(super) const PULSE: &str = "PULSE";
+pub(super) const WAITING: &str = "LINE";
 pub(super) const INDEX: &str = "gsi1";
 /// Epoch seconds. DynamoDB takes days to remove what has expired, so reads look at it too.
 pub(super) const EXPIRES: &str = "expires_at";
@@ -53,6 +56,11 @@ pub(super) const PULSES_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn call_key(sid: &CallSid) -> String {
     format!("CALL#{sid}")
+}
+
+/// In the order of arrival.
+pub(super) fn waiting_key(waiting: &Waiting) -> String {
+    format!("{:014}#{}", waiting.since_ms, waiting.call)
 }
 
 pub(super) fn line_key(number: u32, fence: u64) -> String {

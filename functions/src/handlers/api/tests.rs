@@ -57,6 +57,19 @@ async fn health_is_ok_in_plain_text() {
 }
 
 #[tokio::test]
+async fn the_music_of_the_line_is_a_file_that_may_be_kept_and_needs_neither_token_nor_store() {
+    let world = World::new();
+    world.state().broken = true;
+    let answer = api(&world, PUBLIC_URL, Some(TOKEN)).handle(Http::get("/hold-music/built-in").event()).await;
+    assert_eq!((answer.status_code, answer.is_base64_encoded), (200, true));
+    assert_eq!(answer.headers["content-type"], "audio/wav");
+    assert!(answer.headers["cache-control"].to_str().unwrap().contains("max-age"));
+    let Some(Body::Binary(file)) = &answer.body else { panic!("{:?}", answer.body) };
+    let wav = wav::Wav::read(file).unwrap();
+    assert_eq!((wav.rate, wav.mono().len() as u64), (8_000, hold_music::LENGTH.0));
+}
+
+#[tokio::test]
 async fn a_stream_is_a_websocket() {
     let answer = ask(&World::new(), Http::get("/stream")).await;
     assert_eq!((answer.status_code, answer.headers["upgrade"].to_str().unwrap()), (426, "websocket"));

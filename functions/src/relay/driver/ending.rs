@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath, Relay};
 use shared::ids::CallSid;
 use shared::ownership::{HandOver, HandOverHeard, HandOverStep};
-use shared::ports::{Clock as _, Peers as _, PortError, ReadHistory as _, Telephony, WriteCall};
+use shared::ports::{Clock as _, Peers as _, Placements as _, PortError, ReadHistory as _, Telephony, WriteCall};
 use shared::session::Journal;
 
 use super::links::Links;
@@ -98,6 +98,7 @@ impl<D: Doors> Driver<D> {
             hand_over.heard(heard);
         }
         calls.forget(&sid);
+        note_placed(&common, to).await;
         tracing::info!(call = %sid, to = %to.relay, "call handed over");
         recorder.pause().await;
     }
@@ -117,6 +118,14 @@ async fn successor<D: Doors>(common: &Common<D>) -> Option<Holder> {
     let relays = tokio::time::timeout(STEP, common.ports.store.relays()).await.ok()?.ok()?;
     let others: Vec<_> = relays.into_iter().filter(|relay| relay.id != common.me.relay).collect();
     Relay::pick(&others, common.ports.clock.unix_ms()).map(Relay::holder)
+}
+
+/// So that not all of them go to the same one.
+async fn note_placed<D: Doors>(common: &Common<D>, to: &Holder) {
+    let noted = tokio::time::timeout(STEP, common.ports.store.note_placed(&to.relay)).await;
+    if !matches!(noted, Ok(Ok(()))) {
+        tracing::debug!(to = %to.relay, "the relay's count was not corrected");
+    }
 }
 
 /// Another relay holds the call already.

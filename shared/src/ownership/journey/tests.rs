@@ -33,8 +33,11 @@ fn relays(names: &[&str]) -> Vec<Relay> {
         address: address(name),
         control: None,
         calls: 0,
+        opened: 0,
+        most_calls: 500,
         draining: false,
         cpu: 0.0,
+        cores: 2.0,
         event_loop_lag_ms: 0.0,
         heartbeat_at_ms: 0,
     };
