@@ -104,9 +104,10 @@ impl Outcome {
     fn claims(&self) -> Vec<(Claim, String)> {
         let count = self.calls.len();
         let of_calls = |claim| format!("{} of {count} calls", count - self.failed(claim).min(count));
-        let gaps = gaps(&self.calls, &self.hits).len();
+        let gaps = gaps(&self.calls, &self.hits);
+        let (waiting, in_silence) = (gaps.len(), gaps.iter().filter(|(gap, ..)| !gap.is_zero()).count());
         let gap = |percent| match self.gap(percent) {
-            Some(gap) => format!("{} ms ({gaps} callers were waiting)", gap.as_millis()),
+            Some(gap) => format!("{} ms ({waiting} callers were waiting, {in_silence} in silence)", gap.as_millis()),
             None => "nobody was waiting".to_owned(),
         };
         let silence =

@@ -248,23 +248,20 @@ fn recording(call: &Evidence) -> Vec<String> {
     }
 }
 
-/// How long this caller, who was owed something when it happened, heard nothing until a relay spoke again. Sound that
-/// the carrier still had counts as sound.
+/// How long this caller, who was owed something when it happened, heard nothing of it until a relay spoke again, or until
+/// they had it: then there was nothing for a relay to say. Sound that the carrier still had counts as sound.
 pub fn gap(call: &Evidence, at: Instant) -> Option<Duration> {
     let interview = call.report.interview.as_ref()?;
-    interview.owed.iter().find(|(from, to)| (*from..=*to).contains(&at))?;
+    let &(_, had) = interview.owed.iter().find(|(from, to)| (*from..=*to).contains(&at))?;
     let back = interview.arrivals.iter().copied().find(|arrival| *arrival >= at + IN_FLIGHT).unwrap_or(call.over);
-    let owed = interview.owed.iter().map(|(from, to)| overlap((*from, *to), (at, back))).sum::<Duration>();
+    let end = back.min(had);
     let mut heard = Duration::ZERO;
     let mut until = at;
     for stretch in &interview.heard {
-        for (from, to) in &interview.owed {
-            let both = ((*from).max(stretch.from).max(until), (*to).min(stretch.to));
-            heard += overlap(both, (at, back));
-        }
+        heard += overlap((stretch.from.max(until), stretch.to), (at, end));
         until = until.max(stretch.to);
     }
-    Some(owed.saturating_sub(heard))
+    Some(end.saturating_duration_since(at).saturating_sub(heard))
 }
 
 fn overlap(a: (Instant, Instant), b: (Instant, Instant)) -> Duration {

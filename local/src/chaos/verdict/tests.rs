@@ -204,6 +204,17 @@ fn a_gap_lasts_until_the_successor_is_heard_not_what_was_on_its_way() {
     assert_eq!(gap(&call, began + at(3_100)), Some(at(1_500)), "nobody ever spoke again");
 }
 
+#[test]
+fn who_hears_their_answer_out_of_what_the_carrier_has_is_not_waiting_for_a_relay() {
+    let mut call = good();
+    let began = call.began;
+    let interview = interview(&mut call);
+    interview.heard = vec![Stretch { from: began + at(3_000), to: began + at(5_000), sound: Sound::Voice(ANSWER) }];
+    interview.owed = vec![(began + at(2_000), began + at(5_000)), (began + at(8_000), began + at(9_500))];
+    interview.arrivals = vec![began + at(3_000), began + at(8_800)];
+    assert_eq!(gap(&call, began + at(3_500)), Some(Duration::ZERO), "the next question is not the fault's");
+}
+
 fn interview_of_nobody(call: &mut Evidence) {
     let interview = interview(call);
     interview.heard.pop();
