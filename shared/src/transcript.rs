@@ -28,7 +28,18 @@ mod tests {
 
     fn line(fence: u64, number: u32, item: &str, text: &str) -> (u64, Line) {
         let (speaker, at) = (Speaker::Agent, CallTime::ZERO);
-        (fence, Line { number, at, speaker, item: item.into(), text: Some(text.into()), interrupted: None })
+        (
+            fence,
+            Line {
+                number,
+                at,
+                speaker,
+                item: item.into(),
+                text: Some(text.into()),
+                interrupted: None,
+                made_out_to: None,
+            },
+        )
     }
 
     fn texts(written: Vec<(u64, Line)>) -> Vec<String> {

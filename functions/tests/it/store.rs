@@ -205,6 +205,7 @@ fn line(number: u32, text: &str) -> Entry {
         item: "item_1".into(),
         text: Some(text.into()),
         interrupted: None,
+        made_out_to: None,
     })
 }
 

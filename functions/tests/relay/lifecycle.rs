@@ -171,6 +171,7 @@ async fn a_call_that_another_relay_began_goes_on_where_it_was() {
         item: "item_1".into(),
         text: Some("I live in Bern.".into()),
         interrupted: None,
+        made_out_to: None,
     };
     house.store.books.send_modify(|books| {
         books.calls.insert("CA1".into(), call);

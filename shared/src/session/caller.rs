@@ -7,7 +7,6 @@ use super::link::millis;
 use super::output::{DropReason, Event, Output, ToCaller};
 use super::playback::Send;
 use super::resequence::{Arrival, Resequencer};
-use super::turns::Back;
 use super::{Phase, Session, Timer};
 use crate::audio::Payload;
 use crate::audio::recording::{RecordOp, Track};
@@ -62,7 +61,7 @@ impl Session {
             self.cancel_response();
         }
         self.line.speaking = false;
-        self.turn.back = if self.turn.greeted { Back::Away } else { Back::Nothing };
+        self.turn.left_alone();
         self.timers.disarm(&Timer::Gap);
         self.timers.disarm(&Timer::Silence);
     }

@@ -111,13 +111,15 @@ impl Earshot {
         }
     }
 
-    /// The words of this utterance are known, and whatever was said before it needs no further hearing.
-    pub(super) fn made_out(&mut self, item: &ItemId) {
-        let Some(index) = self.turns.iter().position(|turn| turn.item == *item) else { return };
+    /// The words of this utterance are known, and whatever was said before it needs no further hearing. Returns where it
+    /// ends, if it is one.
+    pub(super) fn made_out(&mut self, item: &ItemId) -> Option<Samples> {
+        let index = self.turns.iter().position(|turn| turn.item == *item)?;
         self.again = false;
         for turn in self.turns.drain(..=index) {
             self.understood = self.understood.max(turn.to.unwrap_or(turn.from));
         }
+        Some(self.understood)
     }
 
     /// What was said to its end has been answered: it needs no further hearing, known words or not.

@@ -62,9 +62,7 @@ impl Session {
 
     /// The process goes away and the call stays: another relay goes on from here.
     pub(super) fn let_go(&mut self, now: CallTime) {
-        if let Some((from, mulaw)) = self.earshot.unwritten(self.link.is_ready()) {
-            self.emit(Output::KeepSpeech { from, mulaw: mulaw.into() });
-        }
+        self.keep_speech();
         let journal = Box::new(self.journal(now));
         self.tools.abandon();
         self.leave(now);

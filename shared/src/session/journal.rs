@@ -139,13 +139,18 @@ impl Session {
         playback.resume(now);
         self.attached_at = journal.attached_at;
         self.playback = playback;
+        let made_out_to = lines.iter().filter_map(|line| line.made_out_to).max().unwrap_or_default();
+        // A line may have been written down just before the journal that would have said so.
+        let ahead = made_out_to > journal.understood;
         self.transcript = Transcript::continuing(lines, journal.next_line);
         self.turn = journal.turn;
         self.hold.resume_at(journal.music);
         self.responses.resume(journal.asked);
         self.link.resume(journal.sessions);
         self.spent = journal.spent;
-        self.earshot = Earshot::resume(journal.heard, journal.understood, speech, journal.unclear);
+        let understood = journal.understood.max(made_out_to);
+        let heard = journal.heard.max(made_out_to);
+        self.earshot = Earshot::resume(heard, understood, speech, journal.unclear && !ahead);
         let heard_again = self.earshot.is_heard_again();
         self.former = Some(Former { stream, at, closing });
         let broken_off = self.settle_what_was_said(journal.unsettled) && journal.cut;
@@ -209,7 +214,7 @@ impl Session {
                 let cuts = self.playback.cut(at);
                 self.playback.forget_unknown();
                 cuts.iter().for_each(|cut| self.truncate(cut));
-                self.turn.back = if self.turn.greeted { Back::Away } else { Back::Nothing };
+                self.turn.left_alone();
             }
         }
         if let Some(ending) = closing {
@@ -258,11 +263,16 @@ impl Session {
     /// Writes it now: what comes next must not happen before it is known.
     pub(super) fn write_journal(&mut self, now: CallTime) {
         self.timers.disarm(&Timer::Journal);
+        self.keep_speech();
+        let journal = Box::new(self.journal(now));
+        self.emit(Output::Journal(journal));
+    }
+
+    /// Of what the caller said and nobody has made out, what is not written down yet.
+    pub(super) fn keep_speech(&mut self) {
         if let Some((from, mulaw)) = self.earshot.unwritten(self.link.is_ready()) {
             self.emit(Output::KeepSpeech { from, mulaw: mulaw.into() });
         }
-        let journal = Box::new(self.journal(now));
-        self.emit(Output::Journal(journal));
     }
 }
 

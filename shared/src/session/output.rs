@@ -93,6 +93,9 @@ pub struct Line {
     pub text: Option<Pii<String>>,
     /// The caller spoke into it.
     pub interrupted: Option<Interruption>,
+    /// Of the caller's: where in their audio it ends. A successor does not hear it again, even if the journal is older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_out_to: Option<Samples>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

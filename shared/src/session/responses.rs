@@ -41,6 +41,17 @@ enum State {
     Active { response: ResponseId, wish: Option<Wish>, unwanted: bool, audible: bool },
 }
 
+impl State {
+    /// What was asked of the model, is still wanted, and has not been heard.
+    fn unheard(&self) -> Option<&Wish> {
+        match self {
+            Self::Requested { wish, stale: false, .. } => Some(wish),
+            Self::Active { wish, unwanted: false, audible: false, .. } => wish.as_ref(),
+            Self::Idle | Self::Busy | Self::Requested { .. } | Self::Active { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Responses {
     state: State,
@@ -146,12 +157,9 @@ impl Responses {
     /// already. Returns whether that was so.
     pub(super) fn reset(&mut self) -> bool {
         let broken_off = self.is_audible();
-        let wish = match std::mem::take(&mut self.state) {
-            State::Requested { wish, stale: false, .. } => Some(wish),
-            State::Active { wish, unwanted: false, audible: false, .. } => wish,
-            _ => None,
-        };
-        wish.into_iter().for_each(|wish| self.want(wish));
+        if let Some(wish) = std::mem::take(&mut self.state).unheard().cloned() {
+            self.want(wish);
+        }
         broken_off
     }
 
@@ -166,12 +174,7 @@ impl Responses {
 
     /// What was asked of the model, or is to be, and has not been heard.
     pub(super) fn owed(&self) -> Option<&Wish> {
-        let asked = match &self.state {
-            State::Requested { wish, stale: false, .. } => Some(wish),
-            State::Active { wish, unwanted: false, audible: false, .. } => wish.as_ref(),
-            State::Idle | State::Busy | State::Requested { .. } | State::Active { .. } => None,
-        };
-        self.wish.as_ref().into_iter().chain(asked).max_by_key(|wish| wish.reason)
+        self.wish.iter().chain(self.state.unheard()).max_by_key(|wish| wish.reason)
     }
 
     /// What was said is about to be heard again, and will ask for its own answer.

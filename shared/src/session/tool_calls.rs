@@ -3,7 +3,7 @@
 use super::link::millis;
 use super::output::{Event, Output};
 use super::responses::{Reason, Wish};
-use super::tools::{Admission, output_of};
+use super::tools::{Admission, Pending, output_of};
 use super::{Session, Timer, ending};
 use crate::calls::Ending;
 use crate::ids::ToolCallId;
@@ -20,7 +20,8 @@ impl Session {
             return;
         }
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
-        self.tools.started(call, (&name, &arguments), self.link.session(), now);
+        let (asked, session) = (arguments.clone(), self.link.session());
+        self.tools.started(call, Pending { name: name.clone(), since: now, arguments: asked, session });
         match admission {
             Admission::Refuse(error) => self.on_tool_outcome(now, call, Err(error)),
             _ if name == HANG_UP => self.on_hang_up_call(now, call),

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Limits;
-use crate::ids::CallSid;
-use crate::ids::ToolCallId;
+use crate::ids::{CallSid, ToolCallId};
 use crate::redact::Pii;
 use crate::time::CallTime;
 use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, ToolSpec};
@@ -27,7 +26,7 @@ pub(super) struct Toolbox {
 pub(super) struct Pending {
     pub(super) name: String,
     pub(super) since: CallTime,
-    arguments: Pii<String>,
+    pub(super) arguments: Pii<String>,
     /// Which of the model's sessions asked for it; another one knows nothing of it.
     pub(super) session: u32,
 }
@@ -92,9 +91,8 @@ impl Toolbox {
         self.rounds > limits.tool_rounds || self.seen.len() > limits.tool_calls as usize
     }
 
-    pub(super) fn started(&mut self, call: &ToolCallId, request: (&str, &Pii<String>), session: u32, since: CallTime) {
-        let (name, arguments) = (request.0.to_owned(), request.1.clone());
-        self.pending.insert(call.detached(), Pending { name, since, arguments, session });
+    pub(super) fn started(&mut self, call: &ToolCallId, pending: Pending) {
+        self.pending.insert(call.detached(), pending);
     }
 
     pub(super) fn finished(&mut self, call: &ToolCallId) -> Option<Pending> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::output::{Interruption, Line, Speaker};
 use crate::ids::ItemId;
 use crate::redact::Pii;
-use crate::time::CallTime;
+use crate::time::{CallTime, Samples};
 
 /// How many lines are kept, for late words and for a session that must be told what was said.
 const REMEMBERED: usize = 200;
@@ -59,7 +59,7 @@ impl Transcript {
         }
         self.last_number = self.last_number.saturating_add(1);
         let (item, number) = (item.detached(), self.last_number);
-        self.lines.push_back(Line { number, at, speaker, item, text: None, interrupted: None });
+        self.lines.push_back(Line { number, at, speaker, item, text: None, interrupted: None, made_out_to: None });
         self.unsettled.insert(number);
         self.forget_old();
     }
@@ -73,9 +73,15 @@ impl Transcript {
     }
 
     /// The words are known.
-    pub(super) fn settle(&mut self, item: &ItemId, text: Option<Pii<String>>) -> Option<Line> {
+    pub(super) fn settle(
+        &mut self,
+        item: &ItemId,
+        text: Option<Pii<String>>,
+        made_out_to: Option<Samples>,
+    ) -> Option<Line> {
         let line = self.find(item)?;
         line.text = text;
+        line.made_out_to = made_out_to;
         let line = line.clone();
         self.unsettled.remove(&line.number);
         Some(line)

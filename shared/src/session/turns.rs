@@ -24,7 +24,6 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Failed responses in a row before the session itself is held to be broken.
 const MOST_FAILURES: u32 = 3;
 
-/// What the conversation is at.
 /// What the agent says when it can be heard again, if anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +36,7 @@ pub(super) enum Back {
     Away,
 }
 
+/// What the conversation is at.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Turn {
     pub(super) greeted: bool,
@@ -58,8 +58,14 @@ impl Turn {
 
     /// Another relay had this call, and left no more of it than its transcript; or not even that.
     pub(super) fn continuing(greeted: bool) -> Self {
-        let back = if greeted { Back::Away } else { Back::Nothing };
-        Self { greeted, back, mute: !greeted, ..Self::default() }
+        let mut turn = Self { greeted, mute: !greeted, ..Self::default() };
+        turn.left_alone();
+        turn
+    }
+
+    /// Who was not greeted yet does not hear that the agent is back.
+    pub(super) fn left_alone(&mut self) {
+        self.back = if self.greeted { Back::Away } else { Back::Nothing };
     }
 
     /// The model's session is gone.
@@ -86,8 +92,8 @@ impl Session {
             ModelEvent::Committed { item } => self.on_committed(now, &item),
             ModelEvent::CallerSaid { item, text } => {
                 self.transcript.begin(Speaker::Caller, &item, now);
-                let line = self.transcript.settle(&item, text);
-                self.earshot.made_out(&item);
+                let made_out_to = self.earshot.made_out(&item);
+                let line = self.transcript.settle(&item, text, made_out_to);
                 self.show(line);
             }
             ModelEvent::ResponseStarted { response } => self.on_response_started(now, &response),
@@ -98,7 +104,7 @@ impl Session {
             }
             ModelEvent::AgentSaid { item, text } => {
                 self.transcript.begin(Speaker::Agent, &item, now);
-                let line = self.transcript.settle(&item, Some(text));
+                let line = self.transcript.settle(&item, Some(text), None);
                 self.show(line);
             }
             ModelEvent::ToolCall { call, name, arguments, .. } => self.on_tool_call(now, &call, name, arguments),

@@ -348,7 +348,7 @@ fn spoken_before(number: u32, said: &str) -> Line {
     let speaker = if said.starts_with("caller") { Speaker::Caller } else { Speaker::Agent };
     let text = said.split('"').nth(1).map(Pii::from);
     let item = format!("before-{number}").into();
-    Line { number, at: CallTime(u64::from(number)), speaker, item, text, interrupted: None }
+    Line { number, at: CallTime(u64::from(number)), speaker, item, text, interrupted: None, made_out_to: None }
 }
 
 fn severity(word: &str) -> Severity {

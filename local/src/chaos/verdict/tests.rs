@@ -27,6 +27,7 @@ fn said(number: u32, speaker: Speaker, text: &str) -> Line {
         item: "item".into(),
         text: Some(text.to_owned().into()),
         interrupted: None,
+        made_out_to: None,
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) fn journal(bytes: &[u8]) {
         item: "u1".into(),
         text: None,
         interrupted: None,
+        made_out_to: (bytes.len() % 2 == 1).then_some(Samples(u64::MAX)),
     };
     for succession in [Succession::TakenOver, Succession::HandedOver] {
         let speech = vec![(Samples(800), vec![0x42; 1_600].into())];
