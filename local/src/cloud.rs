@@ -154,8 +154,9 @@ impl Cloud {
     }
 
     /// As it is behind the weather.
-    pub fn calm_dynamodb_url(&self) -> String {
-        self.services.calm_dynamodb_url()
+    pub fn calm_dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.sdk_config());
+        aws_sdk_dynamodb::Client::from_conf(config.endpoint_url(self.services.calm_dynamodb_url()).build())
     }
 
     /// What DynamoDB and S3 do to their clients, if [`Faults::weather`] was chosen.

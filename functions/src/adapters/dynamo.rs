@@ -59,6 +59,15 @@ impl Store {
         Ok(answer.item.filter(|item| self.is_current(item)))
     }
 
+    /// As [`Store::get`], but no more of it than these attributes.
+    async fn get_only(&self, pk: String, sk: &str, fields: &[&str]) -> PortResult<Option<Item>> {
+        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let fields = fields.iter().chain([&schema::EXPIRES]).copied().collect::<Vec<_>>().join(", ");
+        let request = request.set_key(Some(self.key(pk, sk))).projection_expression(fields);
+        let answer = request.send().await.map_err(|error| port_error("get item", &error))?;
+        Ok(answer.item.filter(|item| self.is_current(item)))
+    }
+
     /// All items of a partition whose sort key begins like this, in order.
     async fn list(&self, pk: String, prefix: &str) -> PortResult<Vec<Item>> {
         let request = self.client.query().table_name(&self.table).consistent_read(true);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use shared::calls::{Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId};
-use shared::ownership::{Outcome, TAKE_OVER_PATIENCE, YIELD_PATIENCE};
+use shared::ownership::{Outcome, YIELD_PATIENCE};
 use shared::ports::{Frame, Peers, PortError, PortResult, RelayFrames, Yielding};
 use url::Url;
 
@@ -79,11 +79,10 @@ impl FramePosts {
 
 impl RelayFrames for FramePosts {
     async fn deliver(&self, frame: &Frame<'_>, to: &Holder, patience: Duration) -> Outcome {
-        let patience = if frame.lost.is_some() { patience.max(TAKE_OVER_PATIENCE) } else { patience };
         let Ok(request) = self.frame(frame, to) else { return Outcome::NotMine };
         match self.send(request.timeout(patience)).await {
             Ok(answer) => outcome(&answer),
-            Err(error) if error.is_connect() && !error.is_timeout() => Outcome::Dead,
+            Err(error) if is_refused(&error) => Outcome::Dead,
             Err(_) => Outcome::Silent,
         }
     }
@@ -96,7 +95,7 @@ impl RelayFrames for FramePosts {
         match self.status(self.client.delete(url(&relay.address, &["sockets", id.as_str()])?)).await? {
             status if status.is_success() => Ok(()),
             StatusCode::GONE => Err(PortError::Gone),
-            status => Err(PortError::Unavailable(format!("the relay answered {}", status.as_u16()))),
+            status => Err(unexpected(status)),
         }
     }
 }
@@ -108,7 +107,7 @@ impl Peers for FramePosts {
             Ok(status) if status.is_success() => Yielding::Yielded,
             Ok(StatusCode::LOCKED) => Yielding::Busy,
             Ok(StatusCode::MISDIRECTED_REQUEST) => Yielding::Dead,
-            Err(error) if error.is_connect() && !error.is_timeout() => Yielding::Dead,
+            Err(error) if is_refused(&error) => Yielding::Dead,
             Ok(_) | Err(_) => Yielding::Silent,
         }
     }
@@ -116,7 +115,7 @@ impl Peers for FramePosts {
     async fn give(&self, sid: &CallSid, lease: &Lease) -> PortResult<()> {
         match self.status(self.about_call(sid, lease, "lease")?).await? {
             status if status.is_success() => Ok(()),
-            status => Err(PortError::Unavailable(format!("the relay answered {}", status.as_u16()))),
+            status => Err(unexpected(status)),
         }
     }
 }
@@ -151,6 +150,15 @@ fn url(address: &Url, path: &[&str]) -> PortResult<Url> {
 /// Neither a timeout nor a refusal: the connection broke while the request was on its way.
 fn is_stale(error: &reqwest::Error) -> bool {
     error.is_request() && !error.is_timeout() && !error.is_connect()
+}
+
+/// Nobody listens there.
+fn is_refused(error: &reqwest::Error) -> bool {
+    error.is_connect() && !error.is_timeout()
+}
+
+fn unexpected(status: StatusCode) -> PortError {
+    PortError::Unavailable(format!("the relay answered {}", status.as_u16()))
 }
 
 fn fault(error: &reqwest::Error) -> &'static str {

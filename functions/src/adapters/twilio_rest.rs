@@ -94,6 +94,15 @@ impl TwilioRest {
         Ok(parse_response(status, &body)?)
     }
 
+    /// False: the call is over already.
+    async fn update_call(&self, request: &RestRequest) -> PortResult<bool> {
+        match self.send(request).await {
+            Ok(_) => Ok(true),
+            Err(TwilioError::Answer(error)) if error.is_call_over() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn client(&self) -> Result<&Client, TwilioError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
@@ -107,22 +116,13 @@ impl TwilioRest {
 impl Telephony for TwilioRest {
     /// A call that is over already is as good as hung up.
     async fn hang_up(&self, sid: &CallSid) -> PortResult<()> {
-        let request = RestRequest::complete_call(&self.access.account, sid);
-        match self.send(&request).await {
-            Ok(_) => Ok(()),
-            Err(TwilioError::Answer(error)) if error.is_call_over() => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.update_call(&RestRequest::complete_call(&self.access.account, sid)).await.map(drop)
     }
 
     async fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> PortResult<()> {
         let request = RestRequest::instruct_call(&self.access.account, sid, twiml);
-        let request = request.map_err(|error| PortError::Corrupt(error.to_string()))?;
-        match self.send(&request).await {
-            Ok(_) => Ok(()),
-            Err(TwilioError::Answer(error)) if error.is_call_over() => Err(PortError::Gone),
-            Err(error) => Err(error.into()),
-        }
+        let done = self.update_call(&request.map_err(|error| PortError::Corrupt(error.to_string()))?).await?;
+        done.then_some(()).ok_or(PortError::Gone)
     }
 }
 

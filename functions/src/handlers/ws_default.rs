@@ -200,10 +200,10 @@ where
 
     /// To the relay that has the call, wherever it is by now; or with the call to another, if that one is gone.
     async fn deliver(&self, event: &WsEvent, bound: Bound) {
-        if bound.over {
+        if bound.is_over() {
             return;
         }
-        let Bound { call, stream, mut route, .. } = bound;
+        let Bound { call, stream, mut route } = bound;
         let before = route.clone();
         let mut journey = Journey::begin(&route, &self.suspects(), self.now());
         loop {

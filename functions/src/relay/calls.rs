@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use shared::calls::{Call, Holder, Lease};
+use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
-use shared::ports::{Holdings as _, PortError};
+use shared::ports::{Clock as _, Holdings as _, PortError, ReadHistory as _};
 use shared::session::Past;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::mpsc;
@@ -45,6 +46,15 @@ pub struct Common<D: Doors> {
     pub most_calls: usize,
     /// How many processors may be used.
     pub cores: f32,
+}
+
+impl<D: Doors> Common<D> {
+    /// The best other relay, if there is one and it is known in time.
+    pub(super) async fn successor(&self, patience: Duration) -> Option<Holder> {
+        let relays = tokio::time::timeout(patience, self.ports.store.relays()).await.ok()?.ok()?;
+        let others: Vec<_> = relays.into_iter().filter(|relay| relay.id != self.me.relay).collect();
+        Relay::pick(&others, self.ports.clock.unix_ms()).map(Relay::holder)
+    }
 }
 
 #[derive(Debug)]

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use shared::ports::{Clock as _, ReadHistory as _};
-
-use super::calls::{Calls, Common};
+use super::calls::Calls;
 use super::doors::Doors;
 
 /// Between looks for a relay that could go on.
@@ -33,7 +31,7 @@ pub async fn drain<D: Doors>(calls: &Arc<Calls<D>>, limit: Duration) {
     tracing::info!(calls = calls.count(), "draining");
     let handing_over = async {
         loop {
-            if has_peer(calls.common()).await {
+            if calls.common().successor(ASK_AGAIN).await.is_some() {
                 calls.hand_over();
             }
             tokio::time::sleep(ASK_AGAIN).await;
@@ -53,10 +51,4 @@ pub async fn drain<D: Doors>(calls: &Arc<Calls<D>>, limit: Duration) {
     if tokio::time::timeout(FAREWELL, calls.drained()).await.is_err() {
         tracing::error!(calls = calls.count(), "calls are left behind");
     }
-}
-
-async fn has_peer<D: Doors>(common: &Common<D>) -> bool {
-    let Ok(Ok(relays)) = tokio::time::timeout(ASK_AGAIN, common.ports.store.relays()).await else { return false };
-    let now = common.ports.clock.unix_ms();
-    relays.iter().any(|relay| relay.id != common.me.relay && relay.alive(now) && !relay.draining)
 }

@@ -98,8 +98,8 @@ impl Office {
         }
     }
 
-    /// Before any call is taken: a relay that cannot pulse cannot speak.
-    pub async fn renew<P: Pulses>(&self, me: &RelayId, store: &P, metrics: &Metrics) {
+    /// A relay that cannot pulse cannot speak.
+    async fn renew<P: Pulses>(&self, me: &RelayId, store: &P, metrics: &Metrics) {
         let asked_at = self.now();
         match tokio::time::timeout(STORE_PATIENCE, store.pulse(me)).await {
             Ok(Ok(())) => lock(&self.standing).granted(asked_at),

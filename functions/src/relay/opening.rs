@@ -1,7 +1,7 @@
 //! How a call comes to run here: by its announcement, by a frame, by its caller's socket, or from a relay that lost it or
 //! gave it away. `shared::ownership` says what to ask and when it may be spoken for; here it is asked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::calls::{Call, CallStatus, Claimed, Lease};
@@ -62,8 +62,7 @@ impl Attempt {
 
     /// A frame that is kept: it may be the proof that is waited for.
     pub fn kept(&self, now: shared::ownership::Moment, frame: Arrival) {
-        let mut take_over = self.take_over.lock().unwrap_or_else(PoisonError::into_inner);
-        if take_over.as_mut().and_then(|take_over| take_over.frame(now, frame)).is_some() {
+        if self.with(|take_over| take_over.frame(now, frame)).flatten().is_some() {
             self.sooner.notify_one();
         }
     }
@@ -76,7 +75,11 @@ impl Attempt {
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut TakeOver) -> R) -> Option<R> {
-        self.take_over.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
+        self.lock().as_mut().map(work)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<TakeOver>> {
+        self.take_over.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -173,7 +176,7 @@ async fn carry_out<D: Doors>(
 ) -> Result<(Lease, Option<Journal>), NotTaken> {
     let (common, mut journal) = (calls.common(), None);
     let mut step = take_over.step().clone();
-    *attempt.take_over.lock().unwrap_or_else(PoisonError::into_inner) = Some(take_over);
+    *attempt.lock() = Some(take_over);
     loop {
         let heard = match step {
             Step::Over(end) => return won(end).map(|lease| (lease, journal)),

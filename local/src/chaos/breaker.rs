@@ -43,9 +43,7 @@ pub(super) struct Breaker<'a> {
 
 impl<'a> Breaker<'a> {
     pub(super) fn new(house: &'a House, active: Active, relays: usize) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(&house.cloud.sdk_config());
-        let config = config.endpoint_url(house.cloud.calm_dynamodb_url()).build();
-        let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE);
+        let store = Store::new(house.cloud.calm_dynamodb(), TABLE);
         let (frozen_until, thaws) = (BTreeMap::new(), JoinSet::new());
         Self { house, store, active, relays, frozen_until, thaws, done: Done::default() }
     }
@@ -208,7 +206,7 @@ impl<'a> Breaker<'a> {
     }
 
     async fn holder(&self, sid: &str) -> Option<RelayId> {
-        Some(self.store.call(&CallSid::from(sid)).await.ok()??.lease?.relay)
+        Some(self.store.lease(&CallSid::from(sid)).await.ok()??.relay)
     }
 
     /// Which process goes by which id: they register their addresses.

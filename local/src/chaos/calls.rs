@@ -90,8 +90,7 @@ pub(super) async fn place(phone: Phone, at_once: usize, until: Until, active: Ac
 async fn one_line(phone: Phone, until: Until, active: Active, next: &Mutex<usize>) -> Vec<Evidence> {
     let mut calls = JoinSet::new();
     while let Some(number) = number(next, &until) {
-        let mut config = phone.config(number);
-        config.call_sid = fresh_sid();
+        let config = phone.config(number);
         let sid = config.call_sid.clone();
         active.lock().insert(sid.clone());
         let began = Instant::now();
@@ -110,10 +109,6 @@ fn number(next: &Mutex<usize>, until: &Until) -> Option<usize> {
         *next += 1;
         *next - 1
     })
-}
-
-fn fresh_sid() -> String {
-    format!("CA{:032x}", fastrand::u128(..))
 }
 
 impl Phone {
@@ -174,8 +169,7 @@ pub(super) async fn complete(calls: &mut [Evidence], cloud: &Cloud) {
     let mut posts: BTreeMap<String, Vec<Post>> = BTreeMap::new();
     cloud.posts().into_iter().for_each(|post| posts.entry(post.stream.clone()).or_default().push(post));
     let runs = runs(&std::fs::read_to_string(cloud.logs().join("tool-call.log")).unwrap_or_default());
-    let config = aws_sdk_dynamodb::config::Builder::from(&cloud.sdk_config()).endpoint_url(cloud.calm_dynamodb_url());
-    let ledger = aws_sdk_dynamodb::Client::from_conf(config.build());
+    let ledger = cloud.calm_dynamodb();
     for call in calls {
         let streams = call.report.streams.iter().filter_map(|stream| posts.remove(&stream.sid));
         call.posts = streams.flatten().collect();

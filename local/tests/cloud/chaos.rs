@@ -39,7 +39,7 @@ async fn dynamodb_fails_as_told_and_is_well_again() {
     let throttled = errors(&client).await;
     let known = ["ProvisionedThroughputExceededException", "ThrottlingException"];
     assert!(throttled.len() > 5 && throttled.iter().all(|code| known.contains(&code.as_str())), "{throttled:?}");
-    assert_eq!(errors(&dynamodb(&cloud, cloud.calm_dynamodb_url())).await, [""; 0], "behind the weather all is well");
+    assert_eq!(errors(&cloud.calm_dynamodb()).await, [""; 0], "behind the weather all is well");
     weather.dynamodb.clear();
     weather.dynamodb.bring(Trouble::Broken, FOR_LONG);
     assert!(errors(&client).await.iter().any(|code| code == "InternalServerError"));

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValue;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease};
 use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult, ReadCall, WriteCall};
@@ -10,7 +10,7 @@ use shared::session::Journal;
 
 use super::super::sdk::port_error;
 use super::Store;
-use super::item::{Item, attributes, number, part, record, text, value};
+use super::item::{Item, attributes, number, part, record, sort_key, text, value};
 use super::lease::{LEASE_FIELDS, lease_of};
 use super::schema::{CALLS_STAY, EXPIRES, LEASE, META, call_key};
 use super::transact::{Outcome, Part};
@@ -108,8 +108,7 @@ impl WriteCall for Store {
             .condition_expression(NOT_ENDED)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", value(&CallStatus::Ended(ending))?)
-            .expression_attribute_values(":ended", text("ended"))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .expression_attribute_values(":ended", text("ended"));
         match self.send("end call", request).await? {
             Ok(_) => Ok(()),
             Err(refused) => refused.map(drop).ok_or(PortError::Gone),
@@ -139,9 +138,9 @@ fn call_attributes(call: &Call) -> PortResult<Item> {
 fn together(items: impl Iterator<Item = Item>) -> PortResult<Option<Call>> {
     let (mut call, mut lease) = (None, None);
     for item in items {
-        match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
-            Some(META) => call = Some(record::<Call>(item)?),
-            Some(LEASE) => lease = Some(lease_of(&item)?),
+        match sort_key(&item) {
+            META => call = Some(record::<Call>(item)?),
+            LEASE => lease = Some(lease_of(&item)?),
             _ => {}
         }
     }

@@ -13,7 +13,7 @@ use shared::transcript;
 
 use super::super::sdk::port_error;
 use super::Store;
-use super::item::{Item, part, record, text};
+use super::item::{Item, part, record, sort_key, text};
 use super::schema::{AUDIO, INDEX, audio_from, call_key, line_fence};
 
 impl ReadHistory for Store {
@@ -31,7 +31,8 @@ impl ReadHistory for Store {
 
     async fn transcript(&self, sid: &CallSid) -> PortResult<Vec<Line>> {
         let items = self.list(call_key(sid), "LINE#").await?;
-        let written = items.into_iter().map(|mut item| Ok((line_fence(key(&item)), attribute(&mut item, "line")?)));
+        let written =
+            items.into_iter().map(|mut item| Ok((line_fence(sort_key(&item)), attribute(&mut item, "line")?)));
         Ok(transcript::merge(written.collect::<PortResult<Vec<_>>>()?))
     }
 
@@ -96,8 +97,4 @@ fn binary(item: &mut Item, name: &str) -> PortResult<Bytes> {
         Some(AttributeValue::B(blob)) => Ok(blob.into_inner().into()),
         _ => Err(PortError::Corrupt(format!("an item without `{name}`"))),
     }
-}
-
-fn key(item: &Item) -> &str {
-    item.get("sk").and_then(|key| key.as_s().ok()).map_or("", String::as_str)
 }

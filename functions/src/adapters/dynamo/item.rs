@@ -49,6 +49,10 @@ pub(super) fn whole(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
+pub(super) fn sort_key(item: &Item) -> &str {
+    item.get("sk").and_then(|key| key.as_s().ok()).map_or("", String::as_str)
+}
+
 fn parse<T: DeserializeOwned>(value: Value) -> PortResult<T> {
     T::deserialize(value).map_err(|error| PortError::Corrupt(describe(&error)))
 }

@@ -8,7 +8,6 @@ use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult};
 use shared::session::{JOURNAL_VERSION, Journal};
 
-use super::super::sdk::port_error;
 use super::Store;
 use super::calls::{conflict, refused};
 use super::item::{Item, attributes, number, part, record, text, value};
@@ -23,12 +22,8 @@ const NEXT: &str = "SET relay = :by, address = :address, fence = :next, expires_
 
 impl Store {
     pub(super) async fn read_lease(&self, sid: &CallSid) -> PortResult<Option<Lease>> {
-        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let request = request.set_key(Some(self.key(call_key(sid), LEASE)));
-        let fields = format!("{}, {EXPIRES}", LEASE_FIELDS.join(", "));
-        let answer = request.projection_expression(fields).send().await;
-        let item = answer.map_err(|error| port_error("get lease", &error))?.item;
-        item.filter(|item| self.is_current(item)).map(|item| lease_of(&item)).transpose()
+        let item = self.get_only(call_key(sid), LEASE, &LEASE_FIELDS).await?;
+        item.map(|item| lease_of(&item)).transpose()
     }
 
     pub(super) fn lease_item(&self, sid: &CallSid, lease: &Lease) -> PortResult<Item> {
@@ -97,14 +92,10 @@ impl Store {
             .expression_attribute_values(":address", text(lease.address.as_str()))
             .expression_attribute_values(":next", number(lease.fence))
             .expression_attribute_values(":until", number(self.expiry(CALLS_STAY)))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
     async fn is_known(&self, sid: &CallSid) -> PortResult<bool> {
-        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let request = request.set_key(Some(self.key(call_key(sid), META))).projection_expression(EXPIRES);
-        let answer = request.send().await.map_err(|error| port_error("get call", &error))?;
-        Ok(answer.item.is_some_and(|item| self.is_current(&item)))
+        Ok(self.get_only(call_key(sid), META, &[]).await?.is_some())
     }
 
     /// Writes what it returns, or says which item refused it. A transaction on the item makes it wait a little.
@@ -114,6 +105,7 @@ impl Store {
         request: UpdateItemFluentBuilder,
     ) -> PortResult<Result<Item, Option<Item>>> {
         let mut waits = PATIENCE.into_iter();
+        let request = request.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         loop {
             match request.clone().send().await {
                 Ok(answer) => return Ok(Ok(answer.attributes.unwrap_or_default())),
@@ -133,7 +125,6 @@ fn held_by(request: UpdateItemFluentBuilder, lease: &Lease) -> UpdateItemFluentB
         .condition_expression(HELD)
         .expression_attribute_values(":relay", text(lease.relay.as_str()))
         .expression_attribute_values(":held", number(lease.fence))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
 }
 
 /// A call without an item has no holder, and is none that could be held.

@@ -5,7 +5,7 @@ use shared::ports::{PortError, PortResult, WaitingLine};
 
 use super::super::sdk::port_error;
 use super::Store;
-use super::item::{Item, number};
+use super::item::{Item, number, sort_key};
 use super::schema::{EXPIRES, WAITING, waiting_key};
 
 impl WaitingLine for Store {
@@ -28,7 +28,7 @@ impl WaitingLine for Store {
 }
 
 fn waiting(item: &Item) -> PortResult<Waiting> {
-    let key = item.get("sk").and_then(|key| key.as_s().ok()).and_then(|key| key.split_once('#'));
+    let key = sort_key(item).split_once('#');
     let waiting = key.and_then(|(since, sid)| Some(Waiting { since_ms: since.parse().ok()?, call: sid.into() }));
     waiting.ok_or_else(|| PortError::Corrupt("a caller in line without a name".to_owned()))
 }

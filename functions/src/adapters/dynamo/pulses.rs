@@ -7,7 +7,7 @@ use super::super::random::SystemRandom;
 use super::super::sdk::port_error;
 use super::Store;
 use super::calls::conflict;
-use super::item::{Item, number, text};
+use super::item::{Item, number, sort_key, text};
 use super::schema::{EXPIRES, PULSE, PULSES_STAY, call_key, relay_key};
 
 const CALL: &str = "CALL#";
@@ -56,6 +56,6 @@ impl Holdings for Store {
 }
 
 fn held(item: &Item) -> PortResult<CallSid> {
-    let key = item.get("sk").and_then(|key| key.as_s().ok()).and_then(|key| key.strip_prefix(CALL));
+    let key = sort_key(item).strip_prefix(CALL);
     key.map(CallSid::from).ok_or_else(|| PortError::Corrupt("a call without a name".to_owned()))
 }

@@ -15,8 +15,6 @@ pub(super) struct Bound {
     pub(super) call: CallSid,
     pub(super) stream: StreamSid,
     pub(super) route: Route,
-    /// The call is over, which is final: what still comes of it asks nobody.
-    pub(super) over: bool,
 }
 
 impl Bound {
@@ -24,7 +22,13 @@ impl Bound {
     pub(super) fn new(binding: Binding, fence: Option<u64>) -> Self {
         let Binding { call, stream, relay, address } = binding;
         let belief = Belief { holder: Holder { relay, address }, fence };
-        Self { call, stream, route: Route { belief: Some(belief) }, over: false }
+        Self { call, stream, route: Route { belief: Some(belief) } }
+    }
+
+    /// A journey forgets its belief only when it was told that there is no such call any more. That is final: what still
+    /// comes of it asks nobody.
+    pub(super) fn is_over(&self) -> bool {
+        self.route.belief.is_none()
     }
 }
 
@@ -49,8 +53,6 @@ impl Bindings {
     pub(super) fn learn(&self, id: &ConnectionId, route: &Route) {
         if let Some(bound) = self.lock().get_mut(id) {
             bound.route.clone_from(route);
-            // A journey forgets its belief only when it was told that there is no such call any more.
-            bound.over = route.belief.is_none();
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath, Relay};
+use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath};
 use shared::ids::CallSid;
 use shared::ownership::{HandOver, HandOverHeard, HandOverStep};
-use shared::ports::{Clock as _, Peers as _, Placements as _, PortError, ReadHistory as _, Telephony, WriteCall};
+use shared::ports::{Peers as _, Placements as _, PortError, Telephony, WriteCall};
 use shared::session::Journal;
 
 use super::links::Links;
@@ -58,7 +58,7 @@ impl<D: Doors> Driver<D> {
     /// The call stays. Where the caller's socket is the gateway's, another relay goes on with it at once.
     async fn let_go(self, journal: Box<Journal>) {
         let successor = match self.path {
-            MediaPath::Gateway => successor(&self.common).await,
+            MediaPath::Gateway => self.common.successor(STEP).await,
             MediaPath::Direct => None,
         };
         match successor {
@@ -111,13 +111,6 @@ impl<D: Doors> Driver<D> {
         self.recorder.pause().await;
         tracing::info!(call = %self.sid, "call let go");
     }
-}
-
-/// The best other relay, if there is one.
-async fn successor<D: Doors>(common: &Common<D>) -> Option<Holder> {
-    let relays = tokio::time::timeout(STEP, common.ports.store.relays()).await.ok()?.ok()?;
-    let others: Vec<_> = relays.into_iter().filter(|relay| relay.id != common.me.relay).collect();
-    Relay::pick(&others, common.ports.clock.unix_ms()).map(Relay::holder)
 }
 
 /// So that not all of them go to the same one.
