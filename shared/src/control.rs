@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Agent;
 use crate::calls::Call;
 use crate::ids::CallSid;
 
@@ -18,5 +19,10 @@ pub enum Control {
     },
     HangUp {
         sid: CallSid,
+    },
+    /// Another agent is to answer from here on.
+    ChangeAgent {
+        sid: CallSid,
+        agent: Box<Agent>,
     },
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
+use crate::agent::{Agent, Entitled, Saved};
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay, Waiting};
 use crate::control::Control;
-use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::ids::{AgentId, CallSid, ConnectionId, RelayId, StreamSid};
 use crate::limits::Window;
 use crate::ownership::{Lost, Outcome};
 use crate::redact::Secret;
@@ -89,10 +90,37 @@ pub trait WriteCall: Send + Sync {
         status: CallStatus,
         lease: &Lease,
     ) -> impl Future<Output = PortResult<()>> + Send;
+    /// Who answers from here on. Refused with [`PortError::Conflict`] if another holds the lease.
+    fn set_agent(&self, sid: &CallSid, agent: &Agent, lease: &Lease) -> impl Future<Output = PortResult<()>> + Send;
     /// The carrier's word, which needs no lease. An ending that is there already stays.
     fn end_call(&self, sid: &CallSid, ending: crate::calls::Ending) -> impl Future<Output = PortResult<()>> + Send;
     /// Another stream of this call was opened; returns how many that makes.
     fn count_stream(&self, sid: &CallSid) -> impl Future<Output = PortResult<u32>> + Send;
+}
+
+/// Agents as they are stored, and whose number is whose.
+pub trait ReadAgents: Send + Sync {
+    /// As it is now.
+    fn agent(&self, id: &AgentId) -> impl Future<Output = PortResult<Option<Saved>>> + Send;
+    fn agent_version(&self, id: &AgentId, version: u32) -> impl Future<Output = PortResult<Option<Saved>>> + Send;
+    /// By their ids. Somewhat later than they are written.
+    fn agents(&self) -> impl Future<Output = PortResult<Vec<Entitled>>> + Send;
+    /// Newest first, those of before a deletion too.
+    fn agent_versions(&self, id: &AgentId) -> impl Future<Output = PortResult<Vec<Entitled>>> + Send;
+    /// Who answers this number, if that was said.
+    fn answering(&self, number: &str) -> impl Future<Output = PortResult<Option<AgentId>>> + Send;
+    /// All numbers of which that was said. Somewhat later than they are written.
+    fn numbers(&self) -> impl Future<Output = PortResult<Vec<(String, AgentId)>>> + Send;
+}
+
+/// Writes of what [`ReadAgents`] reads. Versions are added and never changed; only which one counts does.
+pub trait WriteAgents: Send + Sync {
+    /// The next version. Refused with [`PortError::Conflict`] if `current` is not the one that counts (`None`: none does).
+    fn save_agent(&self, agent: &Agent, current: Option<u32>) -> impl Future<Output = PortResult<Saved>> + Send;
+    /// None counts any more. Refused with [`PortError::Conflict`] if another than `current` does.
+    fn delete_agent(&self, id: &AgentId, current: u32) -> impl Future<Output = PortResult<()>> + Send;
+    fn assign_number(&self, number: &str, to: &AgentId) -> impl Future<Output = PortResult<()>> + Send;
+    fn release_number(&self, number: &str) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// What a relay writes down while a call runs. Batched by the caller. What is written is named by number, or by time and

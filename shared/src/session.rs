@@ -11,10 +11,11 @@
 //! comes out, in the order it came. A session serialises at any point at which it is drained.
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
-//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `ending`. Beneath them
+//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `change` · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod caller;
+mod change;
 mod earshot;
 mod ending;
 mod hold;
@@ -24,6 +25,7 @@ mod line;
 mod link;
 mod output;
 mod playback;
+mod remote_tools;
 mod resequence;
 mod responses;
 mod tally;
@@ -43,12 +45,14 @@ pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, S
 pub use timers::Timer;
 
 use crate::agent::Agent;
+use crate::agent::words::Facts;
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid};
 use crate::model::{Capabilities, Usage};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 use crate::twilio::media::StreamEvent;
+use change::Change;
 use earshot::Earshot;
 use journal::Former;
 use line::CallerLine;
@@ -66,6 +70,8 @@ use transcript::Transcript;
 pub struct Plan {
     pub sid: CallSid,
     pub agent: Agent,
+    /// For the variables in what the agent says and is told.
+    pub facts: Facts,
     pub tools: Vec<ToolSpec>,
     /// What the backend can do: [`crate::model::Dialect::capabilities`].
     pub capabilities: Capabilities,
@@ -91,6 +97,7 @@ pub struct Session {
     playback: Playback,
     tools: Toolbox,
     hold: hold::Hold,
+    change: Change,
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
@@ -140,6 +147,7 @@ impl Session {
             playback: Playback::new(plan.mark_every),
             tools: Toolbox::default(),
             hold: hold::Hold::default(),
+            change: Change::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
@@ -173,6 +181,7 @@ impl Session {
             Input::ModelConnected => self.on_model_connected(now),
             Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
+            Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
             Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
@@ -193,6 +202,11 @@ impl Session {
     /// When to hand in [`Input::Tick`] at the latest if nothing else happens, and what for.
     pub fn deadline(&self) -> Option<(CallTime, Timer)> {
         self.timers.next()
+    }
+
+    /// Who answers, as of now.
+    pub fn agent(&self) -> &Agent {
+        &self.plan.agent
     }
 
     /// The call is over: nothing more will come out.
@@ -224,6 +238,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);
         self.watch_goodbye(now);

@@ -16,6 +16,8 @@ pub mod vendor;
 pub mod written;
 
 use crate::agent::Agent;
+use crate::agent::words::Facts;
+use crate::ids::CallSid;
 use crate::model::Capabilities;
 use crate::session::{Input, Journal, Output, Plan, Session};
 use crate::time::{CallTime, Samples};
@@ -24,9 +26,14 @@ use crate::tools::ToolSpec;
 /// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
 pub fn plan(agent: Agent) -> Plan {
     let tools = agent.tools.iter().map(|name| tool(name)).collect();
+    let sid = CallSid::from("CA00000000000000000000000000000001");
+    // A Monday, half past eight in the morning in London.
+    let began_at_ms = 1_795_422_600_000;
+    let facts = Facts { call: sid.clone(), from: "+15551234567".into(), to: "+15557654321".into(), began_at_ms };
     Plan {
-        sid: "CA00000000000000000000000000000001".into(),
+        sid,
         agent,
+        facts,
         tools,
         capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
         mark_every: Samples::from_millis(200),

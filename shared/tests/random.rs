@@ -23,6 +23,8 @@ enum Step {
     VendorTells,
     VendorSpeaks(u64),
     VendorCallsTool,
+    VendorCallsRemoteTool,
+    AgentChanges(u32),
     VendorFinishes,
     SpeechStarts,
     SpeechEnds,
@@ -45,6 +47,8 @@ fn step() -> impl Strategy<Value = Step> {
         14 => Just(VendorTells),
         8 => (1_u64..9_000).prop_map(VendorSpeaks),
         1 => Just(VendorCallsTool),
+        1 => Just(VendorCallsRemoteTool),
+        1 => (1_u32..9).prop_map(AgentChanges),
         3 => Just(VendorFinishes),
         3 => Just(SpeechStarts),
         4 => Just(SpeechEnds),
@@ -79,6 +83,9 @@ struct World {
     ran: BTreeSet<ToolCallId>,
     written: Written,
     over: bool,
+    /// The agent that was asked for last, of this relay; and the one that was stored last.
+    changed_to: Option<u32>,
+    stored: Option<u32>,
     one_way_ms: u64,
     /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
     sent: Samples,
@@ -99,6 +106,8 @@ impl World {
             ran: BTreeSet::new(),
             written: Written::default(),
             over: false,
+            changed_to: None,
+            stored: None,
             one_way_ms,
             sent: Samples::ZERO,
         };
@@ -117,6 +126,13 @@ impl World {
             Step::VendorTells => self.tell(),
             Step::VendorSpeaks(samples) => self.vendor.speak(Samples(*samples)),
             Step::VendorCallsTool => self.vendor.call_tool(),
+            Step::VendorCallsRemoteTool => self.vendor.call_remote_tool(),
+            Step::AgentChanges(version) => {
+                let Plan { agent, tools, .. } = patient_plan();
+                let agent = Box::new(Agent { version: *version, ..agent });
+                self.changed_to = Some(*version);
+                self.hand_in(Input::AgentChanged { agent, tools });
+            }
             Step::VendorFinishes => self.vendor.finish(ResponseStatus::Completed),
             Step::SpeechStarts if self.vendor_up => self.vendor.hear_speech(),
             Step::SpeechEnds => self.vendor.hear_pause(),
@@ -168,6 +184,7 @@ impl World {
         (self.vendor_up, self.dialling) = (false, false);
         self.tools.clear();
         self.ran.clear();
+        self.changed_to = self.stored;
         self.session = Session::resume(patient_plan(), self.written.past(Succession::TakenOver), self.now);
         self.drain();
         let stream = self.carrier.stream.clone();
@@ -232,6 +249,7 @@ impl World {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
                     self.tools.push(request.call);
                 }
+                Output::Agent(agent) => self.stored = Some(agent.version),
                 Output::HangUp(_) | Output::LetGo(_) => self.over = true,
                 _ => {}
             }
@@ -276,6 +294,7 @@ proptest! {
         prop_assert!(world.vendor.is_idle(), "{:?}", world.vendor);
         prop_assert_eq!(world.vendor.unanswered, 0, "a turn was closed and nobody answered");
         prop_assert!(!world.over);
+        prop_assert_eq!(world.stored, world.changed_to, "the last agent that was asked for answers");
     }
 
     /// Any order within the window comes out as it was sent, byte for byte.

@@ -3,6 +3,11 @@
 //! Health and settings are open. Whatever reveals a call needs the console's token; where none is set, only this very
 //! machine is served.
 
+mod agents;
+mod documents;
+mod numbers;
+mod running;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
@@ -13,7 +18,8 @@ use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl,
+    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadAgents, ReadCall, ReadHistory, ReadRecording,
+    RelayControl, WriteAgents,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -50,6 +56,9 @@ enum Route {
     Call(CallSid),
     Recording(CallSid),
     HangUp(CallSid),
+    ChangeAgent(CallSid),
+    Agents(agents::Route),
+    Numbers(numbers::Route),
     Streams,
     Sessions,
     Twilio,
@@ -73,12 +82,24 @@ impl Route {
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
             ["api", "twilio"] => Some(Self::Twilio),
+            ["api", "calls", sid, "agent"] => call(sid).map(Self::ChangeAgent),
+            ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
+            ["api", "numbers", ref rest @ ..] => numbers::Route::find(rest).map(Self::Numbers),
             _ => None,
         }
     }
 
-    fn method(&self) -> Method {
-        if matches!(self, Self::HangUp(_)) { Method::POST } else { Method::GET }
+    fn allow(&self) -> &'static str {
+        match self {
+            Self::HangUp(_) | Self::ChangeAgent(_) => "POST",
+            Self::Agents(route) => route.allow(),
+            Self::Numbers(route) => route.allow(),
+            _ => "GET",
+        }
+    }
+
+    fn allows(&self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
 
     /// Tells about a caller, or does something to one.
@@ -94,6 +115,9 @@ impl Route {
             | Self::Call(_)
             | Self::Recording(_)
             | Self::HangUp(_)
+            | Self::ChangeAgent(_)
+            | Self::Agents(_)
+            | Self::Numbers(_)
             | Self::Streams
             | Self::Sessions
             | Self::Twilio => true,
@@ -103,7 +127,7 @@ impl Route {
 
 impl<S, B, R, T, C> Api<S, B, R, T, C>
 where
-    S: ReadCall + ReadHistory,
+    S: ReadAgents + ReadCall + ReadHistory + WriteAgents,
     B: ReadRecording,
     R: RelayControl,
     T: CarrierAccount,
@@ -123,8 +147,8 @@ where
 
     async fn answer(&self, request: &Request) -> Response {
         let Some(route) = Route::find(&request.path) else { return Response::not_found() };
-        if request.method != route.method() {
-            return Response::not_allowed(if route.method() == Method::POST { "POST" } else { "GET" });
+        if !route.allows(&request.method) {
+            return Response::not_allowed(route.allow());
         }
         if route.is_private()
             && let Some(refusal) = self.refusal(request)
@@ -132,7 +156,7 @@ where
             return refusal;
         }
         self.route(route, request).await.unwrap_or_else(|error| {
-            tracing::error!(code = "store_failed", path = request.path, %error);
+            tracing::error!(code = "store_failed", path = nameless(&request.path), %error);
             Response::problem(StatusCode::SERVICE_UNAVAILABLE, "what was asked for cannot be had right now")
         })
     }
@@ -145,7 +169,7 @@ where
         if given.is_some_and(|given| given.as_bytes().ct_eq(token.reveal().as_bytes()).into()) {
             return None;
         }
-        tracing::warn!(code = "console_token_refused", path = request.path);
+        tracing::warn!(code = "console_token_refused", path = nameless(&request.path));
         let refusal = Response::problem(StatusCode::UNAUTHORIZED, "the console's token is needed");
         Some(refusal.header(header::WWW_AUTHENTICATE, "Bearer"))
     }
@@ -161,6 +185,9 @@ where
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
             Route::HangUp(sid) => self.hang_up(&sid).await,
+            Route::ChangeAgent(sid) => self.change_agent(&sid, request).await,
+            Route::Agents(route) => self.agents(route, request).await,
+            Route::Numbers(route) => self.numbers(route, request).await,
             Route::Streams => self.streams().await,
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
@@ -214,15 +241,26 @@ where
 
     async fn hang_up(&self, sid: &CallSid) -> PortResult<Response> {
         let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
-        let Some(call) = call? else { return Ok(Response::not_found()) };
+        let command = Control::HangUp { sid: sid.clone() };
+        self.command(call?, relays?, &command, Response::empty(StatusCode::ACCEPTED)).await
+    }
+
+    /// To the relay that holds the call, if it runs.
+    async fn command(
+        &self,
+        call: Option<Call>,
+        relays: Vec<Relay>,
+        command: &Control,
+        accepted: Response,
+    ) -> PortResult<Response> {
+        let Some(call) = call else { return Ok(Response::not_found()) };
         if call.status.ended().is_some() {
             return Ok(Response::problem(StatusCode::CONFLICT, "the call is over"));
         }
-        let relays = relays?;
         let holder = call.lease.and_then(|lease| relays.into_iter().find(|relay| relay.id == lease.relay));
         let Some(relay) = holder else { return Ok(unreachable_relay()) };
-        match self.relays.send(&relay, &Control::HangUp { sid: sid.clone() }).await {
-            Ok(()) => Ok(Response::empty(StatusCode::ACCEPTED)),
+        match self.relays.send(&relay, command).await {
+            Ok(()) => Ok(accepted),
             Err(PortError::Gone) => Ok(unreachable_relay()),
             Err(error) => Err(error),
         }
@@ -280,6 +318,11 @@ where
 
 fn call(sid: &str) -> Option<CallSid> {
     is_sid(sid, "CA").then(|| CallSid::from(sid))
+}
+
+/// For the log, where no number belongs.
+fn nameless(path: &str) -> &str {
+    if path.starts_with("/api/numbers/") { "/api/numbers/…" } else { path }
 }
 
 fn limit(query: &str) -> u32 {

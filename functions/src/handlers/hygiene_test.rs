@@ -124,6 +124,17 @@ async fn the_rest(world: &World) {
         let request = Http::get(&format!("/calls/{CALL}")).header("authorization", &format!("Bearer {token}"));
         api.handle(request.event()).await;
     }
+    for (method, path, document) in [
+        ("POST", "/api/agents".to_owned(), json!({ "id": "night", "instructions": SPOKEN })),
+        ("PUT", format!("/api/numbers/{CALLED}"), json!({ "agent": "night" })),
+        ("POST", format!("/api/calls/{CALL}/agent"), json!({ "agent": "night" })),
+        ("PUT", "/api/agents/night".to_owned(), json!({ "voice": SPOKEN })),
+    ] {
+        for token in [CONSOLE_TOKEN, "wrong-token-4711"] {
+            let request = Http::new(method, &path).json(&document);
+            api.handle(request.header("authorization", &format!("Bearer {token}")).event()).await;
+        }
+    }
     let nowhere: url::Url = "http://127.0.0.1:9".parse().unwrap();
     let config = ToolsConfig { table: "t".to_owned(), weather_url: nowhere.clone(), geocoding_url: nowhere };
     let tools = ToolCall::new(world.clone(), world.clone(), config);
@@ -178,6 +189,8 @@ fn no_number_no_word_and_no_secret_is_said_aloud() {
         "caller_limited",
         "address_limited",
         "rate_not_counted",
+        "agent_saved",
+        "console_token_refused",
     ]) {
         assert!(log.contains(&format!("\"code\":\"{code}\"")), "`{code}` was not provoked:\n{log}");
     }

@@ -1,5 +1,6 @@
 //! A world in memory for the handlers' tests: every door, and what went through it.
 
+mod agents;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -8,9 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use shared::agent::{Agent, Saved};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
 use shared::control::Control;
-use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
@@ -82,6 +84,10 @@ pub(super) struct State {
     pub(super) hangs: bool,
     /// Since the beginning of the test.
     pub(super) passed_ms: u64,
+    /// Each version of each agent; and which counts.
+    pub(super) agents: BTreeMap<AgentId, Vec<Saved>>,
+    pub(super) counting: BTreeMap<AgentId, u32>,
+    pub(super) numbers: BTreeMap<String, AgentId>,
     /// Callers who wait, and until when they are believed to.
     pub(super) line: BTreeMap<Waiting, u64>,
 }
@@ -171,7 +177,7 @@ pub(super) fn call(status: CallStatus) -> Call {
         sid: CALL.into(),
         from: CALLER.into(),
         to: CALLED.into(),
-        agent: shared::agent::Agent::default(),
+        agent: Agent::default(),
         media_path: shared::calls::MediaPath::Gateway,
         status,
         began_at_ms: NOW_MS,
@@ -248,6 +254,11 @@ impl WriteCall for World {
         if call.status.ended().is_none() {
             call.status = status;
         }
+        Ok(())
+    }
+
+    async fn set_agent(&self, sid: &CallSid, agent: &Agent, lease: &Lease) -> PortResult<()> {
+        self.write()?.held(sid, lease)?.agent = agent.clone();
         Ok(())
     }
 

@@ -76,6 +76,7 @@ impl Session {
             && !self.line.speaking
             && !self.earshot.is_owed()
             && !self.tools.is_pending()
+            && !self.change.is_pending()
             && self.phase == Phase::Talking
             && self.link.is_ready();
         if self.leaving && (quiet || !self.is_present()) {

@@ -1,8 +1,9 @@
 //! What can happen to a call.
 
+use crate::agent::Agent;
 use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
-use crate::tools::ToolOutcome;
+use crate::tools::{ToolOutcome, ToolSpec};
 use crate::twilio::media::StreamMessage;
 
 /// One thing that happened. The driver hands each over once, in the order in which it learned of them.
@@ -31,6 +32,11 @@ pub enum Input {
         outcome: ToolOutcome,
     },
     Operator(OperatorCommand),
+    /// Another agent is to answer from here on, as far as it can take the place of the one that began.
+    AgentChanged {
+        agent: Box<Agent>,
+        tools: Vec<ToolSpec>,
+    },
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
     /// The process is going away now.

@@ -295,6 +295,7 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
         | Input::ModelDisconnected { .. }
         | Input::Tool { .. }
         | Input::Operator(_)
+        | Input::AgentChanged { .. }
         | Input::HandOver
         | Input::Shutdown => Some(SOON),
     }

@@ -64,12 +64,16 @@ impl Session {
     }
 
     pub(super) fn on_tool_late(&mut self, now: CallTime, call: &ToolCallId) {
+        if self.on_remote_tool_late(now, call) {
+            return;
+        }
         self.emit(Output::CancelTool(call.clone()));
         let error = ToolError::new(ToolErrorKind::TimedOut, "the tool took too long");
         self.on_tool_outcome(now, call, Err(error));
     }
 
     pub(super) fn cancel_tools(&mut self) {
+        self.forget_remote_tools();
         for (call, _) in self.tools.take_pending() {
             self.timers.disarm(&Timer::Tool(call.clone()));
             self.emit(Output::CancelTool(call));

@@ -20,6 +20,9 @@ pub(super) struct Toolbox {
     round_open: bool,
     /// Results of which the caller has not heard yet: a session that comes before that must be told.
     fresh: BTreeMap<ToolCallId, Fresh>,
+    /// Calls that the vendor makes itself, since when. They end with its session.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    remote: BTreeMap<ToolCallId, CallTime>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,13 +62,44 @@ impl Toolbox {
         if !self.seen.insert(call.detached()) {
             return Admission::Seen;
         }
-        if !std::mem::replace(&mut self.round_open, true) {
-            self.rounds = self.rounds.saturating_add(1);
-        }
+        self.open_round();
         match self.fault(name, arguments, specs, limits) {
             Some(fault) => Admission::Refuse(fault),
             None => Admission::Run,
         }
+    }
+
+    fn open_round(&mut self) {
+        if !std::mem::replace(&mut self.round_open, true) {
+            self.rounds = self.rounds.saturating_add(1);
+        }
+    }
+
+    /// The vendor calls a tool itself. Returns whether that is news.
+    pub(super) fn begin_remote(&mut self, call: &ToolCallId, now: CallTime) -> bool {
+        if !self.seen.insert(call.detached()) {
+            return false;
+        }
+        self.open_round();
+        self.remote.insert(call.detached(), now);
+        true
+    }
+
+    /// Since when it was under way, if it was.
+    pub(super) fn end_remote(&mut self, call: &ToolCallId) -> Option<CallTime> {
+        self.remote.remove(call)
+    }
+
+    pub(super) fn is_remote_call(&self, call: &ToolCallId) -> bool {
+        self.remote.contains_key(call)
+    }
+
+    pub(super) fn take_remote(&mut self) -> impl Iterator<Item = ToolCallId> + use<> {
+        std::mem::take(&mut self.remote).into_keys()
+    }
+
+    pub(super) fn is_remote(&self) -> bool {
+        !self.remote.is_empty()
     }
 
     fn fault(&self, name: &str, arguments: &str, specs: &[ToolSpec], limits: &Limits) -> Option<ToolError> {
@@ -127,7 +161,7 @@ impl Toolbox {
     /// For a successor: what is under way, and what has come in and is not told. It need not carry results, which can be
     /// long: who asks again by the same id gets the same.
     pub(super) fn unheard_of(&self) -> Self {
-        let mut copy = Self { fresh: BTreeMap::new(), ..self.clone() };
+        let mut copy = Self { fresh: BTreeMap::new(), remote: BTreeMap::new(), ..self.clone() };
         copy.pending.extend(self.fresh.iter().map(|(call, fresh)| (call.clone(), fresh.asked.clone())));
         copy
     }
@@ -149,7 +183,7 @@ impl Toolbox {
     }
 
     pub(super) fn is_pending(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || self.is_remote()
     }
 
     pub(super) fn take_pending(&mut self) -> impl Iterator<Item = (ToolCallId, Pending)> + use<> {

@@ -15,6 +15,9 @@
 //! | `RELAY#{id}` | `PULSE` | its sign of life, or that it was deposed | 1 day |
 //! | `RELAY#{id}` | `CALL#{sid}` | a call that it holds | 1 day |
 //! | `LINE` | `{since}#{sid}` | a caller for whom there is no room yet | half a minute after it last asked |
+//! | `AGENT#{id}` | `META` | which version of it counts, if any; `gsi1`: `AGENTS` | for good |
+//! | `AGENT#{id}` | `VERSION#{number}` | a version, which is never changed | for good |
+//! | `NUMBER#{number}` | `META` | which agent answers; `gsi1`: `NUMBERS` | for good |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
 use std::fmt::Write as _;
@@ -28,7 +31,7 @@ use aws_sdk_dynamodb::types::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::calls::Waiting;
-use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::ports::{PortError, PortResult};
 use shared::redact::Secret;
@@ -117,6 +120,20 @@ fn hidden(mut key: String, what: &str) -> String {
 
 pub(super) fn relay_key(id: &RelayId) -> String {
     format!("RELAY#{id}")
+}
+
+pub(super) fn agent_key(id: &AgentId) -> String {
+    format!("AGENT#{id}")
+}
+
+pub(super) const VERSIONS: &str = "VERSION#";
+
+pub(super) fn version_key(version: u32) -> String {
+    format!("{VERSIONS}{version:08}")
+}
+
+pub(super) fn number_key(number: &str) -> String {
+    format!("NUMBER#{number}")
 }
 
 pub(super) fn data_key(kind: &str) -> String {

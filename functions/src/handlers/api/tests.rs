@@ -1,3 +1,5 @@
+mod agents;
+
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};

@@ -1,10 +1,11 @@
+mod answering;
 mod limits;
 mod line;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use shared::agent::Agent;
-use shared::calls::MediaPath;
+use shared::calls::{CallStatus, MediaPath};
 use shared::config::WebhookAuth;
 use shared::limits::{CallLimits, Gate, Rate};
 
@@ -55,8 +56,13 @@ fn read(answer: ApiGatewayV2httpResponse) -> (i64, String) {
     (answer.status_code, body)
 }
 
+fn overflow_text() -> String {
+    let agent = Agent::default();
+    Words::of(&agent.overflow.say, &agent).told().to_string()
+}
+
 fn apology_text() -> String {
-    tell(Agent::default().unavailable).to_string()
+    Words::unavailable(&Agent::default()).told().to_string()
 }
 
 #[tokio::test]
@@ -320,5 +326,5 @@ async fn a_model_that_is_down_for_good_is_told_in_the_agents_own_words() {
     let world = World::new().with_call(CallStatus::Ended(Ending::ModelUnavailable));
     world.state().calls.get_mut(&CallSid::from(CALL)).unwrap().agent.unavailable = "Später bitte.".to_owned();
     let resume = Http::post("/twiml/resume").form(&[("CallSid", CALL), ("CallStatus", "in-progress")]).signed();
-    assert_eq!(ask(&world, resume).await.1, tell("Später bitte.".to_owned()).to_string());
+    assert_eq!(ask(&world, resume).await.1, Words::of("Später bitte.", &Agent::default()).told().to_string());
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::frames::survive;
-use crate::agent::Agent;
+use crate::agent::{Agent, document};
 use crate::calls::{Binding, Relay};
 use crate::control::Control;
 use crate::model::{Backend, ModelEvent, Severity, dialect};
@@ -23,6 +23,9 @@ use crate::twilio::rest::{AccountResource, CallResource, NumbersPage, parse_resp
 
 /// What our processes say to one another, and Twilio's API to us.
 pub(super) fn messages(bytes: &[u8]) {
+    if let Ok(document) = document::of_yaml(&String::from_utf8_lossy(bytes)) {
+        let _whatever = document::read(document);
+    }
     same_again::<Lost>(bytes);
     same_again::<ToolOutcome>(bytes);
     same_again::<ToolRequest>(bytes);
@@ -37,6 +40,7 @@ pub(super) fn messages(bytes: &[u8]) {
     }
     let agent = match same_again::<Control>(bytes) {
         Some(Control::Prepare { call }) => call.agent,
+        Some(Control::ChangeAgent { agent, .. }) => *agent,
         Some(_) => return,
         None => same_again::<Agent>(bytes).unwrap_or_default(),
     };
@@ -51,8 +55,14 @@ fn same_again<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8])
     Some(value)
 }
 
-/// Any agent that can be read can take a call, and what its model is told is JSON.
+/// Any agent that can be read can take a call, and what its model is told is JSON. One without a fault comes back from
+/// YAML as it is.
 fn open(agent: Agent) {
+    if agent.faults().is_empty() {
+        let yaml = document::to_yaml(&agent).expect("an agent is written");
+        let read = document::of_yaml(&yaml).map(document::read);
+        assert_eq!(read, Ok(Ok(agent.clone())), "{yaml}");
+    }
     let mut session = Session::open(testkit::plan(agent), CallTime::ZERO);
     session.handle(CallTime(10), Input::ModelConnected);
     let mut frame = String::new();

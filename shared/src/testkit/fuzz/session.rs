@@ -13,7 +13,9 @@ use super::bytes::Bytes;
 use crate::agent::Agent;
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
 use crate::ids::{StreamSid, ToolCallId};
-use crate::model::{Backend, ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
+use crate::model::{
+    Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
+};
 use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use crate::testkit::{self, written::Written};
 use crate::time::{CallTime, Samples};
@@ -239,6 +241,12 @@ impl Call {
                 Input::Tool { call, outcome: if bytes.flag() { failed } else { Ok("{}".into()) } }
             }
             _ => match bytes.byte() {
+                200.. => {
+                    let mut agent = self.plan.agent.clone();
+                    agent.limits.call = Duration::from_secs(u64::from(bytes.byte()));
+                    agent.instructions = "{{caller_number}} {{".to_owned();
+                    Input::AgentChanged { agent: Box::new(agent), tools: self.plan.tools.clone() }
+                }
                 0 => Input::CallEnded,
                 1 => Input::Operator(OperatorCommand::HangUp),
                 2 => Input::Shutdown,
@@ -304,6 +312,10 @@ fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
             event: bytes.flag().then(|| format!("respond-{}", bytes.byte()).into()),
             severity: severity(bytes),
         }),
+        62 if bytes.flag() => {
+            let stage = [RemoteStage::Begun, RemoteStage::Done, RemoteStage::Failed][usize::from(bytes.byte() % 3)];
+            ModelEvent::RemoteTool { item: item.into(), stage }
+        }
         62 => ModelEvent::Noted,
         _ => ModelEvent::Unknown { kind: bytes.name("later.") },
     }
