@@ -1,11 +1,14 @@
 //! An agent is how to answer: who speaks, how, with which tools, and within which limits.
 
+mod keypad;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AgentId;
 use crate::model::Backend;
+pub use keypad::{KeyAction, Keypad};
 
 /// How to answer a call. Model and voice are names, not choices of ours: a new one needs no new build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,8 @@ pub struct Agent {
     /// What a caller is told for whom there is no agent: the model cannot be had, or no relay is there.
     #[serde(skip_serializing_if = "is_default_unavailable")]
     pub unavailable: String,
+    #[serde(skip_serializing_if = "keypad::is_default")]
+    pub keypad: Keypad,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -152,6 +157,9 @@ pub struct Limits {
     /// How long a call waits for its stream, at first and after it was lost.
     #[serde(with = "millis")]
     pub attach: Duration,
+    /// How long a caller is kept on hold at most, whoever put them there.
+    #[serde(with = "millis", skip_serializing_if = "is_longest_hold")]
+    pub longest_hold: Duration,
 }
 
 impl Default for Agent {
@@ -177,6 +185,7 @@ impl Default for Agent {
             limits: Limits::default(),
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
+            keypad: Keypad::default(),
         }
     }
 }
@@ -187,6 +196,12 @@ const DEFAULT_INSTRUCTIONS: &str = "You are a friendly receptionist on the telep
 
 const DEFAULT_UNAVAILABLE: &str =
     "We are sorry, we cannot take your call right now. Please try again in a few minutes.";
+
+const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
+
+fn is_longest_hold(hold: &Duration) -> bool {
+    *hold == LONGEST_HOLD
+}
 
 fn is_default(overflow: &Overflow) -> bool {
     *overflow == Overflow::default()
@@ -222,6 +237,7 @@ impl Default for Limits {
             redials: 3,
             redial_after: Duration::from_secs(2),
             attach: Duration::from_secs(15),
+            longest_hold: LONGEST_HOLD,
         }
     }
 }
@@ -248,9 +264,12 @@ mod tests {
     fn what_is_as_always_is_not_written_so_that_an_earlier_build_can_read_it() {
         let written = serde_json::to_value(Agent::default()).unwrap();
         assert!(written.get("overflow").is_none() && written.get("unavailable").is_none(), "{written}");
+        assert!(written.get("keypad").is_none() && written["limits"].get("longest_hold").is_none(), "{written}");
         let other = Agent {
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
+            keypad: Keypad { num_digits: 4, ..Keypad::default() },
+            limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
             ..Agent::default()
         };
         let read: Agent = serde_json::from_value(serde_json::to_value(&other).unwrap()).unwrap();

@@ -19,4 +19,11 @@ pub enum Control {
     HangUp {
         sid: CallSid,
     },
+    /// The caller hears music, until it is resumed.
+    Hold {
+        sid: CallSid,
+    },
+    Resume {
+        sid: CallSid,
+    },
 }

@@ -10,8 +10,9 @@ use url::Url;
 
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay, Waiting};
 use crate::control::Control;
-use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid, ToolCallId};
 use crate::limits::Window;
+use crate::messages::{Callback, Message};
 use crate::ownership::{Lost, Outcome};
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
@@ -290,6 +291,23 @@ pub trait ToolLedger: Send + Sync {
     fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> impl Future<Output = PortResult<()>> + Send;
     /// How it ended; `None`: it has not.
     fn outcome(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
+}
+
+/// `dynamodb:PutItem`: what callers leave for people. What is kept twice by the same names is kept once, as it was.
+pub trait Mailbox: Send + Sync {
+    fn keep_message(&self, message: &Message) -> impl Future<Output = PortResult<()>> + Send;
+    fn keep_callback(&self, callback: &Callback) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `dynamodb:Query`, and `UpdateItem` for what is not wanted any more.
+pub trait OpenMailbox: Send + Sync {
+    /// Newest first.
+    fn messages(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Message>>> + Send;
+    fn messages_of(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<Message>>> + Send;
+    /// What is due first comes first.
+    fn callbacks(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Callback>>> + Send;
+    /// [`PortError::Gone`] if there is none of this name. To cancel twice is to cancel.
+    fn cancel_callback(&self, sid: &CallSid, id: &ToolCallId) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The items that the lookup tools read.

@@ -120,6 +120,8 @@ pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
     HangUp,
+    Hold,
+    Resume,
     /// The process is about to go, and there is another to go on.
     HandOver,
 }

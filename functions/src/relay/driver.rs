@@ -244,6 +244,8 @@ fn command_input(command: Command) -> Input {
     match command {
         Command::CallEnded => Input::CallEnded,
         Command::HangUp => Input::Operator(OperatorCommand::HangUp),
+        Command::Hold => Input::Operator(OperatorCommand::Hold),
+        Command::Resume => Input::Operator(OperatorCommand::Resume),
         Command::HandOver => Input::HandOver,
     }
 }

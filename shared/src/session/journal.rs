@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Input;
 use super::earshot::Earshot;
+use super::keypad::Keys;
 use super::line::CallerLine;
 use super::link::millis;
+use super::on_hold::OnHold;
 use super::output::{Event, Interruption, Line, Output, Speaker};
 use super::playback::Playback;
 use super::resequence::Resequencer;
@@ -68,6 +70,11 @@ pub struct Journal {
     understood: Samples,
     /// The caller was speaking, or had spoken and was not made out.
     unclear: bool,
+    /// What was being dialled, and what the model may not have made anything of.
+    #[serde(default, skip_serializing_if = "Keys::is_empty")]
+    keys: Keys,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_hold: Option<OnHold>,
 }
 
 /// The carrier's stream, as far as it was read.
@@ -156,6 +163,10 @@ impl Session {
         let broken_off = self.settle_what_was_said(journal.unsettled) && journal.cut;
         self.tools = journal.tools;
         self.run_tools_again(now);
+        self.go_on_dialling(now, journal.keys);
+        if let Some(on_hold) = journal.on_hold {
+            self.stay_on_hold(now, on_hold);
+        }
         self.owe(broken_off, journal.wish, heard_again);
     }
 
@@ -248,6 +259,8 @@ impl Session {
             heard: self.earshot.position(),
             understood: self.earshot.understood(),
             unclear: self.earshot.is_owed(),
+            keys: self.keys.clone(),
+            on_hold: self.on_hold.clone(),
         }
     }
 
@@ -311,6 +324,8 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::Tool(_)
         | Timer::Silence
         | Timer::LongestCall
+        | Timer::Keypad
+        | Timer::OnHold
         | Timer::Goodbye => Some(SOON),
     }
 }

@@ -31,6 +31,10 @@ pub enum Timer {
     LongestCall,
     /// The last words have taken too long.
     Goodbye,
+    /// No further digit has come.
+    Keypad,
+    /// The caller has been on hold for long enough.
+    OnHold,
     /// What has happened is to be written down.
     Journal,
 }

@@ -8,6 +8,7 @@ use crate::agent::Limits;
 use crate::ids::{CallSid, ToolCallId};
 use crate::redact::Pii;
 use crate::time::CallTime;
+use crate::tools::call_control;
 use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, ToolSpec};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -71,7 +72,8 @@ impl Toolbox {
     fn fault(&self, name: &str, arguments: &str, specs: &[ToolSpec], limits: &Limits) -> Option<ToolError> {
         use ToolErrorKind::{InvalidArguments, TooLarge, TooMany, UnknownTool};
         let error = |kind, message: String| Some(ToolError::new(kind, message));
-        if self.is_tripped(limits) {
+        // Whoever wants to end the call is not kept in it.
+        if self.is_tripped(limits) && name != call_control::HANG_UP {
             return error(TooMany, "too many tool calls; answer the caller with what you have".to_owned());
         }
         if !specs.iter().any(|spec| spec.name == name) {
@@ -127,8 +129,11 @@ impl Toolbox {
     /// For a successor: what is under way, and what has come in and is not told. It need not carry results, which can be
     /// long: who asks again by the same id gets the same.
     pub(super) fn unheard_of(&self) -> Self {
-        let mut copy = Self { fresh: BTreeMap::new(), ..self.clone() };
-        copy.pending.extend(self.fresh.iter().map(|(call, fresh)| (call.clone(), fresh.asked.clone())));
+        let is_ours = |fresh: &Fresh| call_control::is_ours(&fresh.asked.name);
+        let (ours, theirs): (BTreeMap<_, _>, _) = self.fresh.clone().into_iter().partition(|(_, fresh)| is_ours(fresh));
+        let theirs: BTreeMap<_, _> = theirs;
+        let mut copy = Self { fresh: ours, ..self.clone() };
+        copy.pending.extend(theirs.into_iter().map(|(call, fresh)| (call, fresh.asked)));
         copy
     }
 
