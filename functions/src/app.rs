@@ -50,8 +50,8 @@ pub fn ws_default(aws: &Aws, config: &FramesConfig) -> PortResult<WsDefault<Stor
     Ok(WsDefault::new(aws.store(&config.table), FramePosts::new()?, SystemClock))
 }
 
-pub fn tool_call(aws: &Aws, config: ToolsConfig) -> ToolCall<Store, HttpFetch> {
-    ToolCall::new(aws.store(&config.table), HttpFetch::new(), config)
+pub fn tool_call(aws: &Aws, config: ToolsConfig) -> ToolCall<Store, HttpFetch, SystemClock> {
+    ToolCall::new(aws.store(&config.table), HttpFetch::new(), SystemClock, config)
 }
 
 pub fn api(aws: &Aws, config: ApiConfig) -> Api<Store, RecordingStore, ControlSockets, TwilioRest, SystemClock> {

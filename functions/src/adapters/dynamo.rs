@@ -13,6 +13,7 @@ mod item;
 mod lease;
 mod ledger;
 mod line;
+mod mailbox;
 mod pulses;
 mod rates;
 mod relays;

@@ -3,17 +3,20 @@
 //! Health and settings are open. Whatever reveals a call needs the console's token; where none is set, only this very
 //! machine is served.
 
+mod mailbox;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 use serde_json::json;
 use shared::audio::{hold_music, wav};
 use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
-use shared::ids::CallSid;
+use shared::ids::{CallSid, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl,
+    CarrierAccount, Clock, FoundRecording, OpenMailbox, PortError, PortResult, ReadCall, ReadHistory, ReadRecording,
+    RelayControl,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -50,6 +53,12 @@ enum Route {
     Call(CallSid),
     Recording(CallSid),
     HangUp(CallSid),
+    Hold(CallSid),
+    Resume(CallSid),
+    Messages,
+    MessagesOf(CallSid),
+    Callbacks,
+    Callback(CallSid, ToolCallId),
     Streams,
     Sessions,
     Twilio,
@@ -69,6 +78,12 @@ impl Route {
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
+            ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
+            ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
+            ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
+            ["api", "messages"] => Some(Self::Messages),
+            ["api", "callbacks"] => Some(Self::Callbacks),
+            ["api", "callbacks", sid, id] => Some(Self::Callback(call(sid)?, mailbox::id(id)?)),
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
@@ -77,8 +92,12 @@ impl Route {
         }
     }
 
-    fn method(&self) -> Method {
-        if matches!(self, Self::HangUp(_)) { Method::POST } else { Method::GET }
+    fn method(&self) -> &'static str {
+        match self {
+            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) => "POST",
+            Self::Callback(..) => "DELETE",
+            _ => "GET",
+        }
     }
 
     /// Tells about a caller, or does something to one.
@@ -94,6 +113,12 @@ impl Route {
             | Self::Call(_)
             | Self::Recording(_)
             | Self::HangUp(_)
+            | Self::Hold(_)
+            | Self::Resume(_)
+            | Self::Messages
+            | Self::MessagesOf(_)
+            | Self::Callbacks
+            | Self::Callback(..)
             | Self::Streams
             | Self::Sessions
             | Self::Twilio => true,
@@ -103,7 +128,7 @@ impl Route {
 
 impl<S, B, R, T, C> Api<S, B, R, T, C>
 where
-    S: ReadCall + ReadHistory,
+    S: ReadCall + ReadHistory + OpenMailbox,
     B: ReadRecording,
     R: RelayControl,
     T: CarrierAccount,
@@ -123,8 +148,8 @@ where
 
     async fn answer(&self, request: &Request) -> Response {
         let Some(route) = Route::find(&request.path) else { return Response::not_found() };
-        if request.method != route.method() {
-            return Response::not_allowed(if route.method() == Method::POST { "POST" } else { "GET" });
+        if request.method.as_str() != route.method() {
+            return Response::not_allowed(route.method());
         }
         if route.is_private()
             && let Some(refusal) = self.refusal(request)
@@ -160,7 +185,13 @@ where
             Route::Calls => self.calls(limit(&request.query)).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
-            Route::HangUp(sid) => self.hang_up(&sid).await,
+            Route::HangUp(sid) => self.command(&sid, Control::HangUp { sid: sid.clone() }).await,
+            Route::Hold(sid) => self.command(&sid, Control::Hold { sid: sid.clone() }).await,
+            Route::Resume(sid) => self.command(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
+            Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
+            Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,
+            Route::Callback(sid, id) => mailbox::cancel(&self.store, &sid, &id).await,
             Route::Streams => self.streams().await,
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
@@ -212,7 +243,8 @@ where
         Ok(self.store.call(sid).await?.is_some_and(|call| call.status.ended().is_some()))
     }
 
-    async fn hang_up(&self, sid: &CallSid) -> PortResult<Response> {
+    /// To the relay that has the call.
+    async fn command(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
         let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
         let Some(call) = call? else { return Ok(Response::not_found()) };
         if call.status.ended().is_some() {
@@ -221,7 +253,7 @@ where
         let relays = relays?;
         let holder = call.lease.and_then(|lease| relays.into_iter().find(|relay| relay.id == lease.relay));
         let Some(relay) = holder else { return Ok(unreachable_relay()) };
-        match self.relays.send(&relay, &Control::HangUp { sid: sid.clone() }).await {
+        match self.relays.send(&relay, &command).await {
             Ok(()) => Ok(Response::empty(StatusCode::ACCEPTED)),
             Err(PortError::Gone) => Ok(unreachable_relay()),
             Err(error) => Err(error),

@@ -126,12 +126,14 @@ async fn the_rest(world: &World) {
     }
     let nowhere: url::Url = "http://127.0.0.1:9".parse().unwrap();
     let config = ToolsConfig { table: "t".to_owned(), weather_url: nowhere.clone(), geocoding_url: nowhere };
-    let tools = ToolCall::new(world.clone(), world.clone(), config);
+    let tools = ToolCall::new(world.clone(), world.clone(), world.clone(), config);
     for (call, name, arguments) in [
         ("1", "get_weather", format!("{{\"place\":\"{SPOKEN}\"}}")),
         ("1", "get_weather", format!("{{\"place\":\"{SPOKEN}\"}}")),
         ("2", "lookup_prescription", format!("{{\"number\":\"{SPOKEN}\"}}")),
         ("3", "lookup_menu", SPOKEN.to_owned()),
+        ("4", "take_message", format!("{{\"number\":\"{CALLER}\",\"text\":\"{SPOKEN}\"}}")),
+        ("5", "schedule_callback", format!("{{\"number\":\"{CALLER}\",\"when\":\"{SPOKEN}\",\"why\":\"x\"}}")),
     ] {
         let arguments = arguments.as_str().into();
         let _outcome =

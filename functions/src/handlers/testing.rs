@@ -1,5 +1,6 @@
 //! A world in memory for the handlers' tests: every door, and what went through it.
 
+mod mailbox;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Hold
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
+use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
     CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
@@ -84,6 +86,8 @@ pub(super) struct State {
     pub(super) passed_ms: u64,
     /// Callers who wait, and until when they are believed to.
     pub(super) line: BTreeMap<Waiting, u64>,
+    pub(super) messages: Vec<Message>,
+    pub(super) callbacks: Vec<Callback>,
 }
 
 /// A frame, as a relay got it.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use shared::config::ToolsConfig;
-use shared::ports::{Fetch, PortError, ReferenceData, ToolLedger};
-use shared::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, WeatherEndpoints};
+use shared::ports::{Clock, Fetch, Mailbox, PortError, ReferenceData, ToolLedger};
+use shared::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, WeatherEndpoints, messages};
 
 /// Ahead of the heart's own limit, so that an honest answer still arrives.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -14,16 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
-pub struct ToolCall<S, F> {
+pub struct ToolCall<S, F, C> {
     store: S,
     fetch: F,
+    clock: C,
     endpoints: WeatherEndpoints,
 }
 
-impl<S: ToolLedger + ReferenceData, F: Fetch> ToolCall<S, F> {
-    pub fn new(store: S, fetch: F, config: ToolsConfig) -> Self {
+impl<S: ToolLedger + ReferenceData + Mailbox, F: Fetch, C: Clock> ToolCall<S, F, C> {
+    pub fn new(store: S, fetch: F, clock: C, config: ToolsConfig) -> Self {
         let endpoints = WeatherEndpoints { forecast: config.weather_url, geocoding: config.geocoding_url };
-        Self { store, fetch, endpoints }
+        Self { store, fetch, clock, endpoints }
     }
 
     pub async fn handle(&self, request: &ToolRequest) -> ToolOutcome {
@@ -34,7 +35,8 @@ impl<S: ToolLedger + ReferenceData, F: Fetch> ToolCall<S, F> {
                 return earlier;
             }
             Err(PortError::Conflict(_)) => return self.wait(request).await,
-            // A ledger that cannot be had does not keep a caller waiting: the tools only look things up.
+            // A ledger that cannot be had does not keep a caller waiting: the tools look things up, or write them down
+            // under the call's name.
             Err(error) => tracing::error!(code = "store_failed", call = %request.sid, %error),
         }
         let outcome = self.run(request).await;
@@ -63,7 +65,12 @@ impl<S: ToolLedger + ReferenceData, F: Fetch> ToolCall<S, F> {
     }
 
     async fn run(&self, request: &ToolRequest) -> ToolOutcome {
-        let run = shared::tools::run(request, &self.fetch, &self.store, &self.endpoints);
+        let run = async {
+            match messages::run(request, &self.store, self.clock.unix_ms()).await {
+                Some(outcome) => outcome,
+                None => shared::tools::run(request, &self.fetch, &self.store, &self.endpoints).await,
+            }
+        };
         match tokio::time::timeout(PATIENCE, run).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ToolError::new(ToolErrorKind::TimedOut, "It took too long.")),

@@ -5,6 +5,7 @@
 mod fetch;
 mod http_server;
 mod lease;
+mod mailbox;
 mod mischief;
 mod rates;
 mod recordings;

@@ -1,10 +1,10 @@
 use super::super::testing::{CALL, World};
 use super::*;
 
-fn tools(world: &World) -> ToolCall<World, World> {
+fn tools(world: &World) -> ToolCall<World, World, World> {
     let nowhere: url::Url = "http://127.0.0.1:9".parse().unwrap();
     let config = ToolsConfig { table: "t".to_owned(), weather_url: nowhere.clone(), geocoding_url: nowhere };
-    ToolCall::new(world.clone(), world.clone(), config)
+    ToolCall::new(world.clone(), world.clone(), world.clone(), config)
 }
 
 fn request(name: &str, arguments: &str) -> ToolRequest {
@@ -66,4 +66,18 @@ async fn bad_arguments_and_unknown_names_are_told_as_such() {
     let kind = async |name, arguments| tools(&World::new()).handle(&request(name, arguments)).await.unwrap_err().kind;
     assert_eq!(kind("get_weather", "{").await, ToolErrorKind::InvalidArguments);
     assert_eq!(kind("order_pizza", "{}").await, ToolErrorKind::UnknownTool);
+}
+
+#[tokio::test]
+async fn what_a_caller_leaves_is_kept_once_and_nothing_is_promised_that_was_not() {
+    let world = World::new();
+    let message = request("take_message", r#"{"name":"Ann","text":"The parcel is here."}"#);
+    assert!(tools(&world).handle(&message).await.is_ok());
+    assert!(tools(&world).handle(&message).await.is_ok());
+    let kept = world.state().messages.clone();
+    assert_eq!((kept.len(), kept[0].taken_at_ms), (1, world.unix_ms()));
+    world.state().broken = true;
+    let callback = r#"{"number":"+15551234567","when":"2026-12-24T18:00:00Z","why":"the invoice"}"#;
+    let error = tools(&world).handle(&request("schedule_callback", callback)).await.unwrap_err();
+    assert_eq!((error.kind, world.state().callbacks.len()), (ToolErrorKind::Unavailable, 0));
 }
