@@ -29,8 +29,9 @@ use super::strangers::Strangers;
 
 /// Twilio opens the stream at once; a token that is older was stolen.
 const TOKEN_LIVES_MS: u64 = 60_000;
-/// Streams of one call, all in all: the breaker against a loop of streams that close at once.
-const MOST_STREAMS: u32 = 10;
+/// Streams of one call within a minute: the breaker against a loop of streams that close at once. A call that lives on
+/// through many deaths of relays is none.
+const MOST_STREAMS: u32 = 20;
 
 const BUSY: &str = "All our lines are busy at the moment. Please try again in a few minutes.";
 
@@ -324,7 +325,11 @@ where
         let relays = self.store.relays().await?;
         let next = self.proceed(&incoming.call, &relays).await?;
         let Next::Stream(call) = next else { return Ok(next) };
-        if self.store.count_stream(&call.sid).await? > MOST_STREAMS {
+        let window = Window::at(self.clock.unix_ms());
+        let lately = self.store.count_rate("STREAM", call.sid.as_str(), window);
+        let (counted, lately) = join(self.store.count_stream(&call.sid), lately).await;
+        counted?;
+        if lately? > MOST_STREAMS {
             tracing::error!(code = "too_many_streams", call = %call.sid);
             return Ok(self.apologise());
         }

@@ -20,6 +20,9 @@ pub(super) struct Toolbox {
     round_open: bool,
     /// Results of which the caller has not heard yet: a session that comes before that must be told.
     fresh: BTreeMap<ToolCallId, Fresh>,
+    /// Those of which the last response told the caller. It may be lost with the stream before it was heard.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    spoken_of: BTreeMap<ToolCallId, Pending>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +110,7 @@ impl Toolbox {
     pub(super) fn caller_spoke(&mut self) {
         self.rounds = 0;
         self.round_open = false;
+        self.spoken_of.clear();
     }
 
     /// A result came in.
@@ -116,7 +120,14 @@ impl Toolbox {
 
     /// The caller has been told what came of them.
     pub(super) fn told(&mut self) {
-        self.fresh.clear();
+        self.spoken_of = std::mem::take(&mut self.fresh).into_iter().map(|(call, fresh)| (call, fresh.asked)).collect();
+    }
+
+    /// What the caller was told did not reach them: a session that knows nothing of it needs the results again.
+    pub(super) fn was_not_heard(&mut self) -> impl Iterator<Item = ToolCallId> + use<> {
+        let calls: Vec<_> = self.spoken_of.keys().cloned().collect();
+        self.pending.append(&mut self.spoken_of);
+        calls.into_iter()
     }
 
     /// What a session that knows nothing of it must be told.
@@ -132,15 +143,16 @@ impl Toolbox {
         copy
     }
 
-    /// All that is pending, to be asked for again.
-    pub(super) fn requests(&self, sid: &CallSid) -> impl Iterator<Item = ToolRequest> + '_ {
-        let sid = sid.clone();
-        self.pending.iter().map(move |(call, Pending { name, arguments, .. })| ToolRequest {
-            sid: sid.clone(),
-            call: call.clone(),
-            name: name.clone(),
-            arguments: arguments.clone(),
-        })
+    /// All that is pending.
+    pub(super) fn calls(&self) -> impl Iterator<Item = ToolCallId> + use<> {
+        let calls: Vec<_> = self.pending.keys().cloned().collect();
+        calls.into_iter()
+    }
+
+    /// To be asked for again.
+    pub(super) fn request(&self, sid: &CallSid, call: &ToolCallId) -> Option<ToolRequest> {
+        let Pending { name, arguments, .. } = self.pending.get(call)?;
+        Some(ToolRequest { sid: sid.clone(), call: call.clone(), name: name.clone(), arguments: arguments.clone() })
     }
 
     /// They are a successor's now.
