@@ -11,6 +11,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use url::Url;
 
+use crate::adapters::clock::{ServerDate, SystemClock};
 use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
@@ -31,6 +32,7 @@ impl Aws {
         let loader = aws_config::defaults(BehaviorVersion::latest())
             .region(aws_config::environment::EnvironmentVariableRegionProvider::new())
             .credentials_provider(credentials())
+            .time_source(SystemClock)
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
         Self(loader.load().await)
@@ -41,7 +43,8 @@ impl Aws {
     }
 
     pub fn store(&self, table: &str) -> Store {
-        Store::new(aws_sdk_dynamodb::Client::new(&self.0), table)
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.0).interceptor(ServerDate);
+        Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), table)
     }
 
     /// Buckets in the path, so that an S3 on a laptop needs no name of its own for each.
