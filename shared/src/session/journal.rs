@@ -176,7 +176,7 @@ impl Session {
     /// By their ids: what was carried out already is not carried out again, and its outcome comes back.
     fn run_tools_again(&mut self, now: CallTime) {
         let sid = self.plan.sid.clone();
-        let requests: Vec<ToolRequest> = self.tools.requests(&sid).collect();
+        let requests: Vec<ToolRequest> = self.tools.requests(&sid, &self.plan.agent.id).collect();
         for request in requests {
             self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
             self.emit(Output::RunTool(request));
