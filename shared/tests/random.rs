@@ -22,7 +22,9 @@ enum Step {
     VendorReads,
     VendorTells,
     VendorSpeaks(u64),
-    VendorCallsTool,
+    VendorCallsTool {
+        own: bool,
+    },
     VendorFinishes,
     SpeechStarts,
     SpeechEnds,
@@ -44,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => Just(VendorReads),
         14 => Just(VendorTells),
         8 => (1_u64..9_000).prop_map(VendorSpeaks),
-        1 => Just(VendorCallsTool),
+        1 => any::<bool>().prop_map(|own| VendorCallsTool { own }),
         3 => Just(VendorFinishes),
         3 => Just(SpeechStarts),
         4 => Just(SpeechEnds),
@@ -58,7 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Of an agent that waits for everything.
 fn patient_plan() -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     agent.limits.redials = 1_000;
     agent.limits.silence = std::time::Duration::from_secs(100_000);
     agent.limits.attach = std::time::Duration::from_secs(100_000);
@@ -116,7 +118,7 @@ impl World {
             Step::VendorReads if self.vendor_up => self.vendor.read(),
             Step::VendorTells => self.tell(),
             Step::VendorSpeaks(samples) => self.vendor.speak(Samples(*samples)),
-            Step::VendorCallsTool => self.vendor.call_tool(),
+            Step::VendorCallsTool { own } => self.vendor.call_tool(if *own { "book_table" } else { "get_weather" }),
             Step::VendorFinishes => self.vendor.finish(ResponseStatus::Completed),
             Step::SpeechStarts if self.vendor_up => self.vendor.hear_speech(),
             Step::SpeechEnds => self.vendor.hear_pause(),
@@ -230,6 +232,7 @@ impl World {
                 }
                 Output::RunTool(request) => {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
+                    assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
                 Output::HangUp(_) | Output::LetGo(_) => self.over = true,

@@ -15,8 +15,10 @@ use crate::adapters::clock::{ServerDate, SystemClock};
 use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::own_functions::OwnFunctions;
 use crate::adapters::s3::RecordingStore;
 use crate::adapters::secrets::Secrets;
+use crate::adapters::tool_secrets::SecretsOfTools;
 
 /// A tool has its own, shorter, time limit in the heart; this is for an answer that never comes.
 const TOOL_PATIENCE: Duration = Duration::from_secs(30);
@@ -40,6 +42,10 @@ impl Aws {
 
     pub fn secrets(&self) -> Secrets {
         Secrets::new(aws_sdk_secretsmanager::Client::new(&self.0))
+    }
+
+    pub fn tool_secrets(&self, arn: &str) -> SecretsOfTools {
+        SecretsOfTools::stored(aws_sdk_secretsmanager::Client::new(&self.0), arn)
     }
 
     pub fn store(&self, table: &str) -> Store {
@@ -66,6 +72,13 @@ impl Aws {
     /// For the relay's control channel; `None` where no region is set.
     pub fn handshakes(&self) -> Option<HandshakeSigner> {
         Some(HandshakeSigner::new(self.0.region()?.as_ref(), self.0.credentials_provider()?))
+    }
+
+    /// Each is invoked once: what it did it must not do twice.
+    pub fn own_functions(&self, allowed: Vec<String>) -> OwnFunctions {
+        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).operation_timeout(TOOL_PATIENCE);
+        let config = aws_sdk_lambda::config::Builder::from(&self.0).retry_config(RetryConfig::disabled());
+        OwnFunctions::new(aws_sdk_lambda::Client::from_conf(config.timeout_config(patience.build()).build()), allowed)
     }
 
     pub fn tools(&self, function: &str) -> LambdaTools {

@@ -3,6 +3,8 @@
 //! Health and settings are open. Whatever reveals a call needs the console's token; where none is set, only this very
 //! machine is served.
 
+mod tools;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
@@ -13,7 +15,8 @@ use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl,
+    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadAudit, ReadCall, ReadHistory, ReadRecording,
+    RelayControl, RunTools,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -29,10 +32,11 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, R, T, C> {
+pub struct Api<S, B, R, T, X, C> {
     store: S,
     recordings: B,
     relays: R,
+    tools: X,
     /// `None` where no account is configured.
     carrier: Option<T>,
     clock: C,
@@ -46,10 +50,12 @@ enum Route {
     Status,
     PublicUrl,
     Tools,
+    TryTool,
     Calls,
     Call(CallSid),
     Recording(CallSid),
     HangUp(CallSid),
+    ToolRuns(CallSid),
     Streams,
     Sessions,
     Twilio,
@@ -73,12 +79,14 @@ impl Route {
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
             ["api", "twilio"] => Some(Self::Twilio),
+            ["api", "tools", "try"] => Some(Self::TryTool),
+            ["api", "calls", sid, "tools"] => call(sid).map(Self::ToolRuns),
             _ => None,
         }
     }
 
     fn method(&self) -> Method {
-        if matches!(self, Self::HangUp(_)) { Method::POST } else { Method::GET }
+        if matches!(self, Self::HangUp(_) | Self::TryTool) { Method::POST } else { Method::GET }
     }
 
     /// Tells about a caller, or does something to one.
@@ -94,6 +102,8 @@ impl Route {
             | Self::Call(_)
             | Self::Recording(_)
             | Self::HangUp(_)
+            | Self::ToolRuns(_)
+            | Self::TryTool
             | Self::Streams
             | Self::Sessions
             | Self::Twilio => true,
@@ -101,16 +111,24 @@ impl Route {
     }
 }
 
-impl<S, B, R, T, C> Api<S, B, R, T, C>
+impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
 where
-    S: ReadCall + ReadHistory,
+    S: ReadCall + ReadHistory + ReadAudit,
     B: ReadRecording,
     R: RelayControl,
     T: CarrierAccount,
+    X: RunTools,
     C: Clock,
 {
-    pub fn new(store: S, recordings: B, relays: R, carrier: Option<T>, clock: C, config: ApiConfig) -> Self {
-        Self { store, recordings, relays, carrier, clock, config }
+    pub fn new(
+        (store, recordings): (S, B),
+        relays: R,
+        carrier: Option<T>,
+        tools: X,
+        clock: C,
+        config: ApiConfig,
+    ) -> Self {
+        Self { store, recordings, relays, tools, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -157,6 +175,10 @@ where
             Route::Status => self.status().await,
             Route::PublicUrl => Ok(Response::json(&json!({ "public_url": self.config.public_url }))),
             Route::Tools => Ok(Response::json(&json!({ "tools": shared::tools::all() }))),
+            Route::TryTool => {
+                tools::try_out((&self.store, &self.tools, &self.clock), &self.config.guard, request).await
+            }
+            Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(limit(&request.query)).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,

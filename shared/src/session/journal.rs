@@ -175,7 +175,7 @@ impl Session {
     /// By their ids: what was carried out already is not carried out again, and its outcome comes back.
     fn run_tools_again(&mut self, now: CallTime, calls: impl Iterator<Item = ToolCallId>) {
         for call in calls {
-            let Some(request) = self.tools.request(&self.plan.sid, &call) else { continue };
+            let Some(request) = self.tools.request(&self.plan.sid, &call, &self.plan.agent.id) else { continue };
             self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
             self.emit(Output::RunTool(request));
         }

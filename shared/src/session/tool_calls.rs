@@ -20,21 +20,23 @@ impl Session {
             return;
         }
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
-        let (asked, session) = (arguments.clone(), self.link.session());
-        self.tools.started(call, Pending { name: name.clone(), since: now, arguments: asked, session });
+        let own = self.plan.agent.own_tool(&name).cloned().map(Box::new);
+        let hangs_up = name == HANG_UP;
+        let pending = Pending { name, since: now, arguments, session: self.link.session(), own };
+        let request = pending.request(&self.plan.sid, call, &self.plan.agent.id);
+        self.tools.started(call, pending);
         match admission {
             Admission::Refuse(error) => self.on_tool_outcome(now, call, Err(error)),
-            _ if name == HANG_UP => self.on_hang_up_call(now, call),
-            _ => self.run_tool(now, call, name, arguments),
+            _ if hangs_up => self.on_hang_up_call(now, call),
+            _ => self.run_tool(now, request),
         }
     }
 
-    fn run_tool(&mut self, now: CallTime, call: &ToolCallId, name: String, arguments: Pii<String>) {
-        self.timers.arm(Timer::Tool(call.detached()), now + self.plan.agent.limits.tool);
+    fn run_tool(&mut self, now: CallTime, request: ToolRequest) {
+        self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
         // A successor that does not know of it would have it carried out twice.
         self.write_journal(now);
-        let sid = self.plan.sid.clone();
-        self.emit(Output::RunTool(ToolRequest { sid, call: call.detached(), name, arguments }));
+        self.emit(Output::RunTool(request));
     }
 
     /// The agent hangs up. If it has said nothing in this breath, it is asked for a goodbye first.
@@ -49,7 +51,7 @@ impl Session {
             return self.note(Event::ToolLate { call: call.detached() });
         };
         self.timers.disarm(&Timer::Tool(call.clone()));
-        let (output, error) = output_of(outcome, &self.plan.agent.limits);
+        let (output, error) = output_of(outcome, &self.plan.agent.limits, asked.own.as_deref());
         let (call, took_ms) = (call.detached(), millis(now.since(asked.since)));
         let name = asked.name.clone();
         self.note(Event::ToolFinished { call: call.clone(), name: name.clone(), took_ms, error });

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Limits;
-use crate::ids::{CallSid, ToolCallId};
+use crate::ids::{AgentId, CallSid, ToolCallId};
 use crate::redact::Pii;
 use crate::time::CallTime;
+use crate::tools::own::{OwnTool, unknown_end};
 use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, ToolSpec};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,22 @@ pub(super) struct Pending {
     pub(super) arguments: Pii<String>,
     /// Which of the model's sessions asked for it; another one knows nothing of it.
     pub(super) session: u32,
+    /// Of a tool of the agent's own: what it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own: Option<Box<OwnTool>>,
+}
+
+impl Pending {
+    pub(super) fn request(&self, sid: &CallSid, call: &ToolCallId, agent: &AgentId) -> ToolRequest {
+        ToolRequest {
+            sid: sid.clone(),
+            call: call.detached(),
+            name: self.name.clone(),
+            arguments: self.arguments.clone(),
+            agent: agent.clone(),
+            own: self.own.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -150,9 +167,8 @@ impl Toolbox {
     }
 
     /// To be asked for again.
-    pub(super) fn request(&self, sid: &CallSid, call: &ToolCallId) -> Option<ToolRequest> {
-        let Pending { name, arguments, .. } = self.pending.get(call)?;
-        Some(ToolRequest { sid: sid.clone(), call: call.clone(), name: name.clone(), arguments: arguments.clone() })
+    pub(super) fn request(&self, sid: &CallSid, call: &ToolCallId, agent: &AgentId) -> Option<ToolRequest> {
+        Some(self.pending.get(call)?.request(sid, call, agent))
     }
 
     /// They are a successor's now.
@@ -169,8 +185,18 @@ impl Toolbox {
     }
 }
 
-/// The outcome as the model gets it, within the size limit.
-pub(super) fn output_of(outcome: ToolOutcome, limits: &Limits) -> (Pii<String>, Option<ToolErrorKind>) {
+/// The outcome as the model gets it, within the size limit; a failure of a tool that has words for it, with these. What came to
+/// no end and must not be done twice is not said to have failed: perhaps it has not.
+pub(super) fn output_of(
+    outcome: ToolOutcome,
+    limits: &Limits,
+    own: Option<&OwnTool>,
+) -> (Pii<String>, Option<ToolErrorKind>) {
+    let repeatable = own.is_none_or(OwnTool::is_idempotent);
+    let outcome = outcome.map_err(|error| match error.kind {
+        ToolErrorKind::TimedOut if !repeatable => unknown_end(error.kind),
+        _ => error,
+    });
     let outcome = outcome.and_then(|output| {
         if output.reveal().len() <= limits.tool_bytes {
             return Ok(output);
@@ -179,6 +205,6 @@ pub(super) fn output_of(outcome: ToolOutcome, limits: &Limits) -> (Pii<String>, 
     });
     match outcome {
         Ok(output) => (output, None),
-        Err(error) => (error.to_output(), Some(error.kind)),
+        Err(error) => (error.to_output_saying(own.and_then(|tool| tool.on_failure.as_deref())), Some(error.kind)),
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn session(bytes: &[u8]) {
 }
 
 fn plan(bytes: &mut Bytes<'_>) -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     let (manners, scale) = (bytes.byte(), u64::from(bytes.byte()) + 1);
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
@@ -293,7 +293,7 @@ fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
         54 => ModelEvent::AgentSaid { item: item.into(), text: "It is cold.".into() },
         55 | 56 => {
             let (call, tool) = (bytes.name("call_").into(), usize::from(bytes.byte()));
-            let name = ["get_weather", "hang_up", "no_such_tool"][tool % 3].to_owned();
+            let name = ["get_weather", "hang_up", "no_such_tool", "book_table"][tool % 4].to_owned();
             let arguments = if bytes.flag() { r#"{"place":"Oslo"}"# } else { "{" };
             ModelEvent::ToolCall { response: response.into(), call, name, arguments: arguments.into() }
         }
