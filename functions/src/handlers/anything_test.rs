@@ -11,6 +11,7 @@ use shared::calls::{CallStatus, MediaPath};
 use shared::config::{ApiConfig, ConnectConfig, TwimlConfig, WebhookAuth};
 use shared::limits::{CallLimits, Gate};
 use shared::redact::Secret;
+use shared::tools::address::Guard;
 use shared::twilio::signature::Signer;
 
 use super::api::Api;
@@ -45,7 +46,7 @@ fn twiml(world: &World) -> Twiml<World, World, World, World> {
     Twiml::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
 }
 
-fn api(world: &World) -> Api<World, World, World, World, World> {
+fn api(world: &World) -> Api<World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: PUBLIC_URL.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -54,8 +55,10 @@ fn api(world: &World) -> Api<World, World, World, World, World> {
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
         console_token: Some(Secret::new("console-token")),
+        guard: Guard::default(),
+        tool_call_function: "tool-call".to_owned(),
     };
-    Api::new(world.clone(), world.clone(), world.clone(), None, world.clone(), config)
+    Api::new((world.clone(), world.clone()), world.clone(), None, world.clone(), world.clone(), config)
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = String> {
