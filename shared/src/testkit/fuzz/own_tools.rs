@@ -1,5 +1,6 @@
 //! A definition that anybody may write, arguments that a model may send, and what a service may answer.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
@@ -12,7 +13,8 @@ use crate::tools::address::Guard;
 use crate::tools::own::{self, Doors, HttpAnswer, HttpFault, HttpRequest, OwnTool, Tally, ToolSecret};
 use crate::tools::{LONGEST_OUTPUT, ToolError, ToolErrorKind, ToolRequest};
 
-const SECRET: &str = "s3cr3t-k3y-0f-th3-crm";
+/// Where a service's answer says this, it says the secret that it was sent.
+const ECHO: &str = "%SECRET%";
 
 /// Five texts with a zero between them: a definition, or none for the usual one; arguments; where the service sends us; the
 /// type of what it answers, and that.
@@ -29,7 +31,10 @@ pub(super) fn own_tools(bytes: &[u8]) {
         .faults(&guard)
         .iter()
         .any(|fault| !matches!(fault.path.as_str(), "" | "name" | "description" | "timeout_ms" | "on_failure"));
-    let service = Service { location, content_type, body, origin: OnceLock::new() };
+    let secret = &secret_of(bytes);
+    let body = String::from_utf8(body)
+        .map_or_else(|not_text| not_text.into_bytes(), |text| text.replace(ECHO, secret).into_bytes());
+    let service = Service { location, content_type, body, secret: secret.clone(), origin: OnceLock::new() };
     let request = ToolRequest {
         sid: "CA1".into(),
         call: "c1".into(),
@@ -44,12 +49,19 @@ pub(super) fn own_tools(bytes: &[u8]) {
     match outcome {
         Ok(output) => {
             let output = output.into_revealed();
-            assert!(output.len() <= LONGEST_OUTPUT && !output.contains(SECRET), "{output}");
+            assert!(output.len() <= LONGEST_OUTPUT && !output.contains(secret), "{output}");
             serde_json::from_str::<serde_json::Value>(&output).expect("an output is JSON");
         }
-        Err(error) => assert!(!error.message.contains(SECRET) && tally.cause.is_some(), "{}", error.message),
+        Err(error) => assert!(!error.message.contains(secret) && tally.cause.is_some(), "{}", error.message),
     }
     assert!(tally.attempts <= if misled { 0 } else { 4 }, "no more than allowed, and nothing by a faulty definition");
+}
+
+/// A secret that none of these bytes can hold, as it is made of all of them: what tells it was told it.
+fn secret_of(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("secret-{:016x}", hasher.finish())
 }
 
 fn at_once<F: Future>(future: F) -> F::Output {
@@ -64,6 +76,7 @@ struct Service {
     location: Option<String>,
     content_type: Option<String>,
     body: Vec<u8>,
+    secret: String,
     /// Where the tool was to go.
     origin: OnceLock<url::Url>,
 }
@@ -76,12 +89,12 @@ impl SendHttp for Service {
         if first {
             assert_eq!(Guard::default().judge(url), Ok(()), "a definition leads to where it may");
         }
-        let tells = request.headers.iter().any(|header| header.value.reveal().contains(SECRET));
+        let tells = request.headers.iter().any(|header| header.value.reveal().contains(&self.secret));
         assert!(
             !tells || url.scheme() == "https" && url.origin() == origin.origin(),
             "a secret stays with whom it is for"
         );
-        assert!(!url.as_str().contains(SECRET));
+        assert!(!url.as_str().contains(&self.secret));
         assert!(origin.scheme() != "https" || url.scheme() == "https", "never into the clear");
         let location = self.location.clone().filter(|_| first);
         let status = if location.is_some() { 302 } else { 200 };
@@ -94,7 +107,7 @@ impl SendHttp for Service {
 
 impl ToolSecrets for Service {
     async fn secret(&self, _: &str) -> PortResult<Option<ToolSecret>> {
-        Ok(Some(ToolSecret { value: Secret::new(SECRET), hosts: Vec::new() }))
+        Ok(Some(ToolSecret { value: Secret::new(self.secret.as_str()), hosts: Vec::new() }))
     }
 }
 
