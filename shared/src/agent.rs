@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::AgentId;
 use crate::model::Backend;
+use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
 
 /// How to answer a call. Model and voice are names, not choices of ours: a new one needs no new build.
@@ -30,6 +31,9 @@ pub struct Agent {
     pub truncation: Truncation,
     /// Names of the tools it may use, out of [`crate::tools::builtin`] and the call-control tools.
     pub tools: Vec<String>,
+    /// Tools that are defined here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own_tools: Vec<OwnTool>,
     pub limits: Limits,
     // Not written while they are the defaults: a relay of an earlier build refuses what it does not know.
     #[serde(skip_serializing_if = "is_default")]
@@ -182,11 +186,19 @@ impl Default for Agent {
             reasoning: None,
             truncation: Truncation::RetentionRatio(0.8),
             tools: ["get_weather", "lookup_prescription", "lookup_menu", "hang_up"].map(str::to_owned).to_vec(),
+            own_tools: Vec::new(),
             limits: Limits::default(),
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
             keypad: Keypad::default(),
         }
+    }
+}
+
+impl Agent {
+    /// The tool of its own of this name.
+    pub fn own_tool(&self, name: &str) -> Option<&OwnTool> {
+        self.own_tools.iter().find(|tool| tool.name == name)
     }
 }
 

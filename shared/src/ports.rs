@@ -14,10 +14,13 @@ use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid, ToolCallId};
 use crate::limits::Window;
 use crate::messages::{Callback, Message};
 use crate::ownership::{Lost, Outcome};
+use crate::redact::Pii;
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
 use crate::time::{CallTime, Samples};
-use crate::tools::{ToolOutcome, ToolRequest};
+use crate::tools::audit::ToolRun;
+use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
+use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::{setup, twiml};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
@@ -286,7 +289,8 @@ pub trait RunTools: Send + Sync {
 
 /// The tool's own record of calls it has carried out, so that one is never carried out twice.
 pub trait ToolLedger: Send + Sync {
-    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome. [`PortError::Conflict`]: it is being done.
+    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome. [`PortError::Conflict`]: it is being done, or
+    /// was begun by a process that died, and must not be begun again ([`ToolRequest::is_idempotent`]).
     fn begin(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
     fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> impl Future<Output = PortResult<()>> + Send;
     /// How it ended; `None`: it has not.
@@ -314,6 +318,39 @@ pub trait OpenMailbox: Send + Sync {
 pub trait ReferenceData: Send + Sync {
     fn item(&self, kind: &str, id: &str) -> impl Future<Output = PortResult<Option<serde_json::Value>>> + Send;
     fn items(&self, kind: &str) -> impl Future<Output = PortResult<Vec<serde_json::Value>>> + Send;
+}
+
+/// One HTTP request to the open internet, for tools of one's own. Judges where it goes, name and address, by
+/// [`Guard`](crate::tools::address::Guard), and connects to the address that was judged. Follows nothing, repeats nothing.
+pub trait SendHttp: Send + Sync {
+    fn send(&self, request: &HttpRequest) -> impl Future<Output = Result<HttpAnswer, HttpFault>> + Send;
+    /// Between two attempts.
+    fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// `secretsmanager:GetSecretValue` on the tools' secrets: the one of this name.
+pub trait ToolSecrets: Send + Sync {
+    fn secret(&self, name: &str) -> impl Future<Output = PortResult<Option<ToolSecret>>> + Send;
+}
+
+/// `lambda:InvokeFunction` on functions of one's own. Invokes once.
+pub trait InvokeFunction: Send + Sync {
+    fn invoke(
+        &self,
+        arn: &str,
+        event: &Pii<String>,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>, ToolError>> + Send;
+}
+
+/// `dynamodb:PutItem`: that a tool was called, and how it went.
+pub trait AuditTools: Send + Sync {
+    fn note_run(&self, sid: &CallSid, run: &ToolRun) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `dynamodb:Query`: the tools that a call has called, in order.
+pub trait ReadAudit: Send + Sync {
+    fn tool_runs(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<ToolRun>>> + Send;
 }
 
 /// A GET on the open internet that answers JSON.

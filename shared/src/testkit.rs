@@ -20,10 +20,12 @@ use crate::model::Capabilities;
 use crate::session::{Input, Journal, Output, Plan, Session};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
+use crate::tools::own::OwnTool;
 
 /// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
 pub fn plan(agent: Agent) -> Plan {
-    let tools = agent.tools.iter().map(|name| tool(name)).collect();
+    let own = agent.own_tools.iter().map(OwnTool::spec);
+    let tools = agent.tools.iter().map(|name| tool(name)).chain(own).collect();
     Plan {
         sid: "CA00000000000000000000000000000001".into(),
         agent,
@@ -43,6 +45,24 @@ pub fn journal(at: CallTime) -> Journal {
         _ => None,
     });
     journal.expect("a session that is told to go lets go")
+}
+
+/// A tool of an agent's own, which must not run twice.
+pub fn own_tool() -> OwnTool {
+    let definition = serde_json::json!({
+        "name": "book_table",
+        "description": "Books a table.",
+        "parameters": { "type": "object", "properties": { "name": { "type": "string" } } },
+        "target": {
+            "type": "http",
+            "method": "POST",
+            "url": "https://api.example.com/bookings",
+            "headers": { "authorization": "Bearer {{secret:CRM_KEY}}" },
+            "body": "arguments",
+        },
+        "on_failure": "Say that tables are booked by mail today.",
+    });
+    serde_json::from_value(definition).unwrap()
 }
 
 fn tool(name: &str) -> ToolSpec {

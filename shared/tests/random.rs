@@ -22,7 +22,9 @@ enum Step {
     VendorReads,
     VendorTells,
     VendorSpeaks(u64),
-    VendorCallsTool,
+    VendorCallsTool {
+        own: bool,
+    },
     VendorHolds,
     VendorSendsDtmf,
     KeyPressed(char),
@@ -49,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => Just(VendorReads),
         14 => Just(VendorTells),
         8 => (1_u64..9_000).prop_map(VendorSpeaks),
-        1 => Just(VendorCallsTool),
+        1 => any::<bool>().prop_map(|own| VendorCallsTool { own }),
         1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
         2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
         1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
@@ -66,7 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Of an agent that waits for everything.
 fn patient_plan() -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     agent.limits.redials = 1_000;
     agent.limits.silence = std::time::Duration::from_secs(100_000);
     agent.limits.attach = std::time::Duration::from_secs(100_000);
@@ -127,7 +129,9 @@ impl World {
             Step::VendorReads if self.vendor_up => self.vendor.read(),
             Step::VendorTells => self.tell(),
             Step::VendorSpeaks(samples) => self.vendor.speak(Samples(*samples)),
-            Step::VendorCallsTool => self.vendor.call_tool("get_weather", "{}"),
+            Step::VendorCallsTool { own } => {
+                self.vendor.call_tool(if *own { "book_table" } else { "get_weather" }, "{}");
+            }
             Step::VendorHolds => self.vendor.call_tool("hold", r#"{"seconds":3}"#),
             Step::VendorSendsDtmf => self.vendor.call_tool("send_dtmf", r#"{"digits":"1w2"}"#),
             Step::KeyPressed(digit) if self.attached => {
@@ -249,6 +253,7 @@ impl World {
                 }
                 Output::RunTool(request) => {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
+                    assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
                 Output::HangUp(_) | Output::LetGo(_) => self.over = true,

@@ -4,6 +4,7 @@
 //! machine is served.
 
 mod mailbox;
+mod tools;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -15,8 +16,8 @@ use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::ids::{CallSid, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, OpenMailbox, PortError, PortResult, ReadCall, ReadHistory, ReadRecording,
-    RelayControl,
+    CarrierAccount, Clock, FoundRecording, OpenMailbox, PortError, PortResult, ReadAudit, ReadCall, ReadHistory,
+    ReadRecording, RelayControl, RunTools,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -32,10 +33,11 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, R, T, C> {
+pub struct Api<S, B, R, T, X, C> {
     store: S,
     recordings: B,
     relays: R,
+    tools: X,
     /// `None` where no account is configured.
     carrier: Option<T>,
     clock: C,
@@ -49,6 +51,7 @@ enum Route {
     Status,
     PublicUrl,
     Tools,
+    TryTool,
     Calls,
     Call(CallSid),
     Recording(CallSid),
@@ -59,6 +62,7 @@ enum Route {
     MessagesOf(CallSid),
     Callbacks,
     Callback(CallSid, ToolCallId),
+    ToolRuns(CallSid),
     Streams,
     Sessions,
     Twilio,
@@ -88,13 +92,15 @@ impl Route {
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
             ["api", "twilio"] => Some(Self::Twilio),
+            ["api", "tools", "try"] => Some(Self::TryTool),
+            ["api", "calls", sid, "tools"] => call(sid).map(Self::ToolRuns),
             _ => None,
         }
     }
 
     fn method(&self) -> &'static str {
         match self {
-            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) => "POST",
+            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::TryTool => "POST",
             Self::Callback(..) => "DELETE",
             _ => "GET",
         }
@@ -119,6 +125,8 @@ impl Route {
             | Self::MessagesOf(_)
             | Self::Callbacks
             | Self::Callback(..)
+            | Self::ToolRuns(_)
+            | Self::TryTool
             | Self::Streams
             | Self::Sessions
             | Self::Twilio => true,
@@ -126,16 +134,24 @@ impl Route {
     }
 }
 
-impl<S, B, R, T, C> Api<S, B, R, T, C>
+impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
 where
-    S: ReadCall + ReadHistory + OpenMailbox,
+    S: ReadCall + ReadHistory + ReadAudit + OpenMailbox,
     B: ReadRecording,
     R: RelayControl,
     T: CarrierAccount,
+    X: RunTools,
     C: Clock,
 {
-    pub fn new(store: S, recordings: B, relays: R, carrier: Option<T>, clock: C, config: ApiConfig) -> Self {
-        Self { store, recordings, relays, carrier, clock, config }
+    pub fn new(
+        (store, recordings): (S, B),
+        relays: R,
+        carrier: Option<T>,
+        tools: X,
+        clock: C,
+        config: ApiConfig,
+    ) -> Self {
+        Self { store, recordings, relays, tools, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -182,6 +198,10 @@ where
             Route::Status => self.status().await,
             Route::PublicUrl => Ok(Response::json(&json!({ "public_url": self.config.public_url }))),
             Route::Tools => Ok(Response::json(&json!({ "tools": shared::tools::all() }))),
+            Route::TryTool => {
+                tools::try_out((&self.store, &self.tools, &self.clock), &self.config.guard, request).await
+            }
+            Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(limit(&request.query)).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,

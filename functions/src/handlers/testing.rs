@@ -2,6 +2,7 @@
 
 mod mailbox;
 mod requests;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,6 +28,7 @@ use shared::tools::{ToolOutcome, ToolRequest};
 use shared::twilio::setup;
 
 pub(super) use self::requests::{CONNECT, CONNECTION, DISCONNECT, Http, MESSAGE, frame, media, start, ws_event};
+pub(super) use self::tools::CRM_KEY;
 
 pub(super) const CALL: &str = "CA00000000000000000000000000000001";
 pub(super) const STREAM: &str = "MZ00000000000000000000000000000001";
@@ -76,6 +78,7 @@ pub(super) struct State {
     pub(super) bound_after: Option<(u32, Binding)>,
     pub(super) looks: u32,
     pub(super) fetched: u32,
+    pub(super) tools: tools::Tools,
     /// What was counted, of whom, and when. None of the `writes`: it is no word of anybody's.
     pub(super) rates: BTreeMap<(&'static str, String, Window), u32>,
     pub(super) writes: u32,

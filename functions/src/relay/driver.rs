@@ -259,7 +259,7 @@ async fn sleep_until(due: Option<Instant>) {
 
 /// Through API Gateway a mark is a paid message and frames overtake each other; on a socket neither is so.
 fn plan(call: &Call, capabilities: Capabilities) -> Plan {
-    let (tools, unknown) = shared::tools::named(&call.agent.tools);
+    let (tools, unknown) = shared::tools::of(&call.agent);
     if !unknown.is_empty() {
         tracing::warn!(call = %call.sid, ?unknown, "the agent names tools that do not exist");
     }

@@ -7,6 +7,7 @@ mod http_server;
 mod lease;
 mod mailbox;
 mod mischief;
+mod own_tools;
 mod rates;
 mod recordings;
 mod store;

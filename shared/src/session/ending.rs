@@ -1,6 +1,7 @@
 //! How a call ends: once, whoever wants it, and with the last words heard.
 
 use super::output::{Event, Output};
+use super::resequence::Resequencer;
 use super::responses::{Reason, Wish};
 use super::{Phase, Session, Timer};
 use crate::audio::recording::RecordOp;
@@ -95,6 +96,8 @@ impl Session {
             self.emit(Output::CloseModel);
         }
         self.emit(Output::Record(RecordOp::Finish { at: now.into() }));
+        // What waits behind the end is not carried any more.
+        self.order = Resequencer::default();
         self.timers.clear();
         self.phase = Phase::Over;
     }

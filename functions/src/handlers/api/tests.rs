@@ -13,7 +13,11 @@ use super::*;
 
 const TOKEN: &str = "console-token";
 
-fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World, World> {
+pub(super) fn api(
+    world: &World,
+    public_url: &str,
+    token: Option<&str>,
+) -> Api<World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: public_url.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -21,24 +25,26 @@ fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World
         bucket: "b".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
+        tool_call_function: "tool-call".to_owned(),
+        guard: Default::default(),
         console_token: token.map(Secret::new),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
-    Api::new(world.clone(), world.clone(), world.clone(), carrier, world.clone(), config)
+    Api::new((world.clone(), world.clone()), world.clone(), carrier, world.clone(), world.clone(), config)
 }
 
-async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
+pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
     let request = request.header("authorization", &format!("Bearer {TOKEN}"));
     api(world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await
 }
 
-async fn json_of(world: &World, request: Http) -> Value {
+pub(super) async fn json_of(world: &World, request: Http) -> Value {
     let answer = ask(world, request).await;
     assert_eq!(answer.status_code, 200);
     serde_json::from_str(&text(&answer)).unwrap()
 }
 
-fn text(answer: &ApiGatewayV2httpResponse) -> String {
+pub(super) fn text(answer: &ApiGatewayV2httpResponse) -> String {
     match &answer.body {
         Some(Body::Text(text)) => text.clone(),
         _ => String::new(),

@@ -128,7 +128,14 @@ pub(super) fn tools(bytes: &[u8]) {
     let world = World { answer };
     let names = tools::all().into_iter().map(|tool| tool.name).filter(|tool| name.is_empty() || tool == name);
     for name in names {
-        let request = ToolRequest { sid: "CA1".into(), call: "c1".into(), name, arguments: arguments.into() };
+        let request = ToolRequest {
+            sid: "CA1".into(),
+            call: "c1".into(),
+            name,
+            arguments: arguments.into(),
+            agent: "default".into(),
+            own: None,
+        };
         let nowhere: url::Url = "http://invalid.invalid/v1?key=1".parse().expect("a URL");
         let endpoints = WeatherEndpoints { forecast: nowhere.clone(), geocoding: nowhere };
         let running = pin!(async {

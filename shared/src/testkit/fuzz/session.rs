@@ -58,7 +58,7 @@ pub(super) fn session(bytes: &[u8]) {
 }
 
 fn plan(bytes: &mut Bytes<'_>) -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     let (manners, scale) = (bytes.byte(), u64::from(bytes.byte()) + 1);
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
@@ -284,10 +284,11 @@ impl Call {
     }
 }
 
-const TOOL_CALLS: [(&str, &str); 7] = [
+const TOOL_CALLS: [(&str, &str); 8] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
+    ("book_table", r#"{"name":"Ann"}"#),
     ("hold", r#"{"seconds":7}"#),
     ("hold", "{}"),
     ("send_dtmf", r##"{"digits":"1w2#"}"##),
