@@ -14,6 +14,7 @@
 //! @40 model connected
 //! @1000 keys 1234 200                     the caller dials, 200 ms between one key and the next
 //! @1000 times 300 400 model tool r% c% …  the same 300 times, 400 ms apart; % counts
+//! @2000 wakes                             the process was held up since the line before
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
 //! ~120 timer hold                         a tilde: something the runner made happen, generated
@@ -46,7 +47,9 @@ pub fn play(text: &str) -> String {
         };
         let (at, input) = rest.split_once(' ').expect("@<ms> <input>");
         let at = CallTime(at.parse().expect("milliseconds"));
-        run.pass_time(at);
+        if input.trim() != "wakes" {
+            run.pass_time(at);
+        }
         run.page.push(line.to_owned());
         run.happen(at, input.trim());
     }
@@ -301,7 +304,7 @@ impl Run {
             "resume" => Input::Operator(OperatorCommand::Resume),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
-            "tick" => Input::Tick,
+            "tick" | "wakes" => Input::Tick,
             other => panic!("unknown input {other}"),
         }
     }
