@@ -31,9 +31,10 @@ agents: ## puts the agents of a folder (AGENTS=examples/agents) where URL says; 
 		case "$$answer" in *200|*201) echo "$$agent is there";; *) echo "$$agent: $$answer" >&2; exit 1;; esac; \
 	done
 
+SCENARIO ?= pharmacy
 .PHONY: demo
-demo: build ## one simulated call: greeting, tool call, barge-in; transcript here, recording at the end
-	$(BIN) demo
+demo: build ## one simulated call (SCENARIO=pharmacy, or dtmf: keys and hold); transcript here, recording at the end
+	$(BIN) demo --scenario $(SCENARIO)
 
 .PHONY: chaos
 chaos: build ## 60 calls while relays and more die (CHAOS="--faults kill --seed 7", --rolling, --soak 30m); a verdict on each

@@ -8,6 +8,7 @@ mod change;
 pub mod document;
 mod faults;
 pub mod hours;
+mod keypad;
 mod saved;
 pub mod words;
 
@@ -20,8 +21,10 @@ use self::hours::OpeningHours;
 use self::words::VariableName;
 use crate::ids::AgentId;
 use crate::model::Backend;
+use crate::tools::own::OwnTool;
+pub use keypad::{KeyAction, Keypad};
 
-pub use self::faults::{Fault, LARGEST};
+pub use self::faults::LARGEST;
 pub use self::saved::{Entitled, Saved, is_number};
 
 /// How to answer a call. Model and voice are names, not choices of ours: a new one needs no new build.
@@ -67,6 +70,9 @@ pub struct Agent {
     /// Servers of tools that the model's vendor calls itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mcp_servers: Vec<McpServer>,
+    /// Tools that are defined here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own_tools: Vec<OwnTool>,
     pub limits: Limits,
     // Not written while they are the defaults: a relay of an earlier build refuses what it does not know.
     #[serde(skip_serializing_if = "is_default")]
@@ -74,6 +80,8 @@ pub struct Agent {
     /// What a caller is told for whom there is no agent: the model cannot be had, or no relay is there.
     #[serde(skip_serializing_if = "is_default_unavailable")]
     pub unavailable: String,
+    #[serde(skip_serializing_if = "keypad::is_default")]
+    pub keypad: Keypad,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -234,6 +242,9 @@ pub struct Limits {
     /// How long a call waits for its stream, at first and after it was lost.
     #[serde(with = "millis")]
     pub attach: Duration,
+    /// How long a caller is kept on hold at most, whoever put them there.
+    #[serde(with = "millis", skip_serializing_if = "is_longest_hold")]
+    pub longest_hold: Duration,
 }
 
 impl Default for Agent {
@@ -263,9 +274,11 @@ impl Default for Agent {
             truncation: Truncation::RetentionRatio(0.8),
             tools: ["get_weather", "lookup_prescription", "lookup_menu", "hang_up"].map(str::to_owned).to_vec(),
             mcp_servers: Vec::new(),
+            own_tools: Vec::new(),
             limits: Limits::default(),
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
+            keypad: Keypad::default(),
         }
     }
 }
@@ -274,6 +287,13 @@ impl Default for Agent {
 pub const DEFAULT_ID: &str = "default";
 const DEFAULT_NAME: &str = "Receptionist";
 const UTC: &str = "UTC";
+
+impl Agent {
+    /// The tool of its own of this name.
+    pub fn own_tool(&self, name: &str) -> Option<&OwnTool> {
+        self.own_tools.iter().find(|tool| tool.name == name)
+    }
+}
 
 const DEFAULT_INSTRUCTIONS: &str = "You are a friendly receptionist on the telephone. Keep answers to one or two short \
     sentences. Say what you are about to look up before you call a tool. Never invent what a tool did not tell you. \
@@ -299,6 +319,12 @@ fn is_default_name(name: &str) -> bool {
 
 fn is_utc(zone: &str) -> bool {
     zone == UTC
+}
+
+const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
+
+fn is_longest_hold(hold: &Duration) -> bool {
+    *hold == LONGEST_HOLD
 }
 
 fn is_default(overflow: &Overflow) -> bool {
@@ -335,6 +361,7 @@ impl Default for Limits {
             redials: 3,
             redial_after: Duration::from_secs(2),
             attach: Duration::from_secs(15),
+            longest_hold: LONGEST_HOLD,
         }
     }
 }
@@ -364,6 +391,7 @@ mod tests {
         let of_the_first_build = "backend greeting id instructions limits model noise_reduction reasoning speed tools \
                                   transcription truncation turn_detection voice";
         assert_eq!(fields.join(" "), of_the_first_build);
+        assert!(written["limits"].get("longest_hold").is_none(), "{written}");
         let other = Agent {
             version: 3,
             name: "Night".to_owned(),
@@ -372,6 +400,8 @@ mod tests {
             greeting: Greeting::Words("Guten Tag.".to_owned()),
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
+            keypad: Keypad { num_digits: 4, ..Keypad::default() },
+            limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
             ..Agent::default()
         };
         let read: Agent = serde_json::from_value(serde_json::to_value(&other).unwrap()).unwrap();

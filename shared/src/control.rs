@@ -25,4 +25,11 @@ pub enum Control {
         sid: CallSid,
         agent: Box<Agent>,
     },
+    /// The caller hears music, until it is resumed.
+    Hold {
+        sid: CallSid,
+    },
+    Resume {
+        sid: CallSid,
+    },
 }

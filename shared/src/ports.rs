@@ -11,13 +11,17 @@ use url::Url;
 use crate::agent::{Agent, Entitled, Saved};
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay, Waiting};
 use crate::control::Control;
-use crate::ids::{AgentId, CallSid, ConnectionId, RelayId, StreamSid};
+use crate::ids::{AgentId, CallSid, ConnectionId, RelayId, StreamSid, ToolCallId};
 use crate::limits::Window;
+use crate::messages::{Callback, Message};
 use crate::ownership::{Lost, Outcome};
+use crate::redact::Pii;
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
 use crate::time::{CallTime, Samples};
-use crate::tools::{ToolOutcome, ToolRequest};
+use crate::tools::audit::ToolRun;
+use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
+use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::{setup, twiml};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
@@ -313,17 +317,68 @@ pub trait RunTools: Send + Sync {
 
 /// The tool's own record of calls it has carried out, so that one is never carried out twice.
 pub trait ToolLedger: Send + Sync {
-    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome. [`PortError::Conflict`]: it is being done.
+    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome. [`PortError::Conflict`]: it is being done, or
+    /// was begun by a process that died, and must not be begun again ([`ToolRequest::is_idempotent`]).
     fn begin(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
     fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> impl Future<Output = PortResult<()>> + Send;
     /// How it ended; `None`: it has not.
     fn outcome(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
 }
 
+/// `dynamodb:PutItem`: what callers leave for people. What is kept twice by the same names is kept once, as it was.
+pub trait Mailbox: Send + Sync {
+    fn keep_message(&self, message: &Message) -> impl Future<Output = PortResult<()>> + Send;
+    fn keep_callback(&self, callback: &Callback) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `dynamodb:Query`, and `UpdateItem` for what is not wanted any more.
+pub trait OpenMailbox: Send + Sync {
+    /// Newest first.
+    fn messages(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Message>>> + Send;
+    fn messages_of(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<Message>>> + Send;
+    /// What is due first comes first.
+    fn callbacks(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Callback>>> + Send;
+    /// [`PortError::Gone`] if there is none of this name. To cancel twice is to cancel.
+    fn cancel_callback(&self, sid: &CallSid, id: &ToolCallId) -> impl Future<Output = PortResult<()>> + Send;
+}
+
 /// The items that the lookup tools read.
 pub trait ReferenceData: Send + Sync {
     fn item(&self, kind: &str, id: &str) -> impl Future<Output = PortResult<Option<serde_json::Value>>> + Send;
     fn items(&self, kind: &str) -> impl Future<Output = PortResult<Vec<serde_json::Value>>> + Send;
+}
+
+/// One HTTP request to the open internet, for tools of one's own. Judges where it goes, name and address, by
+/// [`Guard`](crate::tools::address::Guard), and connects to the address that was judged. Follows nothing, repeats nothing.
+pub trait SendHttp: Send + Sync {
+    fn send(&self, request: &HttpRequest) -> impl Future<Output = Result<HttpAnswer, HttpFault>> + Send;
+    /// Between two attempts.
+    fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// `secretsmanager:GetSecretValue` on the tools' secrets: the one of this name.
+pub trait ToolSecrets: Send + Sync {
+    fn secret(&self, name: &str) -> impl Future<Output = PortResult<Option<ToolSecret>>> + Send;
+}
+
+/// `lambda:InvokeFunction` on functions of one's own. Invokes once.
+pub trait InvokeFunction: Send + Sync {
+    fn invoke(
+        &self,
+        arn: &str,
+        event: &Pii<String>,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>, ToolError>> + Send;
+}
+
+/// `dynamodb:PutItem`: that a tool was called, and how it went.
+pub trait AuditTools: Send + Sync {
+    fn note_run(&self, sid: &CallSid, run: &ToolRun) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `dynamodb:Query`: the tools that a call has called, in order.
+pub trait ReadAudit: Send + Sync {
+    fn tool_runs(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<ToolRun>>> + Send;
 }
 
 /// A GET on the open internet that answers JSON.

@@ -11,9 +11,11 @@
 //! comes out, in the order it came. A session serialises at any point at which it is drained.
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
-//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `change` · `ending`. Beneath them
+//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what the caller dials) · `on_hold` ·
+//! `hold` (music) · `change` · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
+mod call_control;
 mod caller;
 mod change;
 mod earshot;
@@ -21,8 +23,10 @@ mod ending;
 mod hold;
 mod input;
 mod journal;
+mod keypad;
 mod line;
 mod link;
+mod on_hold;
 mod output;
 mod playback;
 mod remote_tools;
@@ -41,7 +45,8 @@ use serde::{Deserialize, Serialize};
 
 pub use input::{Input, ModelLoss, OperatorCommand};
 pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
-pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
+pub use on_hold::{HeldBy, OffHold};
+pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
 
 use crate::agent::Agent;
@@ -98,6 +103,8 @@ pub struct Session {
     tools: Toolbox,
     hold: hold::Hold,
     change: Change,
+    on_hold: Option<on_hold::OnHold>,
+    keys: keypad::Keys,
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
@@ -148,6 +155,8 @@ impl Session {
             tools: Toolbox::default(),
             hold: hold::Hold::default(),
             change: Change::default(),
+            on_hold: None,
+            keys: keypad::Keys::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
@@ -182,7 +191,7 @@ impl Session {
             Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
             Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
-            Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
+            Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
             Input::Tick => {}
@@ -214,6 +223,14 @@ impl Session {
         self.phase == Phase::Over
     }
 
+    fn on_operator(&mut self, now: CallTime, command: OperatorCommand) {
+        match command {
+            OperatorCommand::HangUp => self.close(now, Ending::OperatorHungUp, None),
+            OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
+            OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
+        }
+    }
+
     fn on_timer(&mut self, now: CallTime, timer: Timer) {
         self.journal_in(now, journal::worth_of_timer(&timer));
         match timer {
@@ -229,6 +246,8 @@ impl Session {
             Timer::Silence => self.on_silence(now),
             Timer::LongestCall => self.close(now, Ending::LongestCall, Some(ending::TIME_IS_UP)),
             Timer::Goodbye => self.finish_closing(now),
+            Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
+            Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
             Timer::Journal => self.write_journal(now),
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use shared::agent::words::Facts;
 use shared::agent::{Agent, document};
+use shared::tools::address::Guard;
 
 fn examples() -> Vec<(String, Agent)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/agents");
@@ -13,7 +14,8 @@ fn examples() -> Vec<(String, Agent)> {
     files.sort();
     let read = |file: &PathBuf| {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let agent = document::read(document::of_yaml(&std::fs::read_to_string(file).unwrap()).unwrap());
+        let agent =
+            document::read(document::of_yaml(&std::fs::read_to_string(file).unwrap()).unwrap(), &Guard::default());
         (name.clone(), agent.unwrap_or_else(|faults| panic!("{name}: {faults:#?}")))
     };
     files.iter().map(read).collect()
@@ -33,9 +35,13 @@ fn there_are_three_and_each_goes_by_the_name_of_its_file() {
 fn each_comes_back_from_yaml_and_json_as_it_was_read() {
     for (name, agent) in examples() {
         let yaml = document::to_yaml(&agent).unwrap();
-        assert_eq!(document::read(document::of_yaml(&yaml).unwrap()).as_ref(), Ok(&agent), "{name}:\n{yaml}");
+        assert_eq!(
+            document::read(document::of_yaml(&yaml).unwrap(), &Guard::default()).as_ref(),
+            Ok(&agent),
+            "{name}:\n{yaml}"
+        );
         let json = serde_json::to_string(&agent).unwrap();
-        assert_eq!(document::read(document::of_json(&json).unwrap()), Ok(agent), "{name}");
+        assert_eq!(document::read(document::of_json(&json).unwrap(), &Guard::default()), Ok(agent), "{name}");
     }
 }
 

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use shared::agent::Agent;
+use shared::agent::{Agent, KeyAction};
 use shared::audio::Payload;
 use shared::ids::ToolCallId;
 use shared::model::{ModelCommand, ResponseStatus, Severity};
-use shared::session::{Input, ModelLoss, Output, Plan, Session, Succession};
+use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession};
 use shared::testkit::{self, carrier::Carrier, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::twilio::media::StreamEvent;
@@ -22,9 +22,16 @@ enum Step {
     VendorReads,
     VendorTells,
     VendorSpeaks(u64),
-    VendorCallsTool,
     VendorCallsRemoteTool,
     AgentChanges(u32),
+    VendorCallsTool {
+        own: bool,
+    },
+    VendorHolds,
+    VendorSendsDtmf,
+    KeyPressed(char),
+    OperatorHolds,
+    OperatorResumes,
     VendorFinishes,
     SpeechStarts,
     SpeechEnds,
@@ -46,9 +53,12 @@ fn step() -> impl Strategy<Value = Step> {
         12 => Just(VendorReads),
         14 => Just(VendorTells),
         8 => (1_u64..9_000).prop_map(VendorSpeaks),
-        1 => Just(VendorCallsTool),
         1 => Just(VendorCallsRemoteTool),
         1 => (1_u32..9).prop_map(AgentChanges),
+        1 => any::<bool>().prop_map(|own| VendorCallsTool { own }),
+        1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
+        2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
+        1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
         3 => Just(VendorFinishes),
         3 => Just(SpeechStarts),
         4 => Just(SpeechEnds),
@@ -62,11 +72,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Of an agent that waits for everything.
 fn patient_plan() -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     agent.limits.redials = 1_000;
     agent.limits.silence = std::time::Duration::from_secs(100_000);
     agent.limits.attach = std::time::Duration::from_secs(100_000);
     agent.limits.call = std::time::Duration::from_secs(1_000_000);
+    agent.limits.longest_hold = std::time::Duration::from_secs(100);
+    agent.tools.extend(["hold", "send_dtmf"].map(str::to_owned));
+    agent.keypad.actions.extend([("0".to_owned(), KeyAction::Hold {}), ("9".to_owned(), KeyAction::Repeat {})]);
     testkit::plan(agent)
 }
 
@@ -125,7 +138,6 @@ impl World {
             Step::VendorReads if self.vendor_up => self.vendor.read(),
             Step::VendorTells => self.tell(),
             Step::VendorSpeaks(samples) => self.vendor.speak(Samples(*samples)),
-            Step::VendorCallsTool => self.vendor.call_tool(),
             Step::VendorCallsRemoteTool => self.vendor.call_remote_tool(),
             Step::AgentChanges(version) => {
                 let Plan { agent, tools, .. } = patient_plan();
@@ -133,6 +145,17 @@ impl World {
                 self.changed_to = Some(*version);
                 self.hand_in(Input::AgentChanged { agent, tools });
             }
+            Step::VendorCallsTool { own } => {
+                self.vendor.call_tool(if *own { "book_table" } else { "get_weather" }, "{}");
+            }
+            Step::VendorHolds => self.vendor.call_tool("hold", r#"{"seconds":3}"#),
+            Step::VendorSendsDtmf => self.vendor.call_tool("send_dtmf", r#"{"digits":"1w2"}"#),
+            Step::KeyPressed(digit) if self.attached => {
+                let key = self.carrier.message(StreamEvent::Dtmf { digit: *digit });
+                self.hand_in(Input::Caller(key));
+            }
+            Step::OperatorHolds => self.hand_in(Input::Operator(OperatorCommand::Hold)),
+            Step::OperatorResumes => self.hand_in(Input::Operator(OperatorCommand::Resume)),
             Step::VendorFinishes => self.vendor.finish(ResponseStatus::Completed),
             Step::SpeechStarts if self.vendor_up => self.vendor.hear_speech(),
             Step::SpeechEnds => self.vendor.hear_pause(),
@@ -247,6 +270,7 @@ impl World {
                 }
                 Output::RunTool(request) => {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
+                    assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
                 Output::Agent(agent) => self.stored = Some(agent.version),

@@ -5,6 +5,7 @@
 //! was lost; each condition lets our own first attempt count as ours.
 
 mod agents;
+mod audit;
 mod calls;
 mod chronicle;
 mod connections;
@@ -14,6 +15,7 @@ mod item;
 mod lease;
 mod ledger;
 mod line;
+mod mailbox;
 mod pulses;
 mod rates;
 mod relays;

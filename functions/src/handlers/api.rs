@@ -5,8 +5,10 @@
 
 mod agents;
 mod documents;
+mod mailbox;
 mod numbers;
 mod running;
+mod tools;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -16,10 +18,10 @@ use shared::audio::{hold_music, wav};
 use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
-use shared::ids::CallSid;
+use shared::ids::{CallSid, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadAgents, ReadCall, ReadHistory, ReadRecording,
-    RelayControl, WriteAgents,
+    CarrierAccount, Clock, FoundRecording, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit, ReadCall,
+    ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -35,10 +37,11 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, R, T, C> {
+pub struct Api<S, B, R, T, X, C> {
     store: S,
     recordings: B,
     relays: R,
+    tools: X,
     /// `None` where no account is configured.
     carrier: Option<T>,
     clock: C,
@@ -52,6 +55,7 @@ enum Route {
     Status,
     PublicUrl,
     Tools,
+    TryTool,
     Calls,
     Call(CallSid),
     Recording(CallSid),
@@ -59,6 +63,13 @@ enum Route {
     ChangeAgent(CallSid),
     Agents(agents::Route),
     Numbers(numbers::Route),
+    Hold(CallSid),
+    Resume(CallSid),
+    Messages,
+    MessagesOf(CallSid),
+    Callbacks,
+    Callback(CallSid, ToolCallId),
+    ToolRuns(CallSid),
     Streams,
     Sessions,
     Twilio,
@@ -78,6 +89,12 @@ impl Route {
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
+            ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
+            ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
+            ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
+            ["api", "messages"] => Some(Self::Messages),
+            ["api", "callbacks"] => Some(Self::Callbacks),
+            ["api", "callbacks", sid, id] => Some(Self::Callback(call(sid)?, mailbox::id(id)?)),
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
@@ -85,13 +102,16 @@ impl Route {
             ["api", "calls", sid, "agent"] => call(sid).map(Self::ChangeAgent),
             ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
             ["api", "numbers", ref rest @ ..] => numbers::Route::find(rest).map(Self::Numbers),
+            ["api", "tools", "try"] => Some(Self::TryTool),
+            ["api", "calls", sid, "tools"] => call(sid).map(Self::ToolRuns),
             _ => None,
         }
     }
 
     fn allow(&self) -> &'static str {
         match self {
-            Self::HangUp(_) | Self::ChangeAgent(_) => "POST",
+            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::ChangeAgent(_) | Self::TryTool => "POST",
+            Self::Callback(..) => "DELETE",
             Self::Agents(route) => route.allow(),
             Self::Numbers(route) => route.allow(),
             _ => "GET",
@@ -118,6 +138,14 @@ impl Route {
             | Self::ChangeAgent(_)
             | Self::Agents(_)
             | Self::Numbers(_)
+            | Self::Hold(_)
+            | Self::Resume(_)
+            | Self::Messages
+            | Self::MessagesOf(_)
+            | Self::Callbacks
+            | Self::Callback(..)
+            | Self::ToolRuns(_)
+            | Self::TryTool
             | Self::Streams
             | Self::Sessions
             | Self::Twilio => true,
@@ -125,16 +153,24 @@ impl Route {
     }
 }
 
-impl<S, B, R, T, C> Api<S, B, R, T, C>
+impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
 where
-    S: ReadAgents + ReadCall + ReadHistory + WriteAgents,
+    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording,
     R: RelayControl,
     T: CarrierAccount,
+    X: RunTools,
     C: Clock,
 {
-    pub fn new(store: S, recordings: B, relays: R, carrier: Option<T>, clock: C, config: ApiConfig) -> Self {
-        Self { store, recordings, relays, carrier, clock, config }
+    pub fn new(
+        (store, recordings): (S, B),
+        relays: R,
+        carrier: Option<T>,
+        tools: X,
+        clock: C,
+        config: ApiConfig,
+    ) -> Self {
+        Self { store, recordings, relays, tools, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -181,13 +217,23 @@ where
             Route::Status => self.status().await,
             Route::PublicUrl => Ok(Response::json(&json!({ "public_url": self.config.public_url }))),
             Route::Tools => Ok(Response::json(&json!({ "tools": shared::tools::all() }))),
+            Route::TryTool => {
+                tools::try_out((&self.store, &self.tools, &self.clock), &self.config.guard, request).await
+            }
+            Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(limit(&request.query)).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
-            Route::HangUp(sid) => self.hang_up(&sid).await,
             Route::ChangeAgent(sid) => self.change_agent(&sid, request).await,
             Route::Agents(route) => self.agents(route, request).await,
             Route::Numbers(route) => self.numbers(route, request).await,
+            Route::HangUp(sid) => self.send(&sid, Control::HangUp { sid: sid.clone() }).await,
+            Route::Hold(sid) => self.send(&sid, Control::Hold { sid: sid.clone() }).await,
+            Route::Resume(sid) => self.send(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
+            Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
+            Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,
+            Route::Callback(sid, id) => mailbox::cancel(&self.store, &sid, &id).await,
             Route::Streams => self.streams().await,
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
@@ -239,9 +285,8 @@ where
         Ok(self.store.call(sid).await?.is_some_and(|call| call.status.ended().is_some()))
     }
 
-    async fn hang_up(&self, sid: &CallSid) -> PortResult<Response> {
+    async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
         let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
-        let command = Control::HangUp { sid: sid.clone() };
         self.command(call?, relays?, &command, Response::empty(StatusCode::ACCEPTED)).await
     }
 

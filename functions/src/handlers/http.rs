@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
-use shared::agent::Fault;
+use shared::fault::Fault;
 
 pub(super) struct Request {
     pub(super) method: Method,

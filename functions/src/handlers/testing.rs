@@ -1,7 +1,9 @@
 //! A world in memory for the handlers' tests: every door, and what went through it.
 
 mod agents;
+mod mailbox;
 mod requests;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,6 +16,7 @@ use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Hold
 use shared::control::Control;
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
+use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
     CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
@@ -27,6 +30,7 @@ use shared::tools::{ToolOutcome, ToolRequest};
 use shared::twilio::setup;
 
 pub(super) use self::requests::{CONNECT, CONNECTION, DISCONNECT, Http, MESSAGE, frame, media, start, ws_event};
+pub(super) use self::tools::CRM_KEY;
 
 pub(super) const CALL: &str = "CA00000000000000000000000000000001";
 pub(super) const STREAM: &str = "MZ00000000000000000000000000000001";
@@ -76,6 +80,7 @@ pub(super) struct State {
     pub(super) bound_after: Option<(u32, Binding)>,
     pub(super) looks: u32,
     pub(super) fetched: u32,
+    pub(super) tools: tools::Tools,
     /// What was counted, of whom, and when. None of the `writes`: it is no word of anybody's.
     pub(super) rates: BTreeMap<(&'static str, String, Window), u32>,
     pub(super) writes: u32,
@@ -90,6 +95,8 @@ pub(super) struct State {
     pub(super) numbers: BTreeMap<String, AgentId>,
     /// Callers who wait, and until when they are believed to.
     pub(super) line: BTreeMap<Waiting, u64>,
+    pub(super) messages: Vec<Message>,
+    pub(super) callbacks: Vec<Callback>,
 }
 
 /// A frame, as a relay got it.

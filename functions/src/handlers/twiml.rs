@@ -1,7 +1,7 @@
 //! The voice webhook and its callbacks: what Twilio asks, and what it tells.
 //!
 //! Nothing is believed and nothing written before the signature has been checked, but that one was wrong. Afterwards
-//! the caller always gets an answer in TwiML: a fault of ours is an apology, not a dropped call.
+//! the caller always gets an answer in TwiML: while the store or the relays are away it is music, and they come back.
 
 mod answering;
 mod line;
@@ -32,8 +32,9 @@ use super::strangers::Strangers;
 
 /// Twilio opens the stream at once; a token that is older was stolen.
 const TOKEN_LIVES_MS: u64 = 60_000;
-/// Streams of one call, all in all: the breaker against a loop of streams that close at once.
-const MOST_STREAMS: u32 = 10;
+/// Streams of one call within a minute: the breaker against a loop of streams that close at once. A call that lives on
+/// through many deaths of relays is none.
+const MOST_STREAMS: u32 = 20;
 
 const BUSY: &str = "All our lines are busy at the moment. Please try again in a few minutes.";
 
@@ -61,8 +62,8 @@ enum Route {
 #[derive(Debug)]
 enum Next {
     Stream(Box<Call>),
-    /// There is no room yet. The place is known unless the store is away.
-    Hold(Ticket, Option<u32>, Box<Agent>),
+    /// There is no room yet, or nobody. The place is known to those who stand in line.
+    Hold(Option<u32>, Box<Agent>),
     HangUp,
     /// This is said, and nothing more.
     Tell(Words),
@@ -141,17 +142,16 @@ where
     async fn route(&self, route: Route, form: &Form, query: &str) -> Result<Response, Fault> {
         match route {
             Route::Incoming => {
-                let call = IncomingCall::try_from(form)?;
-                Ok(self.caller_gets(&call.call, self.incoming(&call).await).await)
+                let (call, ticket) = (IncomingCall::try_from(form)?, Ticket::new(self.clock.unix_ms()));
+                Ok(self.caller_gets(&call.call, ticket, self.incoming(&call, ticket)).await)
             }
             Route::Resume => {
-                let call = IncomingCall::try_from(form)?;
-                Ok(self.caller_gets(&call.call, self.resume(&call).await).await)
+                let (call, ticket) = (IncomingCall::try_from(form)?, Ticket::new(self.clock.unix_ms()));
+                Ok(self.caller_gets(&call.call, ticket, self.resume(&call)).await)
             }
             Route::Line => {
-                let call = IncomingCall::try_from(form)?;
-                let ticket = Ticket::read(query, self.clock.unix_ms());
-                Ok(self.caller_gets(&call.call, Ok(self.in_line(&call, ticket).await)).await)
+                let (call, ticket) = (IncomingCall::try_from(form)?, Ticket::read(query, self.clock.unix_ms()));
+                Ok(self.caller_gets(&call.call, ticket, self.in_line(&call, ticket)).await)
             }
             Route::CallStatus => Ok(self.call_status(&CallStatusUpdate::try_from(form)?).await),
             Route::StreamStatus => Ok(stream_status(&StreamStatusUpdate::try_from(form)?)),
@@ -159,7 +159,7 @@ where
     }
 
     /// A new call, or a webhook that Twilio sent twice: then the call that is there gets a fresh token.
-    async fn incoming(&self, incoming: &IncomingCall) -> PortResult<Next> {
+    async fn incoming(&self, incoming: &IncomingCall, ticket: Ticket) -> PortResult<Next> {
         let now = self.clock.unix_ms();
         let asked = (self.store.relays(), self.line(), self.calls_too_often(incoming, now), self.answering(incoming));
         let (relays, line, too_often, agent) = join4(asked.0, asked.1, asked.2, asked.3).await;
@@ -172,30 +172,17 @@ where
         }
         if Relay::pick(&relays, now).is_none() {
             tracing::error!(code = "no_relay", call = %incoming.call);
-            return Ok(Next::Tell(Words::unavailable(&agent)));
         }
-        self.take_in(incoming, Ticket::new(now), agent, &relays, &line).await
+        self.take_in(incoming, ticket, agent, &relays, &line).await
     }
 
-    /// A caller who waits asks again. Whatever is not there right now, they go on waiting.
-    async fn in_line(&self, incoming: &IncomingCall, ticket: Ticket) -> Next {
+    /// A caller who waits asks again.
+    async fn in_line(&self, incoming: &IncomingCall, ticket: Ticket) -> PortResult<Next> {
         if incoming.status.is_over() {
-            return Next::HangUp;
+            return Ok(Next::HangUp);
         }
-        let look = async {
-            let (relays, line, agent) = join3(self.store.relays(), self.line(), self.answering(incoming)).await;
-            self.take_in(incoming, ticket, agent?, &relays?, &line).await
-        };
-        let error = match tokio::time::timeout(line::PATIENCE, Box::pin(look)).await {
-            Ok(Ok(next)) => return next,
-            Ok(Err(error)) => error,
-            Err(_) => PortError::Unavailable("the line was not seen in time".to_owned()),
-        };
-        tracing::error!(code = "store_failed", call = %incoming.call, %error);
-        if ticket.is_over(self.clock.unix_ms(), &self.config.agent.overflow) {
-            return overflow(&incoming.call, &self.config.agent);
-        }
-        Next::Hold(ticket, None, Box::new(self.config.agent.clone()))
+        let (relays, line, agent) = join3(self.store.relays(), self.line(), self.answering(incoming)).await;
+        self.take_in(incoming, ticket, agent?, &relays?, &line).await
     }
 
     /// Nobody in it, if it cannot be read: then whoever asks first is served first.
@@ -282,7 +269,7 @@ where
             tracing::warn!(code = "caller_waits", call = %waiting.call, place);
         }
         self.store.stand_in_line(waiting, now + line::STAYS_MS).await?;
-        Ok(Next::Hold(ticket, Some(place), Box::new(agent)))
+        Ok(Next::Hold(Some(place), Box::new(agent)))
     }
 
     /// An entry that stays is taken for gone soon.
@@ -305,7 +292,11 @@ where
         let relays = self.store.relays().await?;
         let next = self.proceed(&incoming.call, &relays).await?;
         let Next::Stream(call) = next else { return Ok(next) };
-        if self.store.count_stream(&call.sid).await? > MOST_STREAMS {
+        let window = Window::at(self.clock.unix_ms());
+        let lately = self.store.count_rate("STREAM", call.sid.as_str(), window);
+        let (counted, lately) = join(self.store.count_stream(&call.sid), lately).await;
+        counted?;
+        if lately? > MOST_STREAMS {
             tracing::error!(code = "too_many_streams", call = %call.sid);
             return Ok(self.apologise());
         }
@@ -337,7 +328,7 @@ where
             (Some(_), None) => {}
             (None, None) => {
                 tracing::error!(code = "no_relay", call = %sid);
-                return Ok(self.apologise());
+                return Ok(Next::Hold(None, Box::new(call.agent)));
             }
         }
         Ok(Next::Stream(Box::new(call)))
@@ -360,22 +351,48 @@ where
         }
     }
 
-    async fn caller_gets(&self, sid: &CallSid, next: PortResult<Next>) -> Response {
-        let document = match next {
-            Ok(Next::Stream(call)) => self.stream(&call).await,
-            Ok(Next::HangUp) => Ok(twiml::Response::new().hangup()),
-            Ok(Next::Hold(ticket, place, agent)) => {
-                Ok(line::hold(ticket, place, &agent, |path| self.webhook.url(path)))
-            }
-            Ok(Next::Tell(words)) => Ok(words.told()),
-            Ok(Next::Busy { answered }) => Ok(busy(answered)),
-            Err(error) => Err(error),
+    /// What is found out in time; otherwise they wait, and come back.
+    async fn caller_gets(
+        &self,
+        sid: &CallSid,
+        ticket: Ticket,
+        next: impl Future<Output = PortResult<Next>>,
+    ) -> Response {
+        let found = async { self.document(sid, ticket, next.await?).await };
+        let error = match tokio::time::timeout(line::PATIENCE, Box::pin(found)).await {
+            Ok(Ok(document)) => return Response::xml(twiml::CONTENT_TYPE, &document),
+            Ok(Err(error)) => error,
+            Err(_) => PortError::Unavailable("the store did not answer in time".to_owned()),
         };
-        let document = document.unwrap_or_else(|error| {
-            tracing::error!(code = "store_failed", call = %sid, %error);
-            Words::unavailable(&self.config.agent).told()
-        });
+        tracing::error!(code = "store_failed", call = %sid, %error);
+        let document = match error {
+            PortError::Unavailable(_) | PortError::Throttled(_) | PortError::Conflict(_) => {
+                self.hold(sid, ticket, None, &self.config.agent)
+            }
+            PortError::Gone | PortError::Corrupt(_) => Words::unavailable(&self.config.agent).told(),
+        };
         Response::xml(twiml::CONTENT_TYPE, &document)
+    }
+
+    async fn document(&self, sid: &CallSid, ticket: Ticket, next: Next) -> PortResult<twiml::Response> {
+        match next {
+            Next::Stream(call) => self.stream(&call).await,
+            Next::HangUp => Ok(twiml::Response::new().hangup()),
+            Next::Hold(place, agent) => Ok(self.hold(sid, ticket, place, &agent)),
+            Next::Tell(words) => Ok(words.told()),
+            Next::Busy { answered } => Ok(busy(answered)),
+        }
+    }
+
+    /// As long as the agent lets them wait.
+    fn hold(&self, sid: &CallSid, ticket: Ticket, place: Option<u32>, agent: &Agent) -> twiml::Response {
+        if !ticket.is_over(self.clock.unix_ms(), &agent.overflow) {
+            return line::hold(ticket, place, agent, |path| self.webhook.url(path));
+        }
+        tracing::warn!(code = "caller_overflowed", call = %sid);
+        let stood_in_line = place.or(ticket.told).is_some();
+        let words = if stood_in_line { Words::of(&agent.overflow.say, agent) } else { Words::unavailable(agent) };
+        words.told()
     }
 
     async fn stream(&self, call: &Call) -> PortResult<twiml::Response> {

@@ -122,6 +122,8 @@ pub enum Command {
     CallEnded,
     HangUp,
     ChangeAgent(Box<Agent>),
+    Hold,
+    Resume,
     /// The process is about to go, and there is another to go on.
     HandOver,
 }

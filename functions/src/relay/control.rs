@@ -137,6 +137,8 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         Ok(Control::CallEnded { sid }) => tell(calls, &sid, Command::CallEnded),
         Ok(Control::HangUp { sid }) => tell(calls, &sid, Command::HangUp),
         Ok(Control::ChangeAgent { sid, agent }) => tell(calls, &sid, Command::ChangeAgent(agent)),
+        Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
+        Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
         // Commands carry callers' numbers, and the parser may quote them.
         Err(error) => tracing::warn!(at = error.column(), "a command was not understood"),
     }

@@ -248,6 +248,8 @@ fn command_input(command: Command) -> Input {
             let tools = tools_of(&agent);
             Input::AgentChanged { agent, tools }
         }
+        Command::Hold => Input::Operator(OperatorCommand::Hold),
+        Command::Resume => Input::Operator(OperatorCommand::Resume),
         Command::HandOver => Input::HandOver,
     }
 }
@@ -277,7 +279,7 @@ fn plan(call: &Call, capabilities: Capabilities) -> Plan {
 }
 
 fn tools_of(agent: &Agent) -> Vec<ToolSpec> {
-    let (tools, unknown) = shared::tools::named(&agent.tools);
+    let (tools, unknown) = shared::tools::of(agent);
     if !unknown.is_empty() {
         tracing::warn!(agent = %agent.id, ?unknown, "the agent names tools that do not exist");
     }

@@ -273,7 +273,14 @@ impl Told {
             | Event::ToolStarted { .. }
             | Event::HoldStarted
             | Event::HoldStopped
-            | Event::Dtmf { .. } => {}
+            | Event::Dtmf { .. }
+            | Event::Digits { .. }
+            | Event::DtmfSent { .. }
+            | Event::OnHold { .. }
+            | Event::OffHold { .. }
+            | Event::HangUpAsked { .. }
+            | Event::MessageTaken { .. }
+            | Event::CallbackScheduled { .. } => {}
         }
     }
 

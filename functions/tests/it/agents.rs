@@ -4,6 +4,7 @@ use shared::agent::Agent;
 use shared::calls::CallStatus;
 use shared::ids::AgentId;
 use shared::ports::{PortError, ReadAgents, ReadCall, WriteAgents, WriteCall};
+use shared::tools::address::Guard;
 
 use crate::world::{TABLE, call, dynamo, holder, race, store};
 
@@ -87,7 +88,7 @@ async fn the_largest_agent_fits_a_call_of_its_own() {
     let mut agent = night("A");
     let rest = shared::agent::LARGEST - serde_json::to_string(&agent).unwrap().len();
     agent.instructions.push_str(&"x".repeat(rest));
-    assert_eq!(agent.faults(), []);
+    assert_eq!(agent.faults(&Guard::default()), []);
     let saved = store.save_agent(&agent, None).await.unwrap();
     let with_it = shared::calls::Call { agent: saved.agent, ..call(1) };
     store.open_call(&with_it).await.unwrap();

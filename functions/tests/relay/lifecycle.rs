@@ -14,8 +14,9 @@ use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::control::Control;
 use shared::ids::ConnectionId;
 use shared::session::Event;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use url::Url;
@@ -129,9 +130,8 @@ fn command(command: &Control) -> Message {
     Message::text(serde_json::to_string(command).unwrap())
 }
 
-#[tokio::test]
-async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is_lost() {
-    let mut model = Model::new().await;
+/// A relay, and the API's end of its control channel, which was lost once before.
+async fn under_control(model: &Model) -> (House, WebSocketStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = settings(&model.url);
     settings.control_url = Some(Url::parse(&format!("ws://{}/control", listener.local_addr().unwrap())).unwrap());
@@ -144,10 +144,17 @@ async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is
         headers = Some(request.headers().clone());
         Ok(response)
     };
-    let mut control = soon(tokio_tungstenite::accept_hdr_async(stream, note)).await.unwrap();
+    let control = soon(tokio_tungstenite::accept_hdr_async(stream, note)).await.unwrap();
     let headers = headers.unwrap();
     assert_eq!(headers["x-voicebridge-relay"], house.id().as_str());
     assert_eq!(headers["authorization"], "signed");
+    (house, control)
+}
+
+#[tokio::test]
+async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is_lost() {
+    let mut model = Model::new().await;
+    let (house, mut control) = under_control(&model).await;
     let call = house.webhook("CA1", MediaPath::Gateway).await;
     control.send(Message::text("{nonsense")).await.unwrap();
     control.send(command(&Control::Prepare { call: Box::new(call) })).await.unwrap();
@@ -166,6 +173,28 @@ async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is
     until(&house.carrier.hung_up, |hung_up| hung_up.contains(&"CA1".into()).then_some(())).await;
     soon(house.relay.stop()).await;
     assert!(!matches!(soon(control.next()).await, Some(Ok(Message::Text(_)))));
+}
+
+#[tokio::test]
+async fn an_operator_puts_a_caller_on_hold_and_back() {
+    let mut model = Model::new().await;
+    let (house, mut control) = under_control(&model).await;
+    let call = house.webhook("CA1", MediaPath::Direct).await;
+    control.send(command(&Control::Prepare { call: Box::new(call) })).await.unwrap();
+    let mut session = model.ready().await;
+    let mut caller = Caller::call(&house, "CA1").await;
+    session.expect("response.create").await;
+    session.say(json!({ "type": "response.created", "response": { "id": "r1" } })).await;
+    session.say(json!({ "type": "response.done", "response": { "id": "r1", "status": "completed" } })).await;
+    control.send(command(&Control::Hold { sid: "CA1".into() })).await.unwrap();
+    let music = caller.hear(4_000).await;
+    assert!(music.iter().any(|&byte| byte != 0xFF));
+    control.send(command(&Control::Resume { sid: "CA1".into() })).await.unwrap();
+    let asked = session.expect("response.create").await;
+    assert!(asked["response"]["instructions"].as_str().unwrap().contains("on hold"));
+    caller.stop().await;
+    assert_eq!(house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
+    soon(house.relay.stop()).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
+use shared::audio::wav::Wav;
 use shared::redact::Secret;
 use url::Url;
 
@@ -172,6 +173,7 @@ impl Caller {
         for verb in verbs {
             match verb {
                 Verb::Say(text) => self.said.push(text),
+                Verb::Play(address) => self.play(&address, document).await,
                 Verb::Pause(length) => tokio::time::sleep(length).await,
                 Verb::Hangup => return Next::End(Ended::ServerHungUp),
                 Verb::Redirect(address) => {
@@ -188,6 +190,23 @@ impl Caller {
             }
         }
         Next::End(Ended::ServerHungUp)
+    }
+
+    /// What cannot be played is passed over, with a warning, as Twilio does.
+    async fn play(&mut self, address: &str, document: &Url) {
+        let file = match resolve_url(address, document) {
+            Ok(url) => self.poster.get(&url).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let length = file.and_then(|file| Wav::read(&file).map(|wav| wav.lasts()).map_err(|error| error.to_string()));
+        match length {
+            Ok(length) => {
+                let from = Instant::now();
+                tokio::time::sleep(length).await;
+                self.person.was_played(from, Instant::now());
+            }
+            Err(why) => self.warnings.push(Warning { code: 11_200, what: format!("<Play> of `{address}`: {why}") }),
+        }
     }
 
     /// Holds a media stream. `None`: the server or a fault closed it, and the next verb is due.

@@ -152,16 +152,10 @@ async fn aftermath(api: &Api) -> (Option<Record>, Option<Duration>) {
         let recording = api.recording().await.ok().flatten();
         let complete = record.as_ref().is_some_and(Record::has_ended) && recording.is_some();
         if complete || Instant::now() >= deadline {
-            return (record, recording.as_deref().and_then(length));
+            return (record, recording.and_then(|file| Some(Wav::read(&file).ok()?.lasts())));
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-fn length(file: &[u8]) -> Option<Duration> {
-    let wav = Wav::read(file).ok()?;
-    let rate = u64::from(wav.rate) * u64::from(wav.channels);
-    Some(Duration::from_millis((wav.samples.len() as u64 * 1_000).checked_div(rate)?))
 }
 
 /// Adds to each call who spoke to it and which tools ran for it.

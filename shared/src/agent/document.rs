@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
-use super::{Agent, Fault};
+use super::Agent;
+use crate::fault::Fault;
+use crate::tools::address::Guard;
 
 /// Faults of shape that are looked for; whoever has more mends these first.
 const MOST_FAULTS: usize = 50;
@@ -32,12 +34,12 @@ pub fn to_yaml(agent: &Agent) -> Result<String, NotADocument> {
 }
 
 /// The agent in a document, or everything that is wrong with it.
-pub fn read(document: Value) -> Result<Agent, Vec<Fault>> {
+pub fn read(document: Value, guard: &Guard) -> Result<Agent, Vec<Fault>> {
     if !document.is_object() {
         return Err(vec![Fault::new("", "an agent is an object with fields")]);
     }
     let Shape { agent, mut faults, gone } = read_shape(document);
-    let sense = agent.faults().into_iter().map(|Fault { pointer, detail }| {
+    let sense = agent.faults(guard).into_iter().map(|Fault { pointer, detail }| {
         let path: Vec<String> = pointer.split('/').skip(1).map(str::to_owned).collect();
         Fault::new(gone.pointer(&path), detail)
     });

@@ -1,15 +1,15 @@
 //! What is wrong with an agent that can be read: all of it at once, each fault with its place and a sentence.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::words::{CALLS_OWN, Piece, pieces};
 use super::{Agent, Greeting, TurnDetection, hours};
+use crate::fault::Fault;
 use crate::model::{Offer, dialect};
+use crate::tools::address::Guard;
+use crate::tools::own;
 
 /// Bytes of an agent as JSON. It travels with each call: in the call's item, of which DynamoDB takes 400 KB, and in one
 /// message to a relay, of which API Gateway takes 128 KB.
@@ -22,34 +22,17 @@ const LONGEST_VALUE: usize = 2_000;
 const LONGEST_SENTENCE: usize = 2_000;
 const MOST_SERVERS: usize = 16;
 
-/// One fault, and where it is: a JSON Pointer (RFC 6901) into the document.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Fault {
-    pub pointer: String,
-    pub detail: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.pointer, self.detail)
-    }
-}
-
-impl Fault {
-    pub(super) fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
-    }
-}
-
 impl Agent {
     /// Everything that is wrong with it; nothing, if it can take a call.
-    pub fn faults(&self) -> Vec<Fault> {
+    pub fn faults(&self, guard: &Guard) -> Vec<Fault> {
         let mut check = Check { agent: self, found: Vec::new() };
         check.identity();
         check.voice();
         check.words();
         check.listening();
         check.tools();
+        check.own_tools(guard);
+        check.keypad();
         check.hours();
         check.limits();
         check.size();
@@ -191,6 +174,15 @@ impl Check<'_> {
         }
     }
 
+    fn own_tools(&mut self, guard: &Guard) {
+        let faults = own::faults(&self.agent.own_tools, &self.agent.limits, guard);
+        self.found.extend(faults.into_iter().map(|fault| fault.within("/own_tools")));
+    }
+
+    fn keypad(&mut self) {
+        self.found.extend(self.agent.keypad.faults().into_iter().map(|fault| fault.within("/keypad")));
+    }
+
     fn hours(&mut self) {
         let agent = self.agent;
         let known = hours::zone(&agent.time_zone).is_some();
@@ -211,12 +203,13 @@ impl Check<'_> {
     fn limits(&mut self) {
         const MINUTE: u64 = 60_000;
         let limits = &self.agent.limits;
-        let times: [(&str, Duration, RangeInclusive<u64>); 9] = [
+        let times: [(&str, Duration, RangeInclusive<u64>); 10] = [
             ("call", limits.call, 1_000..=12 * 60 * MINUTE),
             ("silence", limits.silence, 1_000..=60 * MINUTE),
             // The function that runs them has 30 s.
             ("tool", limits.tool, 100..=28_000),
             ("hold_after", limits.hold_after, 0..=MINUTE),
+            ("longest_hold", limits.longest_hold, 1_000..=60 * MINUTE),
             ("goodbye", limits.goodbye, 1_000..=2 * MINUTE),
             ("preroll", limits.preroll, 0..=MINUTE),
             ("model_ready", limits.model_ready, 100..=MINUTE),

@@ -56,4 +56,7 @@ pub struct ModelLoss {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperatorCommand {
     HangUp,
+    /// The caller hears music, and nobody else talks to them.
+    Hold,
+    Resume,
 }

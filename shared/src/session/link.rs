@@ -112,7 +112,8 @@ impl Session {
             self.emit(Output::Model(ModelCommand::Remember { speaker, text }));
         }
         let notes: Vec<_> = self.tools.results().map(|(name, output)| note_of(name, output)).collect();
-        notes.into_iter().for_each(|note| self.emit(Output::Model(note)));
+        let notes = notes.into_iter().chain(self.keys.notes());
+        notes.for_each(|note| self.emit(Output::Model(note)));
     }
 
     pub(super) fn on_model_disconnected(&mut self, now: CallTime, cause: &ModelLoss) {
@@ -186,6 +187,11 @@ impl Session {
         }
         if !self.turn.greeted {
             return self.greet();
+        }
+        if self.is_on_hold() {
+            // They will be spoken to when that is over.
+            self.turn.back = Back::Nothing;
+            return;
         }
         let nothing_else = self.responses.is_idle() && !self.earshot.is_heard_again();
         let back = match std::mem::take(&mut self.turn.back) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::put_on_wire;
 use super::line::STALL;
 use super::link::millis;
+use super::on_hold::OffHold;
 use super::output::{Event, Interruption, Output, Speaker, ToCaller};
 use super::playback::{Cut, Source};
 use super::responses::{Reason, Rejected, Wish};
@@ -141,6 +142,7 @@ impl Session {
             return;
         }
         self.tools.caller_spoke();
+        self.come_back(now, OffHold::CallerSpoke);
         for Cut { item, heard, sent, .. } in self.interrupt_playback(now) {
             self.note(Event::BargeIn { item, heard_ms: heard.as_millis(), sent_ms: sent.as_millis() });
         }
@@ -191,6 +193,8 @@ impl Session {
         if let Phase::Closing(_) = self.phase {
             return;
         }
+        // Who was speaking already when they were put on hold.
+        self.come_back(now, OffHold::CallerSpoke);
         self.responses.want(Wish { reason: Reason::Answer, instructions: None, tools: self.tool_use() });
     }
 
@@ -199,6 +203,8 @@ impl Session {
         let free = self.link.is_ready()
             && self.is_present()
             && !self.line.speaking
+            && !self.keys.is_dialling()
+            && !self.is_on_hold()
             && !self.tools.is_pending()
             && !self.timers.is_armed(&Timer::Retry);
         if !free {
@@ -290,6 +296,7 @@ impl Session {
                 if heard {
                     self.earshot.answered();
                     self.tools.told();
+                    self.keys.answered();
                 }
             }
             ResponseStatus::Failed { code, severity } => self.on_response_failed(now, wish, code, severity),
@@ -347,7 +354,7 @@ impl Session {
         }
     }
 
-    fn show(&mut self, line: Option<super::output::Line>) {
+    pub(super) fn show(&mut self, line: Option<super::output::Line>) {
         line.into_iter().for_each(|line| self.emit(Output::Transcript(line)));
     }
 }

@@ -18,7 +18,8 @@ pub fn render(output: &Output) -> (&'static str, String) {
         Output::DialModel => ("dial", "dial model".to_owned()),
         Output::CloseModel => ("dial", "close model".to_owned()),
         Output::RunTool(request) => {
-            ("tool", format!("run tool {} {} {}", request.call, request.name, request.arguments.reveal()))
+            let own = if request.own.is_some() { " (its own)" } else { "" };
+            ("tool", format!("run tool {} {} {}{own}", request.call, request.name, request.arguments.reveal()))
         }
         Output::CancelTool(call) => ("tool", format!("cancel tool {call}")),
         Output::Record(op) => ("record", record_line(op)),

@@ -13,6 +13,9 @@
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
 //! @2000 change {"instructions":"…"}       another agent from here on: these fields of it are others
+//! @1000 keys 1234 200                     the caller dials, 200 ms between one key and the next
+//! @1000 times 300 400 model tool r% c% …  the same 300 times, 400 ms apart; % counts
+//! @2000 wakes                             the process was held up since the line before
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
 //! ~120 timer hold                         a tilde: something the runner made happen, generated
@@ -45,7 +48,9 @@ pub fn play(text: &str) -> String {
         };
         let (at, input) = rest.split_once(' ').expect("@<ms> <input>");
         let at = CallTime(at.parse().expect("milliseconds"));
-        run.pass_time(at);
+        if input.trim() != "wakes" {
+            run.pass_time(at);
+        }
         run.page.push(line.to_owned());
         run.happen(at, input.trim());
     }
@@ -138,6 +143,8 @@ impl Run {
             }
             "given" => self.given(rest),
             "frames" => self.frames(at, rest),
+            "keys" => self.keys(at, rest),
+            "times" => self.repeat(at, rest),
             "skip" => self.carrier.skip(number(rest, 0), number(rest, 1)),
             _ => {
                 let input = self.input(verb, rest);
@@ -210,6 +217,26 @@ impl Run {
         }
     }
 
+    /// `keys 1234 200`: pressed one after the other, so many milliseconds apart.
+    fn keys(&mut self, at: CallTime, rest: &str) {
+        for (digit, number) in word(rest, 0).chars().zip(0..) {
+            let at = CallTime(at.0 + number * self::number(rest, 1));
+            self.pass_time(at);
+            let message = self.carrier.message(StreamEvent::Dtmf { digit });
+            self.hand_in(at, Input::Caller(message));
+        }
+    }
+
+    /// `times 300 400 model tool r% c% hang_up {}`: so often, so many milliseconds apart; `%` is which it is, from 1.
+    fn repeat(&mut self, at: CallTime, rest: &str) {
+        let input = rest.splitn(3, ' ').nth(2).expect("what to repeat");
+        for time in 0..number(rest, 0) {
+            let at = CallTime(at.0 + time * number(rest, 1));
+            self.pass_time(at);
+            self.happen(at, &input.replace('%', &(time + 1).to_string()));
+        }
+    }
+
     fn hand_in(&mut self, at: CallTime, input: Input) {
         let session = self.session.as_mut().expect("@… open comes first");
         session.handle(at, input);
@@ -277,9 +304,11 @@ impl Run {
             "tool" => tool(rest),
             "change" => self.change(rest),
             "hangup" => Input::Operator(OperatorCommand::HangUp),
+            "hold" => Input::Operator(OperatorCommand::Hold),
+            "resume" => Input::Operator(OperatorCommand::Resume),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
-            "tick" => Input::Tick,
+            "tick" | "wakes" => Input::Tick,
             other => panic!("unknown input {other}"),
         }
     }

@@ -72,11 +72,11 @@ impl Vendor {
         self.events.push_back(ModelEvent::Audio { response, item, content_index: 0, payload });
     }
 
-    pub fn call_tool(&mut self) {
+    pub fn call_tool(&mut self, tool: &str, arguments: &str) {
         let Some(response) = self.active.as_ref().map(|active| active.response.clone()) else { return };
         let call = ToolCallId::new(self.name("c"));
-        let arguments = Pii::from("{}");
-        self.events.push_back(ModelEvent::ToolCall { response, call, name: "get_weather".to_owned(), arguments });
+        let arguments = Pii::from(arguments);
+        self.events.push_back(ModelEvent::ToolCall { response, call, name: tool.to_owned(), arguments });
     }
 
     /// The active response ends with a call that the vendor makes itself.

@@ -8,6 +8,9 @@
 //! | `CALL#{sid}` | `EVENT#{at}#{fence}#{number}` | an event, in the order of the call's own time | 30 days |
 //! | `CALL#{sid}` | `AUDIO#{from}#{fence}` | what the caller said and nobody has understood yet | 1 hour |
 //! | `CALL#{sid}` | `TOOL#{call}` | a tool call that was begun, and its outcome | 1 day |
+//! | `CALL#{sid}` | `MESSAGE#{call}` | a message for people; `gsi1`: `MESSAGES` by when it was taken | 30 days |
+//! | `CALL#{sid}` | `CALLBACK#{call}` | a request to be called back; `gsi1`: `CALLBACKS` by when it is due | 30 days after that |
+//! | `CALL#{sid}` | `AUDIT#{at}#{call}` | that a tool was called, and how it went | 30 days |
 //! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
 //! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
 //! | `RATE#{what}#{sha256}` | `{minute}` | how often that happened of whoever this hides | that minute |
@@ -92,6 +95,20 @@ pub(super) fn audio_from(from: Samples) -> String {
 
 pub(super) fn tool_key(call: &ToolCallId) -> String {
     format!("TOOL#{call}")
+}
+
+pub(super) fn message_key(call: &ToolCallId) -> String {
+    format!("MESSAGE#{call}")
+}
+
+pub(super) fn callback_key(call: &ToolCallId) -> String {
+    format!("CALLBACK#{call}")
+}
+
+pub(super) const AUDIT: &str = "AUDIT#";
+
+pub(super) fn audit_key(at_ms: u64, call: &ToolCallId) -> String {
+    format!("{AUDIT}{at_ms:014}#{call}")
 }
 
 pub(super) fn connection_key(id: &ConnectionId) -> String {

@@ -2,9 +2,11 @@
 
 use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use shared::agent::{Agent, Fault, document};
+use shared::agent::{Agent, document};
+use shared::fault::Fault;
 use shared::ids::AgentId;
 use shared::ports::{PortError, PortResult, ReadAgents, WriteAgents};
+use shared::tools::address::Guard;
 
 use super::super::http::{Request, Response};
 use super::Api;
@@ -49,12 +51,12 @@ fn agent(id: &str) -> Option<AgentId> {
     fits.then(|| AgentId::from(id))
 }
 
-impl<S: ReadAgents + WriteAgents, B, R, T, C> Api<S, B, R, T, C> {
+impl<S: ReadAgents + WriteAgents, B, R, T, X, C> Api<S, B, R, T, X, C> {
     pub(super) async fn agents(&self, route: Route, request: &Request) -> PortResult<Response> {
         match (route, &request.method) {
             (Route::All, &Method::POST) => self.create_agent(request).await,
             (Route::All, _) => Ok(Response::json(&json!({ "agents": self.store.agents().await? }))),
-            (Route::Validate, _) => Ok(match read(request, None) {
+            (Route::Validate, _) => Ok(match read(request, None, &self.config.guard) {
                 Ok(_) => Response::json(&json!({ "valid": true })),
                 Err(answer) => *answer,
             }),
@@ -78,7 +80,7 @@ impl<S: ReadAgents + WriteAgents, B, R, T, C> Api<S, B, R, T, C> {
     }
 
     async fn create_agent(&self, request: &Request) -> PortResult<Response> {
-        let agent = match read(request, None) {
+        let agent = match read(request, None, &self.config.guard) {
             Ok(agent) => agent,
             Err(answer) => return Ok(*answer),
         };
@@ -92,7 +94,7 @@ impl<S: ReadAgents + WriteAgents, B, R, T, C> Api<S, B, R, T, C> {
 
     async fn replace_agent(&self, id: &AgentId, request: &Request) -> PortResult<Response> {
         let current = self.store.agent(id).await?.map(|saved| saved.agent.version);
-        let agent = match precondition(request, current).and_then(|()| read(request, Some(id))) {
+        let agent = match precondition(request, current).and_then(|()| read(request, Some(id), &self.config.guard)) {
             Ok(agent) => agent,
             Err(answer) => return Ok(*answer),
         };
@@ -130,7 +132,7 @@ impl<S: ReadAgents + WriteAgents, B, R, T, C> Api<S, B, R, T, C> {
                 Err(answer) => return Ok(*answer),
             };
         let Some(saved) = self.store.agent_version(id, version).await? else { return Ok(Response::not_found()) };
-        let faults = saved.agent.faults();
+        let faults = saved.agent.faults(&self.config.guard);
         if !faults.is_empty() {
             return Ok(Response::faults("that version cannot take calls any more", &faults));
         }
@@ -152,7 +154,7 @@ impl<S: ReadAgents + WriteAgents, B, R, T, C> Api<S, B, R, T, C> {
 }
 
 /// The agent that was sent, or all that is wrong with it. In a path with an id the document may leave it out.
-fn read(request: &Request, id: Option<&AgentId>) -> Result<Agent, Refusal> {
+fn read(request: &Request, id: Option<&AgentId>, guard: &Guard) -> Result<Agent, Refusal> {
     let mut document = documents::read(request)?;
     let mut faults = Vec::new();
     if let (Some(id), Value::Object(fields)) = (id, &mut document) {
@@ -162,7 +164,7 @@ fn read(request: &Request, id: Option<&AgentId>) -> Result<Agent, Refusal> {
             faults.push(Fault { pointer: "/id".to_owned(), detail });
         }
     }
-    let agent = document::read(document).unwrap_or_else(|found| {
+    let agent = document::read(document, guard).unwrap_or_else(|found| {
         faults.extend(found);
         Agent::default()
     });

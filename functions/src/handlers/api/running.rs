@@ -6,19 +6,21 @@ use serde_json::{Value, json};
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    CarrierAccount, Clock, PortResult, ReadAgents, ReadCall, ReadHistory, ReadRecording, RelayControl, WriteAgents,
+    CarrierAccount, Clock, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall, ReadHistory, ReadRecording,
+    RelayControl, RunTools, WriteAgents,
 };
 
 use super::super::http::{Request, Response};
 use super::agents::{named, no_such_agent};
 use super::{Api, documents};
 
-impl<S, B, R, T, C> Api<S, B, R, T, C>
+impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
 where
-    S: ReadAgents + ReadCall + ReadHistory + WriteAgents,
+    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording,
     R: RelayControl,
     T: CarrierAccount,
+    X: RunTools,
     C: Clock,
 {
     /// `{}`: the call's own agent as it is now; `agent` and `version` name others. The relay hands it to the session, which

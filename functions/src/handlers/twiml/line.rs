@@ -15,8 +15,9 @@ use url::form_urlencoded;
 pub(super) const STAYS_MS: u64 = 30_000;
 /// A longer line is not one that anybody would stay in.
 pub(super) const LONGEST: u32 = 100;
-/// For one look at relays and line. A store that takes longer is asked again after the next piece of music.
-pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// For all that a document takes. A store that takes longer is asked again after the next piece of music. Twilio waits 15 s,
+/// the function itself is given 10.
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What a caller in line comes back with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

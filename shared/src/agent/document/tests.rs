@@ -1,6 +1,10 @@
 use serde_json::json;
 
-use super::*;
+use super::{read as read_by, *};
+
+fn read(document: Value) -> Result<Agent, Vec<Fault>> {
+    read_by(document, &Guard::default())
+}
 use crate::agent::Greeting;
 
 fn pointers(document: Value) -> Vec<String> {

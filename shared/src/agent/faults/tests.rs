@@ -1,10 +1,11 @@
 use serde_json::json;
 
-use super::super::{McpServer, Transcription};
+use super::super::{KeyAction, McpServer, Transcription};
 use super::*;
+use crate::tools::own::OwnTool;
 
 fn found(agent: &Agent) -> Vec<String> {
-    agent.faults().into_iter().map(|fault| fault.pointer).collect()
+    agent.faults(&Guard::default()).into_iter().map(|fault| fault.pointer).collect()
 }
 
 fn with(change: impl FnOnce(&mut Agent)) -> Vec<String> {
@@ -28,7 +29,7 @@ fn a_voice_must_be_one_of_the_backends_or_of_ones_own() {
         let faults = with(|agent| agent.voice = voice.to_owned());
         assert_eq!(faults.is_empty(), is_there, "{voice}: {faults:?}");
     }
-    let fault = Agent { voice: "bob".to_owned(), ..Agent::default() }.faults().remove(0);
+    let fault = Agent { voice: "bob".to_owned(), ..Agent::default() }.faults(&Guard::default()).remove(0);
     assert!(fault.detail.contains("marin") && fault.detail.contains("voice_"), "{fault}");
 }
 
@@ -109,4 +110,15 @@ fn names_and_words_are_not_empty_and_not_endless() {
     for tag in ["de", "de-AT", "zh-Hant-TW", "es-419"] {
         assert_eq!(with(|agent| agent.language = Some(tag.to_owned())), Vec::<String>::new(), "{tag}");
     }
+}
+
+#[test]
+fn faults_of_own_tools_and_keys_are_at_their_place_in_the_agent() {
+    let mut agent = Agent { own_tools: vec![crate::testkit::own_tool()], ..Agent::default() };
+    assert_eq!(found(&agent), Vec::<String>::new());
+    agent.own_tools.push(OwnTool { description: String::new(), ..crate::testkit::own_tool() });
+    agent.keypad.actions = [("x/y".to_owned(), KeyAction::HangUp {})].into();
+    agent.limits.longest_hold = Duration::ZERO;
+    let faults = ["/own_tools/1/description", "/own_tools/1/name", "/keypad/actions/x~1y", "/limits/longest_hold"];
+    assert_eq!(found(&agent), faults);
 }

@@ -1,6 +1,9 @@
 //! Whose number was called, and whether somebody is there.
 
+use std::time::Duration;
+
 use serde_json::json;
+use shared::agent::Overflow;
 use shared::ids::AgentId;
 
 use super::*;
@@ -60,10 +63,10 @@ async fn a_call_that_was_let_in_before_closing_time_stays_in() {
 }
 
 #[tokio::test]
-async fn what_is_said_to_a_caller_without_an_agent_is_in_the_agents_words() {
+async fn what_is_said_to_a_caller_for_whom_nobody_is_there_is_in_the_agents_words() {
     let world = World::new().with_agent(Agent {
-        unavailable: "Gerade nicht.".to_owned(),
         language: Some("de-DE".to_owned()),
+        overflow: Overflow { wait: Duration::ZERO, say: "Gerade nicht.".to_owned(), ..Overflow::default() },
         ..agent("default")
     });
     world.state().relays.clear();

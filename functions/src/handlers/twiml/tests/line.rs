@@ -26,7 +26,7 @@ async fn calls_in(world: &World, sid: &str) -> String {
 }
 
 /// Where the document leads next.
-fn way_back(document: &str) -> String {
+pub(super) fn way_back(document: &str) -> String {
     let way = document.split_once("<Redirect method=\"POST\">").unwrap().1.split_once("</Redirect>").unwrap().0;
     way.strip_prefix(PUBLIC_URL).unwrap().replace("&amp;", "&")
 }
