@@ -72,6 +72,10 @@ pub(super) fn fresh_sid(prefix: &str) -> String {
     format!("{prefix}{:032x}", fastrand::u128(..))
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// One simulated phone call.
 #[derive(Debug)]
 pub struct Caller {
@@ -84,6 +88,8 @@ pub struct Caller {
     said: Vec<String>,
     warnings: Vec<Warning>,
     documents: u32,
+    /// When the first stream was opened.
+    streamed_at: Option<Instant>,
 }
 
 /// What a document's verbs lead to.
@@ -118,6 +124,7 @@ impl Caller {
             said: Vec::new(),
             warnings: Vec::new(),
             documents: 0,
+            streamed_at: None,
             config,
         }
     }
@@ -132,7 +139,8 @@ impl Caller {
             sid: self.identity.call,
             ended,
             script_played: self.person.is_done(),
-            lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+            lasted_ms: millis(lasted),
+            waited_ms: millis(self.streamed_at.map_or(lasted, |at| at.duration_since(answered))),
             streams: self.streams,
             said: self.said,
             documents: self.documents,
@@ -211,6 +219,7 @@ impl Caller {
 
     /// Holds a media stream. `None`: the server or a fault closed it, and the next verb is due.
     async fn stream(&mut self, stream: twiml::Stream) -> Option<Ended> {
+        self.streamed_at.get_or_insert_with(Instant::now);
         let breaks_after = self.config.faults.breaks_after.filter(|_| self.streams.is_empty());
         let session = Session {
             identity: &self.identity,

@@ -8,8 +8,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Client;
 use serde::Deserialize;
 use shared::audio::wav::Wav;
+use shared::calls::Ending;
 use shared::redact::Secret;
-use shared::session::Line;
+use shared::session::{Event, Line};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -134,11 +135,17 @@ async fn gather(origin: &Url, report: CallReport, began: Instant, over: Instant)
         began,
         over,
         report,
+        end_unheard: record.as_ref().is_some_and(|record| record.call.status.ended() == Some(Ending::Abandoned)),
+        take_overs: record.as_ref().map_or(0, take_overs),
         transcript: record.map(transcript),
         recording,
         tools: BTreeMap::new(),
         posts: Vec::new(),
     }
+}
+
+fn take_overs(record: &Record) -> usize {
+    record.events.iter().filter(|timed| matches!(timed.event, Event::Resumed { .. })).count()
 }
 
 fn transcript(record: Record) -> Vec<Line> {
