@@ -9,6 +9,7 @@ pub mod document;
 mod faults;
 pub mod hours;
 mod keypad;
+mod recording;
 mod saved;
 pub mod words;
 
@@ -23,6 +24,7 @@ use crate::ids::AgentId;
 use crate::model::Backend;
 use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
+pub use recording::{RETENTION_DAYS, Recording};
 
 pub use self::faults::LARGEST;
 pub use self::saved::{Entitled, Saved, is_number};
@@ -82,6 +84,8 @@ pub struct Agent {
     pub unavailable: String,
     #[serde(skip_serializing_if = "keypad::is_default")]
     pub keypad: Keypad,
+    #[serde(skip_serializing_if = "recording::is_default")]
+    pub recording: Recording,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -279,6 +283,7 @@ impl Default for Agent {
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
             keypad: Keypad::default(),
+            recording: Recording::default(),
         }
     }
 }
@@ -401,6 +406,7 @@ mod tests {
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
             keypad: Keypad { num_digits: 4, ..Keypad::default() },
+            recording: Recording { retention_days: 7, may_pause: false, ..Recording::default() },
             limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
             ..Agent::default()
         };

@@ -32,4 +32,11 @@ pub enum Control {
     Resume {
         sid: CallSid,
     },
+    /// Nothing that is said is kept, until it is resumed.
+    PauseRecording {
+        sid: CallSid,
+    },
+    ResumeRecording {
+        sid: CallSid,
+    },
 }

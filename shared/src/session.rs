@@ -12,7 +12,7 @@
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
 //! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what the caller dials) · `on_hold` ·
-//! `hold` (music) · `change` · `ending`. Beneath them
+//! `hold` (music) · `recording` (what is kept) · `change` · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod call_control;
@@ -29,6 +29,7 @@ mod link;
 mod on_hold;
 mod output;
 mod playback;
+mod recording;
 mod remote_tools;
 mod resequence;
 mod responses;
@@ -40,6 +41,7 @@ mod transcript;
 mod turns;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +49,7 @@ pub use input::{Input, ModelLoss, OperatorCommand};
 pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
 pub use on_hold::{HeldBy, OffHold};
 pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
+pub use recording::{NOT_RECORDED, PausedBy, ResumedBy};
 pub use timers::Timer;
 
 use crate::agent::Agent;
@@ -104,6 +107,7 @@ pub struct Session {
     hold: hold::Hold,
     change: Change,
     on_hold: Option<on_hold::OnHold>,
+    keeping: recording::Keeping,
     keys: keypad::Keys,
     turn: turns::Turn,
     transcript: Transcript,
@@ -156,6 +160,7 @@ impl Session {
             hold: hold::Hold::default(),
             change: Change::default(),
             on_hold: None,
+            keeping: recording::Keeping::default(),
             keys: keypad::Keys::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
@@ -170,7 +175,9 @@ impl Session {
     }
 
     fn begin(&mut self, now: CallTime) {
-        self.timers.arm(Timer::Attach, now + self.plan.agent.limits.attach);
+        // The consent is said before the stream begins.
+        let first = if self.attached_at.is_none() { self.plan.agent.recording.consent_lasts() } else { Duration::ZERO };
+        self.timers.arm(Timer::Attach, now + self.plan.agent.limits.attach + first);
         self.timers.arm(Timer::LongestCall, CallTime::ZERO + self.plan.agent.limits.call);
         self.dial(now);
     }
@@ -201,6 +208,7 @@ impl Session {
         }
         self.journal_in(now, worth);
         self.settle(now);
+        self.keep_what_may_be_kept();
     }
 
     /// The next thing to do.
@@ -228,6 +236,8 @@ impl Session {
             OperatorCommand::HangUp => self.close(now, Ending::OperatorHungUp, None),
             OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
             OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
+            OperatorCommand::PauseRecording => _ = self.pause_recording(now, PausedBy::Operator),
+            OperatorCommand::ResumeRecording => self.resume_recording(now, ResumedBy::Operator),
         }
     }
 
@@ -248,6 +258,7 @@ impl Session {
             Timer::Goodbye => self.finish_closing(now),
             Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
             Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
+            Timer::RecordingPause => self.resume_recording(now, ResumedBy::TimeOver),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -257,6 +268,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        self.watch_trail(now);
         self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use shared::agent::{Agent, KeyAction};
 use shared::audio::Payload;
+use shared::audio::recording::RecordOp;
 use shared::ids::ToolCallId;
 use shared::model::{ModelCommand, ResponseStatus, Severity};
-use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession};
+use shared::session::{Event, Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession};
 use shared::testkit::{self, carrier::Carrier, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::twilio::media::StreamEvent;
@@ -32,6 +33,10 @@ enum Step {
     KeyPressed(char),
     OperatorHolds,
     OperatorResumes,
+    VendorPausesRecording,
+    VendorResumesRecording,
+    OperatorPausesRecording,
+    OperatorResumesRecording,
     VendorFinishes,
     SpeechStarts,
     SpeechEnds,
@@ -59,6 +64,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
         2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
         1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
+        1 => prop_oneof![
+            2 => Just(Wait(5)),
+            1 => Just(VendorPausesRecording),
+            1 => Just(VendorResumesRecording),
+            1 => Just(OperatorPausesRecording),
+            1 => Just(OperatorResumesRecording),
+        ],
         3 => Just(VendorFinishes),
         3 => Just(SpeechStarts),
         4 => Just(SpeechEnds),
@@ -78,7 +90,7 @@ fn patient_plan() -> Plan {
     agent.limits.attach = std::time::Duration::from_secs(100_000);
     agent.limits.call = std::time::Duration::from_secs(1_000_000);
     agent.limits.longest_hold = std::time::Duration::from_secs(100);
-    agent.tools.extend(["hold", "send_dtmf"].map(str::to_owned));
+    agent.tools.extend(["hold", "send_dtmf", "pause_recording", "resume_recording"].map(str::to_owned));
     agent.keypad.actions.extend([("0".to_owned(), KeyAction::Hold {}), ("9".to_owned(), KeyAction::Repeat {})]);
     testkit::plan(agent)
 }
@@ -100,6 +112,8 @@ struct World {
     changed_to: Option<u32>,
     stored: Option<u32>,
     one_way_ms: u64,
+    /// Nothing may be kept.
+    paused: bool,
     /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
     sent: Samples,
 }
@@ -122,6 +136,7 @@ impl World {
             changed_to: None,
             stored: None,
             one_way_ms,
+            paused: false,
             sent: Samples::ZERO,
         };
         world.drain();
@@ -156,6 +171,10 @@ impl World {
             }
             Step::OperatorHolds => self.hand_in(Input::Operator(OperatorCommand::Hold)),
             Step::OperatorResumes => self.hand_in(Input::Operator(OperatorCommand::Resume)),
+            Step::VendorPausesRecording => self.vendor.call_tool("pause_recording", "{}"),
+            Step::VendorResumesRecording => self.vendor.call_tool("resume_recording", "{}"),
+            Step::OperatorPausesRecording => self.hand_in(Input::Operator(OperatorCommand::PauseRecording)),
+            Step::OperatorResumesRecording => self.hand_in(Input::Operator(OperatorCommand::ResumeRecording)),
             Step::VendorFinishes => self.vendor.finish(ResponseStatus::Completed),
             Step::SpeechStarts if self.vendor_up => self.vendor.hear_speech(),
             Step::SpeechEnds => self.vendor.hear_pause(),
@@ -208,6 +227,8 @@ impl World {
         self.tools.clear();
         self.ran.clear();
         self.changed_to = self.stored;
+        // The journal is written as soon as there is one; a pause before that is not known to a successor.
+        self.paused &= self.written.journal.is_some();
         self.session = Session::resume(patient_plan(), self.written.past(Succession::TakenOver), self.now);
         self.drain();
         let stream = self.carrier.stream.clone();
@@ -273,6 +294,11 @@ impl World {
                     assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
+                Output::Record(RecordOp::Audio { .. }) | Output::KeepSpeech { .. } => {
+                    assert!(!self.paused, "kept in a pause");
+                }
+                Output::Event(Event::RecordingPaused { .. }) => self.paused = true,
+                Output::Event(Event::RecordingResumed { .. }) => self.paused = false,
                 Output::Agent(agent) => self.stored = Some(agent.version),
                 Output::HangUp(_) | Output::LetGo(_) => self.over = true,
                 _ => {}

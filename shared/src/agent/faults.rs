@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::words::{CALLS_OWN, Piece, pieces};
-use super::{Agent, Greeting, TurnDetection, hours};
+use super::{Agent, Greeting, TurnDetection, hours, recording};
 use crate::fault::Fault;
 use crate::model::{Offer, dialect};
 use crate::tools::address::Guard;
@@ -33,6 +33,7 @@ impl Agent {
         check.tools();
         check.own_tools(guard);
         check.keypad();
+        check.recording();
         check.hours();
         check.limits();
         check.size();
@@ -181,6 +182,10 @@ impl Check<'_> {
 
     fn keypad(&mut self) {
         self.found.extend(self.agent.keypad.faults().into_iter().map(|fault| fault.within("/keypad")));
+    }
+
+    fn recording(&mut self) {
+        self.found.extend(recording::faults(self.agent).into_iter().map(|fault| fault.within("/recording")));
     }
 
     fn hours(&mut self) {

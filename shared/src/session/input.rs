@@ -59,4 +59,7 @@ pub enum OperatorCommand {
     /// The caller hears music, and nobody else talks to them.
     Hold,
     Resume,
+    /// Nothing that is said is kept.
+    PauseRecording,
+    ResumeRecording,
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{Journal, Succession};
 use super::on_hold::{HeldBy, OffHold};
+use super::recording::{PausedBy, ResumedBy};
 use crate::agent::Agent;
 use crate::audio::Payload;
 use crate::audio::recording::RecordOp;
@@ -205,6 +206,15 @@ pub enum Event {
     },
     OffHold {
         why: OffHold,
+        after_ms: u64,
+    },
+    /// From here on nothing that is said is kept.
+    RecordingPaused {
+        by: PausedBy,
+        longest_ms: u64,
+    },
+    RecordingResumed {
+        by: ResumedBy,
         after_ms: u64,
     },
     /// The agent wants the call to end.

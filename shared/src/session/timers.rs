@@ -36,6 +36,8 @@ pub enum Timer {
     Keypad,
     /// The caller has been on hold for long enough.
     OnHold,
+    /// Nothing has been kept for long enough.
+    RecordingPause,
     /// What has happened is to be written down.
     Journal,
 }
@@ -48,7 +50,8 @@ const GRACE: Duration = Duration::from_millis(100);
 impl Timer {
     /// Waits for somebody else, unlike what the session has planned itself.
     fn awaits(&self) -> bool {
-        !matches!(self, Self::Redial | Self::Retry | Self::Hold | Self::LongestCall | Self::OnHold | Self::Journal)
+        let planned = matches!(self, Self::Redial | Self::Retry | Self::Hold | Self::LongestCall | Self::OnHold);
+        !planned && !matches!(self, Self::RecordingPause | Self::Journal)
     }
 }
 

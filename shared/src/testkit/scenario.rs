@@ -306,6 +306,8 @@ impl Run {
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "hold" => Input::Operator(OperatorCommand::Hold),
             "resume" => Input::Operator(OperatorCommand::Resume),
+            "pause_recording" => Input::Operator(OperatorCommand::PauseRecording),
+            "resume_recording" => Input::Operator(OperatorCommand::ResumeRecording),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
             "tick" | "wakes" => Input::Tick,

@@ -14,6 +14,9 @@ use crate::redact::Pii;
 pub const HANG_UP: &str = "hang_up";
 /// Music until the caller is back.
 pub const HOLD: &str = "hold";
+/// Nothing that is said is kept, until it is resumed.
+pub const PAUSE_RECORDING: &str = "pause_recording";
+pub const RESUME_RECORDING: &str = "resume_recording";
 /// Keys pressed by the agent.
 pub const SEND_DTMF: &str = "send_dtmf";
 
@@ -28,6 +31,8 @@ pub enum CallControl {
     HangUp { reason: Option<HangUpReason> },
     Hold { length: Duration },
     SendDtmf { digits: Pii<String> },
+    PauseRecording,
+    ResumeRecording,
 }
 
 /// One of a few words, so that it can be counted and tells nothing about the caller.
@@ -48,13 +53,15 @@ pub fn read(name: &str, arguments: &str) -> Option<Result<CallControl, ToolError
         HANG_UP => Some(Ok(CallControl::HangUp { reason: reason(arguments) })),
         HOLD => Some(hold(arguments)),
         SEND_DTMF => Some(send_dtmf(arguments)),
+        PAUSE_RECORDING => Some(Ok(CallControl::PauseRecording)),
+        RESUME_RECORDING => Some(Ok(CallControl::ResumeRecording)),
         _ => None,
     }
 }
 
 /// The heart carries it out; nobody else knows it.
 pub fn is_ours(name: &str) -> bool {
-    matches!(name, HANG_UP | HOLD | SEND_DTMF)
+    matches!(name, HANG_UP | HOLD | SEND_DTMF | PAUSE_RECORDING | RESUME_RECORDING)
 }
 
 /// A model that wants to hang up and cannot say why hangs up all the same.
@@ -81,7 +88,7 @@ fn send_dtmf(arguments: &str) -> Result<CallControl, ToolError> {
 }
 
 pub(super) fn specs() -> Vec<ToolSpec> {
-    vec![hang_up_spec(), hold_spec(), send_dtmf_spec()]
+    vec![hang_up_spec(), hold_spec(), send_dtmf_spec(), pause_spec(), resume_spec()]
 }
 
 fn hang_up_spec() -> ToolSpec {
@@ -134,6 +141,21 @@ fn send_dtmf_spec() -> ToolSpec {
             "additionalProperties": false,
         }),
     }
+}
+
+fn pause_spec() -> ToolSpec {
+    let description = "Stop recording the call and writing down what is said. Call it before the caller tells, or dials, the \
+                       number of a card or anything else that must not be kept, and `resume_recording` as soon as that is done.";
+    without_arguments(PAUSE_RECORDING, description)
+}
+
+fn resume_spec() -> ToolSpec {
+    without_arguments(RESUME_RECORDING, "Record the call again, and write down what is said.")
+}
+
+fn without_arguments(name: &str, description: &str) -> ToolSpec {
+    let parameters = json!({ "type": "object", "properties": {}, "additionalProperties": false });
+    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters }
 }
 
 #[cfg(test)]

@@ -11,12 +11,14 @@ use serde_json::Value;
 
 use super::bytes::Bytes;
 use crate::agent::{Agent, KeyAction};
-use crate::audio::recording::{FURTHEST_BACK, Timeline};
+use crate::audio::recording::{FURTHEST_BACK, RecordOp, Timeline};
 use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{
     Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
 };
-use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
+use crate::session::{
+    Event, Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller,
+};
 use crate::testkit::{self, written::Written};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
@@ -48,6 +50,7 @@ pub(super) fn session(bytes: &[u8]) {
         journal: None,
         timeline: Timeline::default(),
         ended: None,
+        paused: false,
     };
     call.drain();
     for _ in 0..MOST_STEPS {
@@ -65,7 +68,9 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
     agent.limits.call = Duration::from_secs(scale * 20);
-    agent.tools.extend(["hold", "send_dtmf", "take_message"].map(str::to_owned));
+    let more = ["hold", "send_dtmf", "take_message", "pause_recording", "resume_recording"];
+    agent.tools.extend(more.map(str::to_owned));
+    agent.recording.longest_pause = Duration::from_millis(scale * 300);
     agent.keypad.at_once = manners & 64 == 0;
     agent.keypad.num_digits = u32::from(manners >> 6) * 4 + 2;
     agent.keypad.actions = keypad_actions();
@@ -103,6 +108,8 @@ struct Call {
     journal: Option<Box<Journal>>,
     timeline: Timeline,
     ended: Option<End>,
+    /// Nothing may be kept.
+    paused: bool,
 }
 
 impl Call {
@@ -180,7 +187,13 @@ impl Call {
             }
             Output::DialModel | Output::CloseModel => self.is_connected = false,
             Output::RunTool(request) => self.tools.push_back(request.call),
-            Output::Record(op) => self.timeline.apply(&op),
+            Output::Record(op) => {
+                assert!(!self.paused || !matches!(op, RecordOp::Audio { .. }), "recorded in a pause");
+                self.timeline.apply(&op);
+            }
+            Output::KeepSpeech { .. } if self.paused => panic!("kept in a pause"),
+            Output::Event(Event::RecordingPaused { .. }) => self.paused = true,
+            Output::Event(Event::RecordingResumed { .. }) => self.paused = false,
             Output::HangUp(_) => self.ended = Some(End::HungUp),
             Output::LetGo(journal) => {
                 self.journal = Some(journal);
@@ -263,6 +276,8 @@ impl Call {
                 2 => Input::Shutdown,
                 3 | 4 => Input::Operator(OperatorCommand::Hold),
                 5 | 6 => Input::Operator(OperatorCommand::Resume),
+                7 | 8 => Input::Operator(OperatorCommand::PauseRecording),
+                9 => Input::Operator(OperatorCommand::ResumeRecording),
                 _ => Input::HandOver,
             },
         }
@@ -276,6 +291,8 @@ impl Call {
         }
         (self.is_connected, self.ended) = (false, None);
         self.tools.clear();
+        // As the journal says, if it was written.
+        self.paused &= self.journal.as_ref().is_some_and(|journal| journal.is_paused());
         if let Some(journal) = &self.journal {
             self.written.write(&Output::Journal(journal.clone()));
         }
@@ -292,7 +309,7 @@ impl Call {
     }
 }
 
-const TOOL_CALLS: [(&str, &str); 8] = [
+const TOOL_CALLS: [(&str, &str); 10] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
@@ -301,6 +318,8 @@ const TOOL_CALLS: [(&str, &str); 8] = [
     ("hold", "{}"),
     ("send_dtmf", r##"{"digits":"1w2#"}"##),
     ("take_message", r#"{"text":"The parcel is here."}"#),
+    ("pause_recording", "{}"),
+    ("resume_recording", "{}"),
 ];
 
 fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
