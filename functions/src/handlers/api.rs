@@ -4,9 +4,11 @@
 //! machine is served.
 
 mod agents;
+mod callers;
 mod documents;
 mod mailbox;
 mod numbers;
+mod recordings;
 mod running;
 mod tools;
 
@@ -20,8 +22,8 @@ use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::ids::{CallSid, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit, ReadCall,
-    ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
+    CarrierAccount, Clock, EraseCalls, EraseRecordings, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit,
+    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -59,6 +61,10 @@ enum Route {
     Calls,
     Call(CallSid),
     Recording(CallSid),
+    RecordingUrl(CallSid),
+    PauseRecording(CallSid),
+    ResumeRecording(CallSid),
+    Caller(String),
     HangUp(CallSid),
     ChangeAgent(CallSid),
     Agents(agents::Route),
@@ -89,6 +95,10 @@ impl Route {
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
+            ["api", "calls", sid, "recording", "url"] => call(sid).map(Self::RecordingUrl),
+            ["api", "calls", sid, "recording", "pause"] => call(sid).map(Self::PauseRecording),
+            ["api", "calls", sid, "recording", "resume"] => call(sid).map(Self::ResumeRecording),
+            ["api", "callers", number] => numbers::read(number).map(Self::Caller),
             ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
@@ -111,7 +121,8 @@ impl Route {
     fn allow(&self) -> &'static str {
         match self {
             Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::ChangeAgent(_) | Self::TryTool => "POST",
-            Self::Callback(..) => "DELETE",
+            Self::PauseRecording(_) | Self::ResumeRecording(_) => "POST",
+            Self::Callback(..) | Self::Caller(_) => "DELETE",
             Self::Agents(route) => route.allow(),
             Self::Numbers(route) => route.allow(),
             _ => "GET",
@@ -134,6 +145,10 @@ impl Route {
             Self::Calls
             | Self::Call(_)
             | Self::Recording(_)
+            | Self::RecordingUrl(_)
+            | Self::PauseRecording(_)
+            | Self::ResumeRecording(_)
+            | Self::Caller(_)
             | Self::HangUp(_)
             | Self::ChangeAgent(_)
             | Self::Agents(_)
@@ -155,8 +170,8 @@ impl Route {
 
 impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
 where
-    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
-    B: ReadRecording,
+    S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
+    B: ReadRecording + EraseRecordings,
     R: RelayControl,
     T: CarrierAccount,
     X: RunTools,
@@ -224,6 +239,10 @@ where
             Route::Calls => self.calls(limit(&request.query)).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
+            Route::RecordingUrl(sid) => self.recording_url(&sid).await,
+            Route::PauseRecording(sid) => self.pause_recording(&sid).await,
+            Route::ResumeRecording(sid) => self.send(&sid, Control::ResumeRecording { sid: sid.clone() }).await,
+            Route::Caller(number) => self.erase_caller(&number).await,
             Route::ChangeAgent(sid) => self.change_agent(&sid, request).await,
             Route::Agents(route) => self.agents(route, request).await,
             Route::Numbers(route) => self.numbers(route, request).await,
@@ -265,24 +284,6 @@ where
         let Some(call) = call? else { return Ok(Response::not_found()) };
         let events: Vec<_> = events?.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
         Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events })))
-    }
-
-    async fn recording(&self, sid: &CallSid) -> PortResult<Response> {
-        let mut found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
-        if found.is_none() && self.is_over(sid).await? && self.recordings.mend_recording(sid).await? {
-            found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
-        }
-        Ok(match found {
-            Some(FoundRecording::Whole(wav)) => Response::bytes("audio/wav", wav),
-            Some(FoundRecording::At(url)) => {
-                Response::empty(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.as_str())
-            }
-            None => Response::not_found(),
-        })
-    }
-
-    async fn is_over(&self, sid: &CallSid) -> PortResult<bool> {
-        Ok(self.store.call(sid).await?.is_some_and(|call| call.status.ended().is_some()))
     }
 
     async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
@@ -367,7 +368,8 @@ fn call(sid: &str) -> Option<CallSid> {
 
 /// For the log, where no number belongs.
 fn nameless(path: &str) -> &str {
-    if path.starts_with("/api/numbers/") { "/api/numbers/…" } else { path }
+    let numbered = ["/api/numbers/", "/api/callers/"];
+    numbered.into_iter().find(|start| path.starts_with(start)).unwrap_or(path)
 }
 
 fn limit(query: &str) -> u32 {

@@ -124,6 +124,8 @@ pub enum Command {
     ChangeAgent(Box<Agent>),
     Hold,
     Resume,
+    PauseRecording,
+    ResumeRecording,
     /// The process is about to go, and there is another to go on.
     HandOver,
 }

@@ -139,6 +139,8 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         Ok(Control::ChangeAgent { sid, agent }) => tell(calls, &sid, Command::ChangeAgent(agent)),
         Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
         Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
+        Ok(Control::PauseRecording { sid }) => tell(calls, &sid, Command::PauseRecording),
+        Ok(Control::ResumeRecording { sid }) => tell(calls, &sid, Command::ResumeRecording),
         // Commands carry callers' numbers, and the parser may quote them.
         Err(error) => tracing::warn!(at = error.column(), "a command was not understood"),
     }

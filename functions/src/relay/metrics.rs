@@ -278,6 +278,8 @@ impl Told {
             | Event::DtmfSent { .. }
             | Event::OnHold { .. }
             | Event::OffHold { .. }
+            | Event::RecordingPaused { .. }
+            | Event::RecordingResumed { .. }
             | Event::HangUpAsked { .. }
             | Event::MessageTaken { .. }
             | Event::CallbackScheduled { .. } => {}

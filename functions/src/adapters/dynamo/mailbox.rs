@@ -11,7 +11,7 @@ use super::super::sdk::port_error;
 use super::Store;
 use super::calls::refused;
 use super::item::{attributes, number, text, value};
-use super::schema::{CALLS_STAY, EXPIRES, call_key, callback_key, message_key};
+use super::schema::{EXPIRES, call_key, callback_key, message_key};
 
 const MESSAGES: &str = "MESSAGES";
 const CALLBACKS: &str = "CALLBACKS";
@@ -75,7 +75,9 @@ impl Store {
         item.extend(self.key(call_key(call), sk));
         item.insert("gsi1pk".to_owned(), text(kind));
         item.insert("gsi1sk".to_owned(), text(format!("{at_ms:014}#{call}#{sk}")));
-        let expires = self.expiry(CALLS_STAY).max(at_ms / 1000 + CALLS_STAY.as_secs());
+        // What is due later stays so much longer.
+        let later = (at_ms / 1000).saturating_sub(self.now_ms() / 1000);
+        let expires = self.kept_until(call).await? + later;
         item.insert(EXPIRES.to_owned(), number(expires));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(pk)").send().await {

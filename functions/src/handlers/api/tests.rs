@@ -1,4 +1,5 @@
 mod agents;
+mod recordings;
 
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
