@@ -427,8 +427,13 @@ pub trait EraseRecordings: Send + Sync {
 
 /// `dynamodb:Query` and `BatchWriteItem`: the calls of a number, and their end.
 pub trait EraseCalls: Send + Sync {
-    /// From or to this number, the latest first.
-    fn calls_of(&self, number: &str, limit: u32) -> impl Future<Output = PortResult<Vec<Trace>>> + Send;
+    /// From or to this number, the earliest first, from where another answer left off.
+    fn calls_of(
+        &self,
+        number: &str,
+        after: Option<&Trace>,
+        limit: u32,
+    ) -> impl Future<Output = PortResult<Vec<Trace>>> + Send;
     /// All that is written down of it, and last of all what it is found by: whatever is interrupted is found again.
     fn erase_call(&self, call: &Trace) -> impl Future<Output = PortResult<()>> + Send;
 }

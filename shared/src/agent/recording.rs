@@ -12,6 +12,8 @@ use crate::tools::call_control::PAUSE_RECORDING;
 /// each has its rule in `infra/data.yaml`.
 pub const RETENTION_DAYS: [u32; 9] = [1, 3, 7, 14, 30, 60, 90, 180, 365];
 
+/// A day is counted from the end of a call, and up to the next midnight (UTC), before anything goes.
+const SWEPT_DAYS: u32 = 2;
 const LONGEST_RETENTION_DAYS: u32 = 3_650;
 /// Of characters. Twilio says it before the caller's stream begins, which is waited for.
 const LONGEST_CONSENT: usize = 300;
@@ -64,9 +66,9 @@ impl Recording {
         CHARACTER * u32::try_from(characters).unwrap_or(u32::MAX)
     }
 
-    /// For how long a caller's calls can be found: as long as anything of them is there.
+    /// For how long a caller's calls can be found, from their beginning: as long as anything of them is there.
     pub fn found_for_days(&self) -> u32 {
-        self.retention_days.max(self.transcript_retention_days)
+        self.retention_days.max(self.transcript_retention_days) + SWEPT_DAYS
     }
 }
 
@@ -150,6 +152,6 @@ mod tests {
     #[test]
     fn a_caller_is_found_as_long_as_anything_of_them_is_there() {
         let longer = Recording { retention_days: 90, transcript_retention_days: 7, ..Recording::default() };
-        assert_eq!([longer.found_for_days(), Recording::default().found_for_days()], [90, 30]);
+        assert_eq!([longer.found_for_days(), Recording::default().found_for_days()], [92, 32]);
     }
 }

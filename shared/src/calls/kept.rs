@@ -9,7 +9,7 @@ use super::Call;
 use crate::ids::CallSid;
 use crate::time::CallTime;
 
-/// A relay that has ended a call writes its last words down, and joins the recording, within this time.
+/// A relay that learns of a call's end writes the last down, and joins the recording, within this time.
 const SETTLES: Duration = Duration::from_secs(60);
 /// A call that has no end after its longest time and this has lost its relay, and the carrier's word on it.
 const FORGOTTEN: Duration = Duration::from_secs(10 * 60);
@@ -44,12 +44,11 @@ impl Call {
         Recorded { call: self.sid.clone(), retention_days: self.agent.recording.retention_days }
     }
 
-    /// Whether anything may still be written down of it. `ended_at`: when its relay said that it was over.
-    pub fn is_settled(&self, ended_at: Option<CallTime>, now_ms: u64) -> bool {
+    /// Whether nobody writes anything down of it any more. `noted_at`: when the last thing happened that was.
+    pub fn is_settled(&self, noted_at: Option<CallTime>, now_ms: u64) -> bool {
         let age = Duration::from_millis(now_ms.saturating_sub(self.began_at_ms));
-        let is_over = self.status.ended().is_some();
-        let lately = ended_at.is_some_and(|ended_at| age < Duration::from_millis(ended_at.0) + SETTLES);
-        (is_over && !lately) || age > self.agent.limits.call + FORGOTTEN
+        let lately = Duration::from_millis(noted_at.unwrap_or_default().0) + SETTLES;
+        (self.status.ended().is_some() && age >= lately) || age > self.agent.limits.call + FORGOTTEN
     }
 }
 
@@ -91,6 +90,7 @@ mod tests {
         let over = call(CallStatus::Ended(Ending::CallerHungUp));
         let ended = Some(CallTime(100_000));
         assert!(!over.is_settled(ended, at(159)) && over.is_settled(ended, at(160)));
-        assert!(over.is_settled(None, at(1)), "it ended before a relay had it");
+        let unheard = "its relay, if it has one, still waits for the stream";
+        assert!(!over.is_settled(None, at(59)) && over.is_settled(None, at(60)), "{unheard}");
     }
 }

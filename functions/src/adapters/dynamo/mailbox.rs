@@ -19,12 +19,13 @@ const CALLBACKS: &str = "CALLBACKS";
 impl Mailbox for Store {
     async fn keep_message(&self, message: &Message) -> PortResult<()> {
         let Message { call, id, taken_at_ms, .. } = message;
-        self.keep_once(call, &message_key(id), (MESSAGES, *taken_at_ms), message).await
+        self.keep_once(call, &message_key(id), (MESSAGES, *taken_at_ms), message).await.map(drop)
     }
 
     async fn keep_callback(&self, callback: &Callback) -> PortResult<()> {
         let Callback { call, id, due_at_ms, .. } = callback;
-        self.keep_once(call, &callback_key(id), (CALLBACKS, *due_at_ms), callback).await
+        let until = self.keep_once(call, &callback_key(id), (CALLBACKS, *due_at_ms), callback).await?;
+        self.stay_found(call, until).await
     }
 }
 
@@ -62,14 +63,14 @@ impl OpenMailbox for Store {
 }
 
 impl Store {
-    /// What is there already stays as it is: somebody may have cancelled it since.
+    /// What is there already stays as it is: somebody may have cancelled it since. Returns until when it stays.
     async fn keep_once(
         &self,
         call: &CallSid,
         sk: &str,
         (kind, at_ms): (&str, u64),
         record: &impl Serialize,
-    ) -> PortResult<()> {
+    ) -> PortResult<u64> {
         let mut item = attributes(record)?;
         item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
         item.extend(self.key(call_key(call), sk));
@@ -81,9 +82,9 @@ impl Store {
         item.insert(EXPIRES.to_owned(), number(expires));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(expires),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(expires),
                 _ => Err(port_error("keep for people", &error)),
             },
         }

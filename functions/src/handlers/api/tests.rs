@@ -4,6 +4,7 @@ mod recordings;
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
+use shared::ports::FoundRecording;
 use shared::redact::Secret;
 use shared::session::Event;
 use shared::time::CallTime;

@@ -31,7 +31,7 @@ impl EraseRecordings for World {
 }
 
 impl EraseCalls for World {
-    async fn calls_of(&self, number: &str, limit: u32) -> PortResult<Vec<Trace>> {
+    async fn calls_of(&self, number: &str, after: Option<&Trace>, limit: u32) -> PortResult<Vec<Trace>> {
         let state = self.read()?;
         let of = state.calls.values().filter(|call| [&call.from, &call.to].iter().any(|it| it.reveal() == number));
         let trace = |call: &shared::calls::Call| Trace {
@@ -39,7 +39,8 @@ impl EraseCalls for World {
             began_at_ms: call.began_at_ms,
             entries: Vec::new(),
         };
-        Ok(of.take(limit as usize).map(trace).collect())
+        let later = of.filter(|call| after.is_none_or(|last| call.sid > last.call));
+        Ok(later.take(limit as usize).map(trace).collect())
     }
 
     async fn erase_call(&self, call: &Trace) -> PortResult<()> {

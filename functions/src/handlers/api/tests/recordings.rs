@@ -109,6 +109,19 @@ async fn a_request_erases_some_and_the_next_goes_on() {
 }
 
 #[tokio::test]
+async fn calls_that_run_keep_nobody_from_those_behind_them() {
+    let world = world_with(90);
+    for call in world.state().calls.values_mut().take(60) {
+        call.status = CallStatus::InProgress;
+    }
+    let (status, answer) = erased(&world, CALLER).await;
+    assert_eq!((status, &answer["erased"], &answer["remaining"]), (202, &json!(25), &json!(true)));
+    let (status, answer) = erased(&world, CALLER).await;
+    assert_eq!((status, &answer["erased"], &answer["remaining"]), (409, &json!(5), &json!(false)));
+    assert_eq!(answer["running"].as_array().unwrap().len(), 60);
+}
+
+#[tokio::test]
 async fn a_call_that_runs_or_has_just_ended_is_left_and_named() {
     let world = world_with(2).with_call(CallStatus::InProgress);
     assert_eq!(erased(&world, CALLER).await, (409, json!({ "erased": 1, "running": [CALL], "remaining": false })));
