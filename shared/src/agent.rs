@@ -1,6 +1,7 @@
 //! An agent is how to answer: who speaks, how, with which tools, and within which limits.
 
 mod keypad;
+mod transfer;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::AgentId;
 use crate::model::Backend;
 pub use keypad::{KeyAction, Keypad};
+pub use transfer::{NoTarget, TransferKind, TransferTarget};
 
 /// How to answer a call. Model and voice are names, not choices of ours: a new one needs no new build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,12 @@ pub struct Agent {
     pub unavailable: String,
     #[serde(skip_serializing_if = "keypad::is_default")]
     pub keypad: Keypad,
+    /// Whom callers may be put through to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transfer_targets: Vec<TransferTarget>,
+    /// And to any number that the model or an operator names.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub transfer_to_any_number: bool,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -186,6 +194,8 @@ impl Default for Agent {
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
             keypad: Keypad::default(),
+            transfer_targets: Vec::new(),
+            transfer_to_any_number: false,
         }
     }
 }
@@ -264,6 +274,7 @@ mod tests {
     fn what_is_as_always_is_not_written_so_that_an_earlier_build_can_read_it() {
         let written = serde_json::to_value(Agent::default()).unwrap();
         assert!(written.get("overflow").is_none() && written.get("unavailable").is_none(), "{written}");
+        assert!(written.get("transfer_targets").is_none() && written.get("transfer_to_any_number").is_none());
         assert!(written.get("keypad").is_none() && written["limits"].get("longest_hold").is_none(), "{written}");
         let other = Agent {
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },

@@ -4,6 +4,7 @@
 //! machine is served.
 
 mod mailbox;
+mod transfer;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -55,6 +56,7 @@ enum Route {
     HangUp(CallSid),
     Hold(CallSid),
     Resume(CallSid),
+    Transfer(CallSid),
     Messages,
     MessagesOf(CallSid),
     Callbacks,
@@ -80,6 +82,7 @@ impl Route {
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
             ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
+            ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
             ["api", "messages"] => Some(Self::Messages),
             ["api", "callbacks"] => Some(Self::Callbacks),
@@ -94,7 +97,7 @@ impl Route {
 
     fn method(&self) -> &'static str {
         match self {
-            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) => "POST",
+            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::Transfer(_) => "POST",
             Self::Callback(..) => "DELETE",
             _ => "GET",
         }
@@ -115,6 +118,7 @@ impl Route {
             | Self::HangUp(_)
             | Self::Hold(_)
             | Self::Resume(_)
+            | Self::Transfer(_)
             | Self::Messages
             | Self::MessagesOf(_)
             | Self::Callbacks
@@ -188,6 +192,7 @@ where
             Route::HangUp(sid) => self.command(&sid, Control::HangUp { sid: sid.clone() }).await,
             Route::Hold(sid) => self.command(&sid, Control::Hold { sid: sid.clone() }).await,
             Route::Resume(sid) => self.command(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::Transfer(sid) => self.transfer(&sid, &request.body).await,
             Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
             Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
             Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,

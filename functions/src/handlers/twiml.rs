@@ -4,6 +4,7 @@
 //! the caller always gets an answer in TwiML: a fault of ours is an apology, not a dropped call.
 
 mod line;
+mod transfer;
 mod webhook;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -50,6 +51,7 @@ enum Route {
     Incoming,
     Resume,
     Line,
+    Transfer,
     CallStatus,
     StreamStatus,
 }
@@ -75,6 +77,7 @@ impl Route {
             "/twiml" | "/incoming-call" => Some(Self::Incoming),
             "/twiml/resume" => Some(Self::Resume),
             "/twiml/line" => Some(Self::Line),
+            shared::transfer::documents::PATH => Some(Self::Transfer),
             "/call/status" => Some(Self::CallStatus),
             "/stream/status" => Some(Self::StreamStatus),
             _ => None,
@@ -84,7 +87,7 @@ impl Route {
     fn allow(self) -> &'static str {
         match self {
             Self::Incoming | Self::Resume => "GET, POST",
-            Self::Line | Self::CallStatus | Self::StreamStatus => "POST",
+            Self::Line | Self::Transfer | Self::CallStatus | Self::StreamStatus => "POST",
         }
     }
 }
@@ -150,6 +153,7 @@ where
                 let ticket = Ticket::read(query, self.clock.unix_ms());
                 Ok(self.caller_gets(&call.call, Ok(self.in_line(&call, ticket).await)).await)
             }
+            Route::Transfer => self.transfer(form, query).await,
             Route::CallStatus => Ok(self.call_status(&CallStatusUpdate::try_from(form)?).await),
             Route::StreamStatus => Ok(stream_status(&StreamStatusUpdate::try_from(form)?)),
         }

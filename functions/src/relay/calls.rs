@@ -8,7 +8,9 @@ use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
 use shared::ports::{Clock as _, Holdings as _, PortError, ReadHistory as _};
+use shared::redact::Pii;
 use shared::session::Past;
+use shared::transfer::News;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -44,6 +46,8 @@ pub struct Common<D: Doors> {
     /// The way of all recordings.
     pub spool: Arc<Spool<D::Recordings>>,
     pub most_calls: usize,
+    /// Where the carrier reaches us over HTTP.
+    pub public_url: Option<url::Url>,
     /// How many processors may be used.
     pub cores: f32,
 }
@@ -115,13 +119,19 @@ pub struct Taken {
     pub past: Option<Past>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
     HangUp,
     Hold,
     Resume,
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
+    /// What the carrier tells of a transfer.
+    News(News),
     /// The process is about to go, and there is another to go on.
     HandOver,
 }

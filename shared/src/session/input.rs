@@ -2,7 +2,9 @@
 
 use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
+use crate::redact::Pii;
 use crate::tools::ToolOutcome;
+use crate::transfer::{Carried, News};
 use crate::twilio::media::StreamMessage;
 
 /// One thing that happened. The driver hands each over once, in the order in which it learned of them.
@@ -30,6 +32,13 @@ pub enum Input {
         call: ToolCallId,
         outcome: ToolOutcome,
     },
+    /// What became of an errand: [`Output::Carrier`](super::Output::Carrier).
+    Carried {
+        number: u32,
+        outcome: Carried,
+    },
+    /// What the carrier tells of a transfer.
+    Transfer(News),
     Operator(OperatorCommand),
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
@@ -52,5 +61,11 @@ pub enum OperatorCommand {
     HangUp,
     /// The caller hears music, and nobody else talks to them.
     Hold,
+    /// A caller on hold, or on the way to somebody, is the agent's again.
     Resume,
+    /// To one of the agent's transfer targets, by name or by number.
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
 }

@@ -20,11 +20,11 @@ impl Session {
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
         let (asked, session) = (arguments.clone(), self.link.session());
         self.tools.started(call, Pending { name: name.clone(), since: now, arguments: asked, session });
-        let closing = matches!(self.phase, Phase::Closing(_)) && name != call_control::HANG_UP;
+        let closing = matches!(self.phase, Phase::Closing(_) | Phase::Parting) && name != call_control::HANG_UP;
         match (admission, call_control::read(&name, arguments.reveal())) {
             (Admission::Refuse(error), _) | (_, Some(Err(error))) => self.on_tool_outcome(now, call, Err(error)),
             _ if closing => {
-                let error = ToolError::new(ToolErrorKind::Cancelled, "the call is ending; nothing more can be done");
+                let error = ToolError::new(ToolErrorKind::Cancelled, "the caller is leaving; nothing more can be done");
                 self.on_tool_outcome(now, call, Err(error));
             }
             (_, Some(Ok(control))) => self.on_call_control(now, call, control),

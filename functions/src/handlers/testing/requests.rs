@@ -17,6 +17,7 @@ pub(in crate::handlers) struct Http {
     query: String,
     headers: BTreeMap<String, String>,
     form: Vec<(String, String)>,
+    json: Option<String>,
     address: &'static str,
 }
 
@@ -32,12 +33,18 @@ impl Http {
     pub(in crate::handlers) fn new(method: &'static str, path: &str) -> Self {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let headers = BTreeMap::from([("host".to_owned(), "forged.example.org".to_owned())]);
-        Self { method, path: path.to_owned(), query: query.to_owned(), headers, form: Vec::new(), address: STRANGER }
+        let (path, query) = (path.to_owned(), query.to_owned());
+        Self { method, path, query, headers, form: Vec::new(), json: None, address: STRANGER }
     }
 
     pub(in crate::handlers) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         self.form = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         self.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
+    }
+
+    pub(in crate::handlers) fn json(mut self, text: &str) -> Self {
+        self.json = Some(text.to_owned());
+        self.header("content-type", "application/json")
     }
 
     pub(in crate::handlers) fn from(mut self, address: &'static str) -> Self {
@@ -68,7 +75,8 @@ impl Http {
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["requestContext"]["http"]["sourceIp"] = json!(self.address);
-        event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(form));
+        let body = self.json.as_ref().unwrap_or(&form);
+        event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(body));
         event["isBase64Encoded"] = json!(true);
         serde_json::from_value(event).unwrap()
     }

@@ -1,5 +1,6 @@
 mod limits;
 mod line;
+mod transfer;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
