@@ -34,6 +34,7 @@ KINDS: dict[str, set[Any]] = {
         ("GET", "/incoming-call"),
         ("POST", "/twiml/resume"),
         ("POST", "/twiml/line"),
+        ("POST", "/twiml/transfer"),
         ("GET", "/twiml/resume"),
         ("POST", "/call/status"),
         ("POST", "/stream/status"),

@@ -60,6 +60,7 @@ const WEBHOOKS: [(Method, &str); 9] = [
     (Method::GET, "/twiml/resume"),
     (Method::POST, "/twiml/resume"),
     (Method::POST, "/twiml/line"),
+    (Method::POST, "/twiml/transfer"),
     (Method::POST, "/stream/status"),
     (Method::POST, "/call/status"),
 ];
