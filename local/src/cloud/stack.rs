@@ -52,7 +52,7 @@ const FUNCTIONS: [Deployed; 6] = [
 ];
 
 /// What Twilio calls. Everything else goes to `api`, which also knows what to say to an unknown path.
-const WEBHOOKS: [(Method, &str); 9] = [
+const WEBHOOKS: [(Method, &str); 10] = [
     (Method::GET, "/twiml"),
     (Method::POST, "/twiml"),
     (Method::GET, "/incoming-call"),

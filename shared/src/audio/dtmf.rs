@@ -1,4 +1,5 @@
-//! Dual tones: what a telephone sends when a key is pressed (ITU-T Q.23), so that the agent can use another's menu.
+//! Dual tones: what a telephone sends when a key is pressed (ITU-T Q.23), so that the agent can use another's menu. And what
+//! a receiver makes of them, for whoever checks a recording.
 
 use std::f64::consts::TAU;
 
@@ -61,33 +62,39 @@ fn sample((low, high): (f64, f64), n: u64, length: u64) -> i16 {
     (edge * (LOW * (low * angle).sin() + HIGH * (high * angle).sin())) as i16
 }
 
+/// The key that a receiver makes out of a piece of at least 40 ms, if one is pressed all through it.
+pub fn detect(samples: &[i16]) -> Option<char> {
+    let (row, low) = loudest(samples, ROWS)?;
+    let (column, high) = loudest(samples, COLUMNS)?;
+    // Speech has such tones too, but not the two alone and about as loud as one another.
+    let energy = samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / samples.len().max(1) as f64;
+    let pure = low * low / 2.0 + high * high / 2.0 > 0.8 * energy;
+    let even = (0.4..2.5).contains(&(high / low));
+    KEYS.get(row)?.chars().nth(column).filter(|_| pure && even)
+}
+
+/// Which of these tones is in a piece, and its amplitude; none if it is too soft, or not alone.
+fn loudest(samples: &[i16], tones: [f64; 4]) -> Option<(usize, f64)> {
+    const SOFTEST: f64 = 1_000.0;
+    let levels = tones.map(|hertz| goertzel(samples, hertz));
+    let (best, level) = levels.into_iter().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let others = levels.into_iter().enumerate().filter(|(at, _)| *at != best).map(|(_, level)| level);
+    (level > SOFTEST && others.fold(0.0, f64::max) < level / 6.0).then_some((best, level))
+}
+
+/// The amplitude of a tone in a piece, by Goertzel's recurrence.
+fn goertzel(samples: &[i16], hertz: f64) -> f64 {
+    let factor = 2.0 * (TAU * hertz / RATE).cos();
+    let (mut last, mut before) = (0.0, 0.0);
+    for &sample in samples {
+        (last, before) = (f64::from(sample) + factor * last - before, last);
+    }
+    (last * last + before * before - factor * last * before).max(0.0).sqrt() * 2.0 / samples.len().max(1) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// How much of a frequency is in a piece, by Goertzel's recurrence: what a receiver does.
-    fn goertzel(samples: &[i16], hertz: f64) -> f64 {
-        let factor = 2.0 * (TAU * hertz / RATE).cos();
-        let (mut last, mut before) = (0.0, 0.0);
-        for &sample in samples {
-            (last, before) = (f64::from(sample) + factor * last - before, last);
-        }
-        (last * last + before * before - factor * last * before).sqrt() * 2.0 / samples.len() as f64
-    }
-
-    /// The key that a receiver makes out of a piece.
-    fn heard(piece: &[u8]) -> Option<char> {
-        let samples = mulaw::decode_all(piece);
-        let loudest = |tones: [f64; 4]| {
-            let levels = tones.map(|hertz| goertzel(&samples, hertz));
-            let best = (0..4).max_by(|a, b| levels[*a].total_cmp(&levels[*b])).unwrap();
-            let others = (0..4).filter(|at| *at != best).map(|at| levels[at]).fold(0.0, f64::max);
-            (levels[best] > 2_000.0 && others < levels[best] / 8.0).then_some((best, levels[best]))
-        };
-        let ((row, low), (column, high)) = (loudest(ROWS)?, loudest(COLUMNS)?);
-        assert!((0.0..4.0).contains(&(20.0 * (high / low).log10())), "the high tone is a little louder");
-        KEYS[row].chars().nth(column)
-    }
 
     #[test]
     fn a_receiver_hears_every_key_and_the_gap_after_it() {
@@ -97,10 +104,29 @@ mod tests {
         for (piece, key) in sound.chunks(1_600).zip(keys.chars()) {
             // Any 40 ms of the tone are enough.
             for from in [0, 200, 480] {
-                assert_eq!(heard(&piece[from..from + 320]), Some(key));
+                assert_eq!(detect(&mulaw::decode_all(&piece[from..from + 320])), Some(key));
             }
             assert!(piece[800..].iter().all(|&byte| byte == mulaw::SILENCE));
         }
+    }
+
+    #[test]
+    fn the_high_tone_is_sent_a_little_louder() {
+        for key in KEYS.concat().chars() {
+            let samples = mulaw::decode_all(&encode(&key.to_string(), &TIMING)[..800]);
+            let (low, high) = tones(key).unwrap();
+            let twist = 20.0 * (goertzel(&samples, high) / goertzel(&samples, low)).log10();
+            assert!((1.0..3.0).contains(&twist), "{key}: {twist}");
+        }
+    }
+
+    #[test]
+    fn music_silence_and_a_single_tone_are_no_keys() {
+        let music = super::super::hold_music::piece(Samples::ZERO, Samples(u64::MAX)).decode();
+        assert!(mulaw::decode_all(&music).chunks(320).all(|piece| detect(piece).is_none()));
+        assert_eq!((detect(&[0; 320]), detect(&[])), (None, None));
+        let single: Vec<i16> = (0..320).map(|n| sample((697.0, 697.0), n, 320)).collect();
+        assert_eq!(detect(&single), None);
     }
 
     #[test]

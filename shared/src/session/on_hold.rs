@@ -45,10 +45,14 @@ impl Session {
         self.on_hold.is_some()
     }
 
-    /// What is being said is said to its end first.
+    /// What is being said is said to its end first. An operator's hold stays an operator's.
     pub(super) fn put_on_hold(&mut self, now: CallTime, by: HeldBy, length: Duration) {
         if self.phase != Phase::Talking {
             return self.note(Event::Unexpected { what: "a hold of a call without a caller".to_owned() });
+        }
+        let held_by = self.on_hold.as_ref().map(|on_hold| on_hold.by);
+        if held_by == Some(HeldBy::Operator) && by != HeldBy::Operator {
+            return;
         }
         let length = length.min(self.plan.agent.limits.longest_hold);
         self.note(Event::OnHold { by, longest_ms: millis(length) });

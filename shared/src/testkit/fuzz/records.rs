@@ -9,12 +9,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::frames::survive;
-use crate::agent::Agent;
+use crate::agent::{Agent, Keypad};
 use crate::calls::{Binding, Relay};
 use crate::control::Control;
+use crate::messages::{Callback, Message};
 use crate::model::{Backend, ModelEvent, Severity, dialect};
 use crate::ownership::Lost;
-use crate::ports::{Fetch, PortError, PortResult, ReferenceData};
+use crate::ports::{Fetch, Mailbox, PortError, PortResult, ReferenceData};
+use crate::rfc3339;
 use crate::session::{Input, Journal, Line, ModelLoss, Output, Past, Session, Speaker, Succession};
 use crate::testkit;
 use crate::time::{CallTime, Samples};
@@ -28,6 +30,11 @@ pub(super) fn messages(bytes: &[u8]) {
     same_again::<ToolRequest>(bytes);
     same_again::<Relay>(bytes);
     same_again::<Binding>(bytes);
+    same_again::<Message>(bytes);
+    same_again::<Callback>(bytes);
+    if let Some(keypad) = same_again::<Keypad>(bytes) {
+        let _whatever = keypad.faults();
+    }
     for status in [200, 404] {
         let _whatever = parse_response::<CallResource>(status, bytes);
         let _whatever = parse_response::<AccountResource>(status, bytes);
@@ -119,12 +126,19 @@ pub(super) fn tools(bytes: &[u8]) {
     let mut next = || parts.next().unwrap_or_default();
     let (name, arguments, answer) = (next(), next(), serde_json::from_str(next()).ok());
     let world = World { answer };
-    let names = tools::builtin().into_iter().map(|tool| tool.name).filter(|tool| name.is_empty() || tool == name);
+    let names = tools::all().into_iter().map(|tool| tool.name).filter(|tool| name.is_empty() || tool == name);
     for name in names {
         let request = ToolRequest { sid: "CA1".into(), call: "c1".into(), name, arguments: arguments.into() };
         let nowhere: url::Url = "http://invalid.invalid/v1?key=1".parse().expect("a URL");
         let endpoints = WeatherEndpoints { forecast: nowhere.clone(), geocoding: nowhere };
-        let running = pin!(tools::run(&request, &world, &world, &endpoints));
+        let running = pin!(async {
+            match (tools::call_control::read(&request.name, arguments), tools::messages::run(&request, &world, 1).await)
+            {
+                (Some(control), _) => control.map(|_| "{}".into()),
+                (None, Some(outcome)) => outcome,
+                (None, None) => tools::run(&request, &world, &world, &endpoints).await,
+            }
+        });
         let Poll::Ready(outcome) = running.poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("nothing here waits")
         };
@@ -138,6 +152,17 @@ pub(super) fn tools(bytes: &[u8]) {
 /// The records that every installation begins with, and a web that gives one answer to everything.
 struct World {
     answer: Option<Value>,
+}
+
+impl Mailbox for World {
+    async fn keep_message(&self, _: &Message) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn keep_callback(&self, callback: &Callback) -> PortResult<()> {
+        assert_eq!(rfc3339::parse(&rfc3339::format(callback.due_at_ms)), Some(callback.due_at_ms));
+        Ok(())
+    }
 }
 
 impl Fetch for World {
