@@ -65,7 +65,9 @@ impl Desk {
     }
 
     async fn instructed(&self, part: &str) -> String {
-        let found = |told: &Vec<(_, String)>| told.iter().find(|(_, twiml)| twiml.contains(part)).map(|(_, twiml)| twiml.clone());
+        let found = |told: &Vec<(_, String)>| {
+            told.iter().find(|(_, twiml)| twiml.contains(part)).map(|(_, twiml)| twiml.clone())
+        };
         until(&self.house.carrier.instructed, found).await
     }
 
@@ -88,7 +90,10 @@ async fn a_caller_is_dialled_through_and_the_call_is_somebody_elses() {
     let mut desk = Desk::opens().await;
     desk.transfer("reception").await;
     let dial = desk.instructed("<Dial").await;
-    assert!(dial.contains(r#"callerId="+15559990000" timeout="20""#) && dial.contains("+15005550010</Number>"), "{dial}");
+    assert!(
+        dial.contains(r#"callerId="+15559990000" timeout="20""#) && dial.contains("+15005550010</Number>"),
+        "{dial}"
+    );
     desk.caller.stop().await;
     desk.tell(Command::News(News::Leg { errand: 1, leg: LEG.into(), state: LegState::Answered })).await;
     assert_eq!(desk.house.store.ended(&"CA1".into()).await, Ending::Transferred);
@@ -170,7 +175,9 @@ async fn a_relay_that_goes_while_the_caller_waits_leaves_them_to_another() {
     let back = |told: &Vec<(_, String)>| told.iter().any(|(_, twiml)| twiml.contains("/twiml/resume")).then_some(());
     until(&carrier.instructed, back).await;
     assert_eq!(carrier.called.borrow().len(), 1, "nobody is called twice");
-    store.event(&sid, |event| matches!(event, Event::TransferFailed { why: TransferFailure::Busy, .. }).then_some(())).await;
+    store
+        .event(&sid, |event| matches!(event, Event::TransferFailed { why: TransferFailure::Busy, .. }).then_some(()))
+        .await;
 }
 
 #[tokio::test]
