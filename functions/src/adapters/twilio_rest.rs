@@ -183,11 +183,13 @@ impl From<TwilioError> for PortError {
     }
 }
 
-/// Certainly not carried out, or perhaps.
+/// Certainly not carried out, or perhaps. Twilio's own words are left out: they quote the number.
 fn refused_or(error: TwilioError) -> PortError {
     match &error {
-        TwilioError::Answer(answer) if answer.is_refusal() && !answer.is_throttled() && !answer.is_not_found() => {
-            PortError::Conflict(error.to_string())
+        TwilioError::Answer(answer @ RestError::Refused(problem))
+            if answer.is_refusal() && !answer.is_throttled() && !answer.is_not_found() =>
+        {
+            PortError::Conflict(format!("Twilio refused with HTTP {}, code {}", problem.status, problem.code))
         }
         _ => error.into(),
     }

@@ -115,7 +115,7 @@ async fn what_cannot_succeed_is_not_repeated() {
 #[tokio::test]
 async fn nobody_is_called_twice() {
     let made = (201, r#"{"sid":"CA0123456789abcdef0123456789abcdef","status":"queued"}"#);
-    let no = (400, r#"{"code":21211,"message":"The 'To' number is not valid.","status":400}"#);
+    let no = (400, r#"{"code":21211,"message":"The 'To' number +15005550010 is not valid.","status":400}"#);
     for (answers, outcome, asked) in [
         (vec![made], Some(true), 1),
         (vec![BUSY, made], Some(true), 2),

@@ -10,9 +10,9 @@
 //! The stage is in the journal before the carrier is asked for anything, so that a successor knows where the caller is. What
 //! may safely be asked for twice it asks for again; a telephone is not made to ring twice.
 
-use std::time::Duration;
+mod stage;
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 use super::link::millis;
 use super::output::{Event, Output};
@@ -27,6 +27,9 @@ use crate::redact::Pii;
 use crate::time::CallTime;
 use crate::tools::{ToolError, ToolErrorKind};
 use crate::transfer::{Ask, Carried, Errand, LegState, News, NotCarried, TransferFailure};
+pub use stage::TransferredBy;
+pub(super) use stage::Transfers;
+use stage::{Stage, Transfer, announcement, whom};
 
 /// Results that are still to come and a caller who is speaking are waited for no longer.
 const LONGEST_DUE: Duration = Duration::from_secs(30);
@@ -39,96 +42,6 @@ const UNKNOWN: Duration = Duration::from_secs(8);
 /// For the briefing, twice, and a key.
 const BRIEFING: Duration = Duration::from_secs(90);
 const MOST_RETURNS: u32 = 5;
-
-/// Who wanted a caller to be put through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransferredBy {
-    Agent,
-    Caller,
-    Operator,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Transfers {
-    /// Errands so far.
-    errands: u32,
-    present: Option<Transfer>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Transfer {
-    target: TransferTarget,
-    /// For whoever is called.
-    briefing: Pii<String>,
-    /// What the model is to say before.
-    words: Option<String>,
-    since: CallTime,
-    stage: Stage,
-    /// The model was given up meanwhile.
-    #[serde(default)]
-    alone: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "stage", rename_all = "snake_case")]
-enum Stage {
-    /// Results are still to come, or somebody speaks.
-    Due,
-    /// The last words are being said.
-    Parting,
-    /// The caller hears it ring.
-    Dialling {
-        errand: u32,
-    },
-    Parking {
-        errand: u32,
-    },
-    /// The caller hears music, and somebody is being called.
-    Calling {
-        errand: u32,
-        leg: Option<CallSid>,
-        answered: bool,
-    },
-    Returning {
-        errand: u32,
-        why: TransferFailure,
-        tries: u32,
-    },
-}
-
-impl Stage {
-    fn errand(&self) -> Option<u32> {
-        match self {
-            Self::Due | Self::Parting => None,
-            Self::Dialling { errand }
-            | Self::Parking { errand }
-            | Self::Calling { errand, .. }
-            | Self::Returning { errand, .. } => Some(*errand),
-        }
-    }
-}
-
-impl Transfers {
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    fn stage(&self) -> Option<&Stage> {
-        self.present.as_ref().map(|transfer| &transfer.stage)
-    }
-
-    fn set(&mut self, stage: Stage) {
-        if let Some(transfer) = &mut self.present {
-            transfer.stage = stage;
-        }
-    }
-
-    fn next_errand(&mut self) -> u32 {
-        self.errands = self.errands.saturating_add(1);
-        self.errands
-    }
-}
 
 impl Session {
     /// The model wants it.
@@ -559,15 +472,4 @@ impl Session {
     pub(super) fn is_of_former(&self, stream: &StreamSid) -> bool {
         self.former.as_ref().is_some_and(|former| former.has(stream))
     }
-}
-
-fn whom(name: &str) -> &str {
-    if name.is_empty() { "the number that was given" } else { name }
-}
-
-fn announcement(name: &str) -> String {
-    format!(
-        "Tell the caller in one short sentence that you are putting them through to {} now. Ask nothing.",
-        whom(name)
-    )
 }
