@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Agent;
 use crate::calls::Call;
 use crate::ids::CallSid;
 use crate::redact::Pii;
@@ -20,6 +21,11 @@ pub enum Control {
     },
     HangUp {
         sid: CallSid,
+    },
+    /// Another agent is to answer from here on.
+    ChangeAgent {
+        sid: CallSid,
+        agent: Box<Agent>,
     },
     /// The caller hears music, until it is resumed.
     Hold {

@@ -12,6 +12,7 @@ pub mod audio;
 pub mod calls;
 pub mod config;
 pub mod control;
+pub mod fault;
 pub mod ids;
 pub mod limits;
 pub mod messages;

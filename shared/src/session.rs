@@ -12,11 +12,12 @@
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
 //! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what the caller dials) · `on_hold` ·
-//! `hold` (music) · `transfer` · `ending`. Beneath them
+//! `hold` (music) · `transfer` · `change` · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod call_control;
 mod caller;
+mod change;
 mod earshot;
 mod ending;
 mod hold;
@@ -28,6 +29,7 @@ mod link;
 mod on_hold;
 mod output;
 mod playback;
+mod remote_tools;
 mod resequence;
 mod responses;
 mod tally;
@@ -50,12 +52,14 @@ pub use timers::Timer;
 pub use transfer::TransferredBy;
 
 use crate::agent::Agent;
+use crate::agent::words::Facts;
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid};
 use crate::model::{Capabilities, Usage};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 use crate::twilio::media::StreamEvent;
+use change::Change;
 use earshot::Earshot;
 use journal::Former;
 use line::CallerLine;
@@ -73,6 +77,8 @@ use transcript::Transcript;
 pub struct Plan {
     pub sid: CallSid,
     pub agent: Agent,
+    /// For the variables in what the agent says and is told.
+    pub facts: Facts,
     pub tools: Vec<ToolSpec>,
     /// What the backend can do: [`crate::model::Dialect::capabilities`].
     pub capabilities: Capabilities,
@@ -98,6 +104,7 @@ pub struct Session {
     playback: Playback,
     tools: Toolbox,
     hold: hold::Hold,
+    change: Change,
     on_hold: Option<on_hold::OnHold>,
     keys: keypad::Keys,
     transfers: transfer::Transfers,
@@ -152,6 +159,7 @@ impl Session {
             playback: Playback::new(plan.mark_every),
             tools: Toolbox::default(),
             hold: hold::Hold::default(),
+            change: Change::default(),
             on_hold: None,
             keys: keypad::Keys::default(),
             transfers: transfer::Transfers::default(),
@@ -190,6 +198,7 @@ impl Session {
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
             Input::Carried { number, outcome } => self.on_carried(now, number, outcome),
             Input::Transfer(news) => self.on_transfer_news(now, news),
+            Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
             Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
@@ -210,6 +219,11 @@ impl Session {
     /// When to hand in [`Input::Tick`] at the latest if nothing else happens, and what for.
     pub fn deadline(&self) -> Option<(CallTime, Timer)> {
         self.timers.next()
+    }
+
+    /// Who answers, as of now.
+    pub fn agent(&self) -> &Agent {
+        &self.plan.agent
     }
 
     /// The call is over: nothing more will come out.
@@ -255,6 +269,7 @@ impl Session {
             return;
         }
         self.watch_transfer(now);
+        self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);
         self.watch_goodbye(now);

@@ -24,7 +24,11 @@ enum Step {
     VendorReads,
     VendorTells,
     VendorSpeaks(u64),
-    VendorCallsTool,
+    VendorCallsRemoteTool,
+    AgentChanges(u32),
+    VendorCallsTool {
+        own: bool,
+    },
     VendorHolds,
     VendorSendsDtmf,
     KeyPressed(char),
@@ -55,7 +59,9 @@ fn step() -> impl Strategy<Value = Step> {
         12 => Just(VendorReads),
         14 => Just(VendorTells),
         8 => (1_u64..9_000).prop_map(VendorSpeaks),
-        1 => Just(VendorCallsTool),
+        1 => Just(VendorCallsRemoteTool),
+        1 => (1_u32..9).prop_map(AgentChanges),
+        1 => any::<bool>().prop_map(|own| VendorCallsTool { own }),
         1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
         2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
         1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
@@ -75,7 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Of an agent that waits for everything.
 fn patient_plan() -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     agent.limits.redials = 1_000;
     agent.limits.silence = std::time::Duration::from_secs(100_000);
     agent.limits.attach = std::time::Duration::from_secs(100_000);
@@ -106,6 +112,9 @@ struct World {
     through: bool,
     written: Written,
     over: bool,
+    /// The agent that was asked for last, of this relay; and the one that was stored last.
+    changed_to: Option<u32>,
+    stored: Option<u32>,
     one_way_ms: u64,
     /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
     sent: Samples,
@@ -130,6 +139,8 @@ impl World {
             through: false,
             written: Written::default(),
             over: false,
+            changed_to: None,
+            stored: None,
             one_way_ms,
             sent: Samples::ZERO,
         };
@@ -147,7 +158,16 @@ impl World {
             Step::VendorReads if self.vendor_up => self.vendor.read(),
             Step::VendorTells => self.tell(),
             Step::VendorSpeaks(samples) => self.vendor.speak(Samples(*samples)),
-            Step::VendorCallsTool => self.vendor.call_tool("get_weather", "{}"),
+            Step::VendorCallsRemoteTool => self.vendor.call_remote_tool(),
+            Step::AgentChanges(version) => {
+                let Plan { agent, tools, .. } = patient_plan();
+                let agent = Box::new(Agent { version: *version, ..agent });
+                self.changed_to = Some(*version);
+                self.hand_in(Input::AgentChanged { agent, tools });
+            }
+            Step::VendorCallsTool { own } => {
+                self.vendor.call_tool(if *own { "book_table" } else { "get_weather" }, "{}");
+            }
             Step::VendorHolds => self.vendor.call_tool("hold", r#"{"seconds":3}"#),
             Step::VendorSendsDtmf => self.vendor.call_tool("send_dtmf", r#"{"digits":"1w2"}"#),
             Step::KeyPressed(digit) if self.attached => {
@@ -275,6 +295,7 @@ impl World {
         (self.vendor_up, self.dialling) = (false, false);
         self.tools.clear();
         self.ran.clear();
+        self.changed_to = self.stored;
         self.session = Session::resume(patient_plan(), self.written.past(Succession::TakenOver), self.now);
         self.drain();
         let stream = self.carrier.stream.clone();
@@ -337,8 +358,10 @@ impl World {
                 }
                 Output::RunTool(request) => {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
+                    assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
+                Output::Agent(agent) => self.stored = Some(agent.version),
                 Output::Carrier(errand) => self.errands.push_back(errand),
                 Output::HangUp(ending) => {
                     self.over = true;
@@ -394,6 +417,7 @@ proptest! {
         prop_assert!(world.vendor.is_idle(), "{:?}", world.vendor);
         prop_assert_eq!(world.vendor.unanswered, 0, "a turn was closed and nobody answered");
         prop_assert!(!world.over);
+        prop_assert_eq!(world.stored, world.changed_to, "the last agent that was asked for answers");
     }
 
     /// Any order within the window comes out as it was sent, byte for byte.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::agent::Agent;
 use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
@@ -119,11 +120,12 @@ pub struct Taken {
     pub past: Option<Past>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
     HangUp,
+    ChangeAgent(Box<Agent>),
     Hold,
     Resume,
     Transfer {

@@ -137,6 +137,7 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         }
         Ok(Control::CallEnded { sid }) => tell(calls, &sid, Command::CallEnded),
         Ok(Control::HangUp { sid }) => tell(calls, &sid, Command::HangUp),
+        Ok(Control::ChangeAgent { sid, agent }) => tell(calls, &sid, Command::ChangeAgent(agent)),
         Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
         Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
         Ok(Control::Transfer { sid, to, why }) => tell(calls, &sid, Command::Transfer { to, why }),
@@ -160,6 +161,6 @@ async fn bring<D: Doors>(calls: &Arc<Calls<D>>, sid: &CallSid, news: News) {
 fn tell<D: Doors>(calls: &Calls<D>, sid: &CallSid, command: Command) {
     let told = calls.find(sid).is_some_and(|handle| handle.commands.try_send(command.clone()).is_ok());
     if !told {
-        tracing::info!(call = %sid, ?command, "a command found no call");
+        tracing::info!(call = %sid, "a command found no call");
     }
 }

@@ -272,6 +272,8 @@ impl Told {
             | Event::CallerAttached { .. }
             | Event::CallerDetached
             | Event::ModelReady { .. }
+            | Event::AgentChanged { .. }
+            | Event::AgentRefused { .. }
             | Event::ResponseDone { .. }
             | Event::ToolStarted { .. }
             | Event::HoldStarted

@@ -9,6 +9,7 @@ use functions::relay::Settings;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::agent::Agent;
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::control::Control;
 use shared::ids::ConnectionId;
@@ -22,7 +23,7 @@ use url::Url;
 
 use crate::caller::{Caller, Posting, Talk};
 use crate::model::Model;
-use crate::world::{AUTH_TOKEN, House, MODEL_KEY, settings, soon, until};
+use crate::world::{AUTH_TOKEN, CALLER_NUMBER, House, MODEL_KEY, settings, soon, until};
 
 #[tokio::test]
 async fn the_model_is_dialled_when_the_call_is_announced_with_the_agents_model_and_key() {
@@ -157,7 +158,16 @@ async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is
     let call = house.webhook("CA1", MediaPath::Gateway).await;
     control.send(Message::text("{nonsense")).await.unwrap();
     control.send(command(&Control::Prepare { call: Box::new(call) })).await.unwrap();
-    let _session = model.session().await;
+    let mut session = model.session().await;
+    session.configure().await;
+    let pirate = Agent { version: 2, instructions: "Arr, {{caller_number}}.".to_owned(), ..Agent::default() };
+    let change = Control::ChangeAgent { sid: "CA1".into(), agent: Box::new(pirate.clone()) };
+    control.send(command(&change)).await.unwrap();
+    let update = session.expect("session.update").await;
+    assert_eq!(update["session"]["instructions"], format!("Arr, {CALLER_NUMBER}."));
+    assert_eq!(update["session"]["audio"]["output"]["voice"], Value::Null);
+    session.say(json!({ "type": "session.updated", "event_id": "e", "session": {} })).await;
+    until(&house.store.books, |books| (books.calls[&"CA1".into()].agent == pirate).then_some(())).await;
     control.send(command(&Control::HangUp { sid: "CA1".into() })).await.unwrap();
     assert_eq!(house.store.ended(&"CA1".into()).await, Ending::OperatorHungUp);
     until(&house.carrier.hung_up, |hung_up| hung_up.contains(&"CA1".into()).then_some(())).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::millis;
+use crate::fault::{Fault, segment};
 
 /// All that a telephone can send.
 const KEYS: &str = "0123456789*#ABCD";
@@ -81,26 +82,26 @@ impl Keypad {
         self.actions.keys().any(longer)
     }
 
-    /// Everything that is wrong with it, each in a sentence.
-    pub fn faults(&self) -> Vec<String> {
+    /// Everything that is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&self.timeout) {
-            faults.push("`timeout` must be from 200 to 30000 milliseconds".to_owned());
+            faults.push(Fault::new("/timeout", "must be from 200 to 30000 milliseconds"));
         }
         if self.finish_on_key.is_some_and(|key| !KEYS.contains(key)) {
-            faults.push(format!("`finish_on_key` must be one of {KEYS}"));
+            faults.push(Fault::new("/finish_on_key", format!("must be one of {KEYS}")));
         }
         if !(1..=MOST_DIGITS).contains(&self.num_digits) {
-            faults.push(format!("`num_digits` must be from 1 to {MOST_DIGITS}"));
+            faults.push(Fault::new("/num_digits", format!("must be from 1 to {MOST_DIGITS}")));
         }
         if self.actions.len() > MOST_ACTIONS {
-            faults.push(format!("`actions` has more than {MOST_ACTIONS} entries"));
+            faults.push(Fault::new("/actions", format!("has more than {MOST_ACTIONS} entries")));
         }
         faults.extend(self.actions.iter().filter_map(|(digits, action)| self.fault(digits, action)));
         faults
     }
 
-    fn fault(&self, digits: &str, action: &KeyAction) -> Option<String> {
+    fn fault(&self, digits: &str, action: &KeyAction) -> Option<Fault> {
         let fault = if digits.is_empty() || !digits.chars().all(|digit| KEYS.contains(digit)) {
             format!("cannot be dialled; keys are {KEYS}")
         } else if digits.len() > 1 && self.finish_on_key.is_some_and(|key| digits.contains(key)) {
@@ -121,7 +122,7 @@ impl Keypad {
                 | KeyAction::Repeat {} => return None,
             }
         };
-        Some(format!("the entry {digits:?} {fault}"))
+        Some(Fault::new(format!("/actions/{}", segment(digits)), fault))
     }
 }
 
@@ -144,7 +145,7 @@ mod tests {
             "22":{"do":"say","instructions":"Tell the opening hours."}}}"#,
         )
         .unwrap();
-        assert_eq!(keypad.faults(), [""; 0]);
+        assert_eq!(keypad.faults(), []);
         assert_eq!((keypad.timeout, keypad.finish_on_key), (Duration::from_millis(1_500), Some('#')));
         assert_eq!(keypad.actions["9"].name(), "repeat");
         assert!(keypad.is_beginning("2") && !keypad.is_beginning("22") && !keypad.is_beginning("0"));
@@ -169,11 +170,16 @@ mod tests {
             "1#":{"do":"hold"},"1234":{"do":"hold"},"5":{"do":"say","instructions":" "},"6":{"do":"hang_up"}}}"##,
         )
         .unwrap();
-        let faults = keypad.faults().join("\n");
+        let faults = keypad.faults().iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
         assert_eq!(faults.lines().count(), 6, "{faults}");
-        for part in
-            ["`timeout`", "\"\" cannot", "\"x\" cannot", "\"1#\" contains", "\"1234\" is longer", "\"5\" has nothing"]
-        {
+        for part in [
+            "/timeout: must",
+            "/actions/: cannot",
+            "/x: cannot",
+            "/1#: contains",
+            "/1234: is longer",
+            "/5: has nothing",
+        ] {
             assert!(faults.contains(part), "{part}: {faults}");
         }
         let other = Keypad { finish_on_key: Some('x'), num_digits: 0, ..Keypad::default() };
@@ -182,6 +188,6 @@ mod tests {
 
     #[test]
     fn the_key_that_ends_a_string_may_be_an_entry_alone() {
-        assert_eq!(keypad(r##"{"actions":{"#":{"do":"repeat"}}}"##).unwrap().faults(), [""; 0]);
+        assert_eq!(keypad(r##"{"actions":{"#":{"do":"repeat"}}}"##).unwrap().faults(), []);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, KeyAction, millis};
+use crate::fault::{Fault, segment};
 use crate::redact::Pii;
 
 /// Twilio lets a telephone ring no shorter and no longer.
@@ -61,20 +62,19 @@ impl TransferTarget {
         Self { name: String::new(), to: to.into(), kind: TransferKind::Cold, ring: DEFAULT_RING, say: String::new() }
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let of = |what: &str| format!("transfer target {:?} {what}", self.name);
         if self.name.trim().is_empty() || self.name.chars().count() > LONGEST_NAME {
-            faults.push(format!("a transfer target's name has 1 to {LONGEST_NAME} characters"));
+            faults.push(Fault::new("/name", format!("a name has 1 to {LONGEST_NAME} characters")));
         }
         if let Err(fault) = check_address(self.to.reveal()) {
-            faults.push(of(&format!("leads to a malformed number or address: {fault}")));
+            faults.push(Fault::new("/to", format!("a malformed number or address: {fault}")));
         }
         if !RING.contains(&self.ring) {
-            faults.push(of("must ring for 5000 to 600000 milliseconds"));
+            faults.push(Fault::new("/ring", "5000 to 600000 milliseconds"));
         }
         if self.say.chars().count() > LONGEST_SAY {
-            faults.push(of(&format!("says more than {LONGEST_SAY} characters before")));
+            faults.push(Fault::new("/say", format!("at most {LONGEST_SAY} characters")));
         }
         faults
     }
@@ -97,24 +97,27 @@ impl Agent {
         if self.transfer_to_any_number { Ok(TransferTarget::anywhere(to)) } else { Err(NoTarget::NotAllowed) }
     }
 
-    /// Everything that is wrong with the targets and with keys that lead to them, each in a sentence.
-    pub fn transfer_faults(&self) -> Vec<String> {
+    /// Everything that is wrong with the targets and with keys that lead to them.
+    pub fn transfer_faults(&self) -> Vec<Fault> {
         let targets = &self.transfer_targets;
-        let mut faults: Vec<String> = targets.iter().flat_map(TransferTarget::faults).collect();
+        let mut faults = Vec::new();
         if targets.len() > MOST_TARGETS {
-            faults.push(format!("there are more than {MOST_TARGETS} transfer targets"));
+            faults.push(Fault::new("/transfer_targets", format!("at most {MOST_TARGETS} targets")));
         }
-        for (number, target) in targets.iter().enumerate() {
+        for (at, target) in targets.iter().enumerate() {
+            let pointer = format!("/transfer_targets/{at}");
+            faults.extend(target.faults().into_iter().map(|fault| fault.within(&pointer)));
             let same = |other: &TransferTarget| other.name.trim().eq_ignore_ascii_case(target.name.trim());
-            if targets.iter().take(number).any(same) {
-                faults.push(format!("two transfer targets are called {:?}", target.name));
+            if targets.iter().take(at).any(same) {
+                faults.push(Fault::new(format!("{pointer}/name"), "another target has this name"));
             }
         }
         for (digits, action) in &self.keypad.actions {
             if let KeyAction::Transfer { to } = action
                 && let Err(fault) = self.transfer_target(to)
             {
-                faults.push(format!("the keypad's entry {digits:?} leads nowhere: {fault}"));
+                let pointer = format!("/keypad/actions/{}", segment(digits));
+                faults.push(Fault::new(pointer, format!("leads nowhere: {fault}")));
             }
         }
         faults
@@ -170,7 +173,7 @@ mod tests {
         assert_eq!(agent.transfer_target("+15005550010").unwrap().name, "reception");
         assert_eq!(agent.transfer_target("the mayor"), Err(NoTarget::Unknown));
         assert_eq!(agent.transfer_target(""), Err(NoTarget::Unknown));
-        assert_eq!(agent.transfer_faults(), [""; 0]);
+        assert_eq!(agent.transfer_faults(), []);
     }
 
     #[test]
@@ -196,12 +199,15 @@ mod tests {
         ));
         let nobody = KeyAction::Transfer { to: "nobody".to_owned() };
         agent.keypad = Keypad { actions: [("0".to_owned(), nobody)].into(), ..Keypad::default() };
-        let faults = agent.transfer_faults().join("\n");
-        for part in ["malformed number", "SIP", "must ring", "two transfer", "name has", "more than 500", "\"0\" leads"]
-        {
+        let faults = agent.transfer_faults();
+        let places: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        let expected = "/transfer_targets/0/to /transfer_targets/0/ring /transfer_targets/1/to /transfer_targets/1/name \
+                        /transfer_targets/2/name /transfer_targets/2/say /keypad/actions/0";
+        assert_eq!(places.join(" "), expected);
+        let faults = faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
+        for part in ["0/to: a malformed number", "1/to: a malformed number or address: a SIP", "0: leads nowhere"] {
             assert!(faults.contains(part), "{part}: {faults}");
         }
-        assert_eq!(faults.lines().count(), 7, "{faults}");
         assert!(!faults.contains("+15"), "{faults}");
     }
 

@@ -114,7 +114,6 @@ impl Session {
     /// A message whose turn has come.
     fn carry(&mut self, now: CallTime, event: StreamEvent) {
         match event {
-            _ if self.phase == Phase::Over => {}
             StreamEvent::Media(media) => self.on_media(now, media),
             StreamEvent::Mark { name } => self.on_mark(now, &name),
             StreamEvent::Start(start) => self.on_start(&start),

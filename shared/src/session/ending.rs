@@ -1,6 +1,7 @@
 //! How a call ends: once, whoever wants it, and with the last words heard.
 
 use super::output::{Event, Output};
+use super::resequence::Resequencer;
 use super::responses::{Reason, Wish};
 use super::{Phase, Session, Timer};
 use crate::audio::recording::RecordOp;
@@ -82,6 +83,7 @@ impl Session {
             && !self.line.speaking
             && !self.earshot.is_owed()
             && !self.tools.is_pending()
+            && !self.change.is_pending()
             && self.phase == Phase::Talking
             && self.link.is_ready();
         if self.leaving && (quiet || !self.is_present()) {
@@ -97,6 +99,8 @@ impl Session {
             self.emit(Output::CloseModel);
         }
         self.emit(Output::Record(RecordOp::Finish { at: now.into() }));
+        // What waits behind the end is not carried any more.
+        self.order = Resequencer::default();
         self.timers.clear();
         self.phase = Phase::Over;
     }

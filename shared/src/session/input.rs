@@ -1,9 +1,10 @@
 //! What can happen to a call.
 
+use crate::agent::Agent;
 use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
 use crate::redact::Pii;
-use crate::tools::ToolOutcome;
+use crate::tools::{ToolOutcome, ToolSpec};
 use crate::transfer::{Carried, News};
 use crate::twilio::media::StreamMessage;
 
@@ -40,6 +41,11 @@ pub enum Input {
     /// What the carrier tells of a transfer.
     Transfer(News),
     Operator(OperatorCommand),
+    /// Another agent is to answer from here on, as far as it can take the place of the one that began.
+    AgentChanged {
+        agent: Box<Agent>,
+        tools: Vec<ToolSpec>,
+    },
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
     /// The process is going away now.

@@ -26,10 +26,9 @@ use super::transfer::Transfers;
 use super::turns::{Back, Turn};
 use super::{Phase, Plan, Session, Timer};
 use crate::calls::Ending;
-use crate::ids::StreamSid;
+use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{ModelEvent, ToolUse, Usage};
 use crate::time::{CallTime, Samples};
-use crate::tools::ToolRequest;
 use crate::twilio::media::StreamEvent;
 
 /// Of what is written here.
@@ -173,7 +172,7 @@ impl Session {
         let broken_off = self.settle_what_was_said(journal.unsettled) && journal.cut;
         self.tools = journal.tools;
         self.transfers = journal.transfers;
-        self.run_tools_again(now);
+        self.run_tools_again(now, self.tools.calls());
         self.go_on_dialling(now, journal.keys);
         if let Some(on_hold) = journal.on_hold {
             self.stay_on_hold(now, on_hold);
@@ -196,10 +195,9 @@ impl Session {
     }
 
     /// By their ids: what was carried out already is not carried out again, and its outcome comes back.
-    fn run_tools_again(&mut self, now: CallTime) {
-        let sid = self.plan.sid.clone();
-        let requests: Vec<ToolRequest> = self.tools.requests(&sid).collect();
-        for request in requests {
+    fn run_tools_again(&mut self, now: CallTime, calls: impl Iterator<Item = ToolCallId>) {
+        for call in calls {
+            let Some(request) = self.tools.request(&self.plan.sid, &call, &self.plan.agent.id) else { continue };
             self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
             self.emit(Output::RunTool(request));
         }
@@ -236,6 +234,10 @@ impl Session {
                 let cuts = self.playback.cut(at);
                 self.playback.forget_unknown();
                 cuts.iter().for_each(|cut| self.truncate(cut));
+                if !cuts.is_empty() {
+                    let calls = self.tools.was_not_heard();
+                    self.run_tools_again(now, calls);
+                }
                 self.turn.left_alone();
             }
         }
@@ -322,6 +324,7 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
         | Input::Carried { .. }
         | Input::Transfer(_)
         | Input::Operator(_)
+        | Input::AgentChanged { .. }
         | Input::HandOver
         | Input::Shutdown => Some(SOON),
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::journal::{Journal, Succession};
 use super::on_hold::{HeldBy, OffHold};
 use super::transfer::TransferredBy;
+use crate::agent::Agent;
 use crate::agent::TransferKind;
 use crate::audio::Payload;
 use crate::audio::recording::RecordOp;
@@ -42,6 +43,8 @@ pub enum Output {
     /// For the log, the metrics and whoever watches.
     Event(Event),
     Status(CallStatus),
+    /// The model has taken this agent; whoever goes on with the call answers as it does.
+    Agent(Box<Agent>),
     /// What a successor needs, as of now; replaces the one before. Those of the outputs before it that are to be written down
     /// are written first, and a [`RunTool`](Self::RunTool) after it waits until it is.
     Journal(Box<Journal>),
@@ -255,6 +258,14 @@ pub enum Event {
     /// Audio of responses that were cancelled, or that nobody was there to hear.
     AudioDropped {
         ms: u64,
+    },
+    /// Another agent answers from here on. `version`: which of those that are stored under its id.
+    AgentChanged {
+        version: u32,
+    },
+    /// The model did not take another agent; the one before goes on.
+    AgentRefused {
+        code: String,
     },
     /// A message that made no sense where it came: another stream's, a second `start` …
     Unexpected {

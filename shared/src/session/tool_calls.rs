@@ -18,31 +18,33 @@ impl Session {
             return;
         }
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
-        let (asked, session) = (arguments.clone(), self.link.session());
-        self.tools.started(call, Pending { name: name.clone(), since: now, arguments: asked, session });
+        let own = self.plan.agent.own_tool(&name).cloned().map(Box::new);
+        let control = call_control::read(&name, arguments.reveal());
         let closing = matches!(self.phase, Phase::Closing(_) | Phase::Parting) && name != call_control::HANG_UP;
-        match (admission, call_control::read(&name, arguments.reveal())) {
+        let pending = Pending { name, since: now, arguments, session: self.link.session(), own };
+        let request = pending.request(&self.plan.sid, call, &self.plan.agent.id);
+        self.tools.started(call, pending);
+        match (admission, control) {
             (Admission::Refuse(error), _) | (_, Some(Err(error))) => self.on_tool_outcome(now, call, Err(error)),
             _ if closing => {
                 let error = ToolError::new(ToolErrorKind::Cancelled, "the caller is leaving; nothing more can be done");
                 self.on_tool_outcome(now, call, Err(error));
             }
             (_, Some(Ok(control))) => self.on_call_control(now, call, control),
-            (_, None) => self.run_tool(now, call, name, arguments),
+            (_, None) => self.run_tool(now, request),
         }
     }
 
-    fn run_tool(&mut self, now: CallTime, call: &ToolCallId, name: String, arguments: Pii<String>) {
-        self.timers.arm(Timer::Tool(call.detached()), now + self.plan.agent.limits.tool);
+    fn run_tool(&mut self, now: CallTime, request: ToolRequest) {
+        self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
         // A successor that does not know of it would have it carried out twice.
         self.write_journal(now);
-        let sid = self.plan.sid.clone();
-        self.emit(Output::RunTool(ToolRequest { sid, call: call.detached(), name, arguments }));
+        self.emit(Output::RunTool(request));
     }
 
     /// The model is told, and is to speak of it unless its last words are being said.
     pub(super) fn on_tool_outcome(&mut self, now: CallTime, call: &ToolCallId, outcome: ToolOutcome) {
-        if self.give_output(now, call, outcome) && !matches!(self.phase, Phase::Closing(_)) {
+        if self.give_output(now, call, outcome) && !matches!(self.phase, Phase::Closing(_) | Phase::Parting) {
             self.responses.want(Wish { reason: Reason::ToolResults, instructions: None, tools: self.tool_use() });
         }
     }
@@ -54,7 +56,7 @@ impl Session {
             return false;
         };
         self.timers.disarm(&Timer::Tool(call.clone()));
-        let (output, error) = output_of(outcome, &self.plan.agent.limits);
+        let (output, error) = output_of(outcome, &self.plan.agent.limits, asked.own.as_deref());
         let (call, took_ms) = (call.detached(), millis(now.since(asked.since)));
         let name = asked.name.clone();
         self.note(Event::ToolFinished { call: call.clone(), name: name.clone(), took_ms, error });
@@ -80,12 +82,16 @@ impl Session {
     }
 
     pub(super) fn on_tool_late(&mut self, now: CallTime, call: &ToolCallId) {
+        if self.on_remote_tool_late(now, call) {
+            return;
+        }
         self.emit(Output::CancelTool(call.clone()));
         let error = ToolError::new(ToolErrorKind::TimedOut, "the tool took too long");
         self.on_tool_outcome(now, call, Err(error));
     }
 
     pub(super) fn cancel_tools(&mut self) {
+        self.forget_remote_tools();
         for (call, _) in self.tools.take_pending() {
             self.timers.disarm(&Timer::Tool(call.clone()));
             self.emit(Output::CancelTool(call));

@@ -17,11 +17,13 @@ use crate::audio::Payload;
 use crate::audio::recording::{RecordOp, Track};
 use crate::ids::{ItemId, ResponseId};
 use crate::model::{ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, ToolUse, Usage};
+use crate::redact::Pii;
 use crate::time::CallTime;
 
 /// A response that does not begin, or goes silent without an end, is given up after this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+const WORD_FOR_WORD: &str = "Say the following, word for word, and nothing before or after it: ";
 /// Failed responses in a row before the session itself is held to be broken.
 const MOST_FAILURES: u32 = 3;
 
@@ -109,6 +111,7 @@ impl Session {
                 self.show(line);
             }
             ModelEvent::ToolCall { call, name, arguments, .. } => self.on_tool_call(now, &call, name, arguments),
+            ModelEvent::RemoteTool { item, stage } => self.on_remote_tool(now, &item, stage),
             ModelEvent::ResponseDone { response, status, usage } => {
                 self.on_response_done(now, &response, status, usage)
             }
@@ -120,10 +123,13 @@ impl Session {
 
     pub(super) fn greet(&mut self) {
         self.turn.greeted = true;
-        if let Greeting::Spoken(how) = &self.plan.agent.greeting {
-            let instructions = Some(how.clone());
-            self.responses.want(Wish { reason: Reason::Greeting, instructions, tools: ToolUse::Forbidden });
-        }
+        let how = match &self.plan.agent.greeting {
+            Greeting::Spoken(how) => how.clone(),
+            Greeting::Words(words) => format!("{WORD_FOR_WORD}{words}"),
+            Greeting::None => return,
+        };
+        let instructions = Some(how);
+        self.responses.want(Wish { reason: Reason::Greeting, instructions, tools: ToolUse::Forbidden });
     }
 
     fn on_speech_started(&mut self, now: CallTime, item: &ItemId, at_ms: u64) {
@@ -205,17 +211,18 @@ impl Session {
             return;
         }
         if let Some(mut command) = self.responses.ask(now) {
-            self.keep_instructions(&mut command);
+            self.keep_instructions(now, &mut command);
             self.emit(Output::Model(command));
             self.timers.arm(Timer::Response, now + LONGEST_PAUSE);
         }
     }
 
     /// The vendor takes a response's instructions instead of the session's, not beside them.
-    fn keep_instructions(&self, command: &mut ModelCommand) {
+    fn keep_instructions(&self, now: CallTime, command: &mut ModelCommand) {
         if let ModelCommand::CreateResponse { instructions: Some(how), .. } = command {
-            how.insert_str(0, "\n\nNow: ");
-            how.insert_str(0, &self.plan.agent.instructions);
+            let (agent, facts, unix_ms) = (&self.plan.agent, &self.plan.facts, self.unix_ms(now));
+            let (brief, own) = (agent.brief(facts, unix_ms), agent.say(how.reveal(), facts, unix_ms));
+            *how = Pii::new(format!("{}\n\nNow: {}", brief.reveal(), own.reveal()));
         }
     }
 
@@ -314,6 +321,8 @@ impl Session {
 
     pub(super) fn on_response_late(&mut self, now: CallTime) {
         let Some(since) = self.responses.waits_since() else { return };
+        // A tool that the vendor calls may take longer than a pause, and has a limit of its own.
+        let since = if self.tools.is_remote() { now } else { since };
         if now.since(since) < LONGEST_PAUSE {
             return self.timers.arm(Timer::Response, since + LONGEST_PAUSE);
         }
@@ -330,6 +339,12 @@ impl Session {
             return;
         }
         self.note(Event::ModelError { code: code.clone() });
+        let severity = match event.as_ref().is_some_and(|event| self.on_change_refused(now, event, &code)) {
+            // Where it was part of the first words, there is no session; another one is told of the agent before.
+            true if self.link.is_ready() => return,
+            true => return self.drop_model(now, &ModelLoss { code, severity: Severity::Retry }),
+            false => severity,
+        };
         let refused = event.is_some_and(|event| self.is_configure_event(&event));
         if refused || severity == Severity::Fatal {
             return self.drop_model(now, &ModelLoss { code, severity: Severity::Fatal });

@@ -12,10 +12,12 @@
 //! @0 open                                 or in full
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
+//! @2000 change {"instructions":"…"}       another agent from here on: these fields of it are others
 //! @1000 keys 1234 200                     the caller dials, 200 ms between one key and the next
 //! @1000 times 300 400 model tool r% c% …  the same 300 times, 400 ms apart; % counts
 //! @2000 carried 1 ok                      the carrier did as errand 1 says; also refused, unknown, call_over
 //! @2000 news leg 2 CA2 answered           what its webhooks tell of a transfer
+//! @2000 wakes                             the process was held up since the line before
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
 //! ~120 timer hold                         a tilde: something the runner made happen, generated
@@ -29,7 +31,7 @@ use super::render::render;
 use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
-use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity};
+use crate::model::{ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity};
 use crate::redact::Pii;
 use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
 use crate::time::{CallTime, Samples};
@@ -49,7 +51,9 @@ pub fn play(text: &str) -> String {
         };
         let (at, input) = rest.split_once(' ').expect("@<ms> <input>");
         let at = CallTime(at.parse().expect("milliseconds"));
-        run.pass_time(at);
+        if input.trim() != "wakes" {
+            run.pass_time(at);
+        }
         run.page.push(line.to_owned());
         run.happen(at, input.trim());
     }
@@ -84,11 +88,7 @@ impl Run {
         let directive = |name: &str| {
             text.lines().filter_map(move |line| line.strip_prefix(name)).map(str::trim).collect::<Vec<_>>()
         };
-        let mut agent = serde_json::to_value(Agent::default()).unwrap();
-        directive("agent ")
-            .into_iter()
-            .for_each(|json| merge(&mut agent, serde_json::from_str(json).expect("agent JSON")));
-        let mut plan = super::plan(serde_json::from_value(agent).expect("an agent"));
+        let mut plan = super::plan(agent(&Agent::default(), &directive("agent ")));
         let told = directive("history ");
         let lines = told.iter().zip(1..).map(|(said, number)| (number, spoken_before(number, said))).collect();
         if let Some(ms) = directive("reorder ").first() {
@@ -154,6 +154,12 @@ impl Run {
                 self.hand_in(at, input);
             }
         }
+    }
+
+    fn change(&self, fields: &str) -> Input {
+        let session = self.session.as_ref().expect("@… open comes first");
+        let Plan { agent, tools, .. } = super::plan(agent(session.agent(), &[fields]));
+        Input::AgentChanged { agent: Box::new(agent), tools }
     }
 
     /// Another relay goes on with what was written down.
@@ -299,6 +305,7 @@ impl Run {
                 cause: ModelLoss { code: word(rest, 0), severity: severity(&word(rest, 1)) },
             },
             "tool" => tool(rest),
+            "change" => self.change(rest),
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "hold" => Input::Operator(OperatorCommand::Hold),
             "resume" => Input::Operator(OperatorCommand::Resume),
@@ -310,10 +317,16 @@ impl Run {
             "news" => Input::Transfer(news(rest)),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
-            "tick" => Input::Tick,
+            "tick" | "wakes" => Input::Tick,
             other => panic!("unknown input {other}"),
         }
     }
+}
+
+fn agent(from: &Agent, changes: &[&str]) -> Agent {
+    let mut agent = serde_json::to_value(from).unwrap();
+    changes.iter().for_each(|json| merge(&mut agent, serde_json::from_str(json).expect("agent JSON")));
+    serde_json::from_value(agent).expect("an agent")
 }
 
 fn model(text: &str) -> Input {
@@ -338,6 +351,15 @@ fn model(text: &str) -> Input {
         "tool" => {
             let arguments = Pii::new(text.splitn(5, ' ').nth(4).unwrap_or("{}").to_owned());
             ModelEvent::ToolCall { response: id(1).into(), call: id(2).into(), name: id(3), arguments }
+        }
+        "remote" => {
+            let stage = match id(2).as_str() {
+                "begun" => RemoteStage::Begun,
+                "done" => RemoteStage::Done,
+                "failed" => RemoteStage::Failed,
+                other => panic!("unknown stage {other}"),
+            };
+            ModelEvent::RemoteTool { item: id(1).into(), stage }
         }
         "done" => ModelEvent::ResponseDone { response: id(1).into(), status: status(text), usage: None },
         "error" => ModelEvent::Error(ModelError {

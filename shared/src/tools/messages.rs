@@ -176,7 +176,14 @@ mod tests {
 
     fn run_in(mailbox: &Drawer, name: &str, arguments: &str) -> Option<ToolOutcome> {
         let (sid, call) = ("CA1".into(), "call_1".into());
-        let request = ToolRequest { sid, call, name: name.to_owned(), arguments: arguments.into() };
+        let request = ToolRequest {
+            sid,
+            call,
+            name: name.to_owned(),
+            arguments: arguments.into(),
+            agent: "default".into(),
+            own: None,
+        };
         block_on(run(&request, mailbox, NOW_MS))
     }
 

@@ -1,3 +1,5 @@
+mod agents;
+
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
@@ -13,7 +15,11 @@ use super::*;
 
 const TOKEN: &str = "console-token";
 
-fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World, World> {
+pub(super) fn api(
+    world: &World,
+    public_url: &str,
+    token: Option<&str>,
+) -> Api<World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: public_url.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -21,24 +27,26 @@ fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World
         bucket: "b".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
+        tool_call_function: "tool-call".to_owned(),
+        guard: Default::default(),
         console_token: token.map(Secret::new),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
-    Api::new(world.clone(), world.clone(), world.clone(), carrier, world.clone(), config)
+    Api::new((world.clone(), world.clone()), world.clone(), carrier, world.clone(), world.clone(), config)
 }
 
-async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
+pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
     let request = request.header("authorization", &format!("Bearer {TOKEN}"));
     api(world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await
 }
 
-async fn json_of(world: &World, request: Http) -> Value {
+pub(super) async fn json_of(world: &World, request: Http) -> Value {
     let answer = ask(world, request).await;
     assert_eq!(answer.status_code, 200);
     serde_json::from_str(&text(&answer)).unwrap()
 }
 
-fn text(answer: &ApiGatewayV2httpResponse) -> String {
+pub(super) fn text(answer: &ApiGatewayV2httpResponse) -> String {
     match &answer.body {
         Some(Body::Text(text)) => text.clone(),
         _ => String::new(),
@@ -247,7 +255,7 @@ async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
     let desk = r#"{"transfer_targets":[{"name":"reception","to":"+15005550010"}]}"#;
     let call = CALL.into();
     world.state().calls.get_mut(&call).unwrap().agent = serde_json::from_str(desk).unwrap();
-    let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).json(json);
+    let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).document("application/json", json);
     let fine = r#"{"to":"reception","why":"A parcel."}"#;
     assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(wish(fine).event()).await.status_code, 401);
     for (json, status) in [

@@ -17,7 +17,8 @@ pub(in crate::handlers) struct Http {
     query: String,
     headers: BTreeMap<String, String>,
     form: Vec<(String, String)>,
-    json: Option<String>,
+    /// Instead of a form.
+    document: Option<String>,
     address: &'static str,
 }
 
@@ -33,8 +34,15 @@ impl Http {
     pub(in crate::handlers) fn new(method: &'static str, path: &str) -> Self {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let headers = BTreeMap::from([("host".to_owned(), "forged.example.org".to_owned())]);
-        let (path, query) = (path.to_owned(), query.to_owned());
-        Self { method, path, query, headers, form: Vec::new(), json: None, address: STRANGER }
+        Self {
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            form: Vec::new(),
+            document: None,
+            address: STRANGER,
+        }
     }
 
     pub(in crate::handlers) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
@@ -42,9 +50,13 @@ impl Http {
         self.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
     }
 
-    pub(in crate::handlers) fn json(mut self, text: &str) -> Self {
-        self.json = Some(text.to_owned());
-        self.header("content-type", "application/json")
+    pub(in crate::handlers) fn document(mut self, kind: &str, text: impl Into<String>) -> Self {
+        self.document = Some(text.into());
+        self.header("content-type", kind)
+    }
+
+    pub(in crate::handlers) fn json(self, document: &Value) -> Self {
+        self.document("application/json", document.to_string())
     }
 
     pub(in crate::handlers) fn from(mut self, address: &'static str) -> Self {
@@ -75,7 +87,7 @@ impl Http {
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["requestContext"]["http"]["sourceIp"] = json!(self.address);
-        let body = self.json.as_ref().unwrap_or(&form);
+        let body = self.document.as_deref().unwrap_or(&form);
         event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(body));
         event["isBase64Encoded"] = json!(true);
         serde_json::from_value(event).unwrap()

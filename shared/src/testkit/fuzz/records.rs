@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::frames::survive;
-use crate::agent::{Agent, Keypad};
+use crate::agent::{Agent, Keypad, document};
 use crate::calls::{Binding, Relay};
 use crate::control::Control;
 use crate::messages::{Callback, Message};
@@ -20,11 +20,15 @@ use crate::rfc3339;
 use crate::session::{Input, Journal, Line, ModelLoss, Output, Past, Session, Speaker, Succession};
 use crate::testkit;
 use crate::time::{CallTime, Samples};
+use crate::tools::address::Guard;
 use crate::tools::{self, LONGEST_OUTPUT, ToolOutcome, ToolRequest, WeatherEndpoints};
 use crate::twilio::rest::{AccountResource, CallResource, NumbersPage, parse_response};
 
 /// What our processes say to one another, and Twilio's API to us.
 pub(super) fn messages(bytes: &[u8]) {
+    if let Ok(document) = document::of_yaml(&String::from_utf8_lossy(bytes)) {
+        let _whatever = document::read(document, &Guard::default());
+    }
     same_again::<Lost>(bytes);
     same_again::<ToolOutcome>(bytes);
     same_again::<ToolRequest>(bytes);
@@ -44,6 +48,7 @@ pub(super) fn messages(bytes: &[u8]) {
     }
     let agent = match same_again::<Control>(bytes) {
         Some(Control::Prepare { call }) => call.agent,
+        Some(Control::ChangeAgent { agent, .. }) => *agent,
         Some(_) => return,
         None => same_again::<Agent>(bytes).unwrap_or_default(),
     };
@@ -58,8 +63,15 @@ fn same_again<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8])
     Some(value)
 }
 
-/// Any agent that can be read can take a call, and what its model is told is JSON.
+/// Any agent that can be read can take a call, and what its model is told is JSON. One without a fault comes back from
+/// YAML as it is.
 fn open(agent: Agent) {
+    let guard = Guard::default();
+    if agent.faults(&guard).is_empty() {
+        let yaml = document::to_yaml(&agent).expect("an agent is written");
+        let read = document::of_yaml(&yaml).map(|document| document::read(document, &guard));
+        assert_eq!(read, Ok(Ok(agent.clone())), "{yaml}");
+    }
     let mut session = Session::open(testkit::plan(agent), CallTime::ZERO);
     session.handle(CallTime(10), Input::ModelConnected);
     let mut frame = String::new();
@@ -128,7 +140,14 @@ pub(super) fn tools(bytes: &[u8]) {
     let world = World { answer };
     let names = tools::all().into_iter().map(|tool| tool.name).filter(|tool| name.is_empty() || tool == name);
     for name in names {
-        let request = ToolRequest { sid: "CA1".into(), call: "c1".into(), name, arguments: arguments.into() };
+        let request = ToolRequest {
+            sid: "CA1".into(),
+            call: "c1".into(),
+            name,
+            arguments: arguments.into(),
+            agent: "default".into(),
+            own: None,
+        };
         let nowhere: url::Url = "http://invalid.invalid/v1?key=1".parse().expect("a URL");
         let endpoints = WeatherEndpoints { forecast: nowhere.clone(), geocoding: nowhere };
         let running = pin!(async {

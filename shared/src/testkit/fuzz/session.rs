@@ -13,7 +13,9 @@ use super::bytes::Bytes;
 use crate::agent::{Agent, KeyAction};
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
 use crate::ids::{StreamSid, ToolCallId};
-use crate::model::{Backend, ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
+use crate::model::{
+    Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
+};
 use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use crate::testkit::{self, written::Written};
 use crate::time::{CallTime, Samples};
@@ -61,7 +63,7 @@ pub(super) fn session(bytes: &[u8]) {
 }
 
 fn plan(bytes: &mut Bytes<'_>) -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     let (manners, scale) = (bytes.byte(), u64::from(bytes.byte()) + 1);
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
@@ -268,6 +270,12 @@ impl Call {
                 Input::Tool { call, outcome: if bytes.flag() { failed } else { Ok("{}".into()) } }
             }
             _ => match bytes.byte() {
+                200.. => {
+                    let mut agent = self.plan.agent.clone();
+                    agent.limits.call = Duration::from_secs(u64::from(bytes.byte()));
+                    agent.instructions = "{{caller_number}} {{".to_owned();
+                    Input::AgentChanged { agent: Box::new(agent), tools: self.plan.tools.clone() }
+                }
                 0 => Input::CallEnded,
                 1 => Input::Operator(OperatorCommand::HangUp),
                 2 => Input::Shutdown,
@@ -339,10 +347,11 @@ const LEG_STATES: [LegState; 9] = [
     LegState::Completed,
 ];
 
-const TOOL_CALLS: [(&str, &str); 9] = [
+const TOOL_CALLS: [(&str, &str); 10] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
+    ("book_table", r#"{"name":"Ann"}"#),
     ("hold", r#"{"seconds":7}"#),
     ("hold", "{}"),
     ("send_dtmf", r##"{"digits":"1w2#"}"##),
@@ -384,6 +393,10 @@ fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
             event: bytes.flag().then(|| format!("respond-{}", bytes.byte()).into()),
             severity: severity(bytes),
         }),
+        62 if bytes.flag() => {
+            let stage = [RemoteStage::Begun, RemoteStage::Done, RemoteStage::Failed][usize::from(bytes.byte() % 3)];
+            ModelEvent::RemoteTool { item: item.into(), stage }
+        }
         62 => ModelEvent::Noted,
         _ => ModelEvent::Unknown { kind: bytes.name("later.") },
     }
