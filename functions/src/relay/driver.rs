@@ -2,8 +2,8 @@
 //! wants done. It carries; it does not judge.
 //!
 //! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for, 4. commands, 5. the session's timer,
-//! 6. the process going away, 7. the news that another relay holds the call.
+//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for, 4. commands,
+//! 5. the session's timer, 6. the process going away, 7. the news that another relay holds the call.
 
 mod carry;
 mod ending;

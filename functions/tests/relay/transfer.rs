@@ -113,7 +113,7 @@ async fn a_caller_whom_nobody_answered_is_back_and_the_model_knows_why() {
 
 #[tokio::test]
 async fn somebody_is_called_told_what_it_is_about_and_takes_the_call() {
-    let desk = Desk::waits().await;
+    let desk = Box::pin(Desk::waits()).await;
     let called = desk.house.carrier.called.borrow()[0].clone();
     assert_eq!((called.to.reveal().as_str(), called.ring_s), ("sip:doctor@example.com", 20));
     assert!(called.twiml.to_string().contains("It hurts.") && called.status_callback.ends_with("errand=2"));
@@ -126,7 +126,7 @@ async fn somebody_is_called_told_what_it_is_about_and_takes_the_call() {
 #[tokio::test]
 async fn who_is_declined_is_brought_back_and_a_machine_is_hung_up_on() {
     for (state, why) in [(LegState::Declined, "cannot take"), (LegState::Machine, "voicemail")] {
-        let mut desk = Desk::waits().await;
+        let mut desk = Box::pin(Desk::waits()).await;
         desk.leg(LegState::Answered).await;
         desk.leg(state).await;
         desk.instructed("/twiml/resume</Redirect>").await;
@@ -139,7 +139,7 @@ async fn who_is_declined_is_brought_back_and_a_machine_is_hung_up_on() {
 
 #[tokio::test]
 async fn a_caller_who_hangs_up_stops_the_ringing() {
-    let desk = Desk::waits().await;
+    let desk = Box::pin(Desk::waits()).await;
     desk.leg(LegState::Ringing).await;
     desk.tell(Command::CallEnded).await;
     assert_eq!(desk.house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
@@ -159,7 +159,7 @@ async fn a_carrier_that_refuses_leaves_the_caller_on_the_line() {
 
 #[tokio::test]
 async fn a_relay_that_goes_while_the_caller_waits_leaves_them_to_another() {
-    let Desk { mut model, house, session, .. } = Desk::waits().await;
+    let Desk { mut model, house, session, .. } = Box::pin(Desk::waits()).await;
     let other = house.beside(settings(&model.url)).await;
     let (store, carrier) = (house.store.clone(), house.carrier.clone());
     drop(session);

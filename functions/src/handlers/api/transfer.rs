@@ -5,7 +5,8 @@ use serde::Deserialize;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    CarrierAccount, Clock, OpenMailbox, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl,
+    CarrierAccount, Clock, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall, ReadHistory, ReadRecording,
+    RelayControl, RunTools, WriteAgents,
 };
 use shared::redact::Pii;
 
@@ -23,12 +24,13 @@ struct Wanted {
     why: Pii<String>,
 }
 
-impl<S, B, R, T, C> Api<S, B, R, T, C>
+impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
 where
-    S: ReadCall + ReadHistory + OpenMailbox,
+    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording,
     R: RelayControl,
     T: CarrierAccount,
+    X: RunTools,
     C: Clock,
 {
     pub(super) async fn transfer(&self, sid: &CallSid, body: &[u8]) -> PortResult<Response> {
@@ -44,6 +46,6 @@ where
         if let Err(fault) = call.agent.transfer_target(to.reveal()) {
             return Ok(Response::problem(StatusCode::UNPROCESSABLE_ENTITY, &fault.to_string()));
         }
-        self.command(sid, Control::Transfer { sid: sid.clone(), to, why }).await
+        self.send(sid, Control::Transfer { sid: sid.clone(), to, why }).await
     }
 }

@@ -6,14 +6,15 @@ use shared::calls::Ending;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    Clock, CountRates, Placements, PortResult, Random, ReadCall, ReadHistory, RelayControl, Tokens, WaitingLine,
-    WriteCall,
+    Clock, CountRates, Placements, PortResult, Random, ReadAgents, ReadCall, ReadHistory, RelayControl, Tokens,
+    WaitingLine, WriteCall,
 };
 use shared::transfer::documents::{ACCEPT, Documents, Step, What};
 use shared::transfer::{LegState, News, TransferFailure};
 use shared::twilio::twiml;
 use shared::twilio::webhook::{Form, IncomingCall, WebhookError};
 
+use super::line::Ticket;
 use super::webhook::Fault;
 use super::{Next, Response, Twiml};
 
@@ -22,7 +23,7 @@ const MOST_AGAIN: u32 = 5;
 
 impl<S, R, C, T> Twiml<S, R, C, T>
 where
-    S: ReadCall + WriteCall + ReadHistory + Tokens + CountRates + Placements + WaitingLine,
+    S: ReadAgents + ReadCall + WriteCall + ReadHistory + Tokens + CountRates + Placements + WaitingLine,
     R: RelayControl,
     C: Clock,
     T: Random,
@@ -31,9 +32,10 @@ where
         let step = Step::read(query).ok_or(WebhookError::Missing("step"))?;
         let told = IncomingCall::try_from(form)?;
         let documents = Documents::new(&self.webhook.url(""), &step.call);
+        let ticket = Ticket::new(self.clock.unix_ms());
         Ok(match step.what {
-            What::Dialled => self.caller_gets(&step.call, self.dialled(&told, form).await).await,
-            What::Left => self.caller_gets(&step.call, self.left(&told).await).await,
+            What::Dialled => self.caller_gets(&step.call, ticket, self.dialled(&told, form)).await,
+            What::Left => self.caller_gets(&step.call, ticket, self.left(&told)).await,
             What::Wait => {
                 self.bring(&step.call, News::CallerWaits).await;
                 document(&documents.wait())
