@@ -76,6 +76,7 @@ KINDS: dict[str, set[Any]] = {
         ("POST", "/api/calls/{sid}/agent"),
         ("POST", "/api/calls/{sid}/hold"),
         ("POST", "/api/calls/{sid}/resume"),
+        ("POST", "/api/calls/{sid}/transfer"),
         ("GET", "/api/messages"),
         ("GET", "/api/calls/{sid}/messages"),
         ("GET", "/api/callbacks"),
