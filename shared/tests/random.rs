@@ -282,6 +282,8 @@ impl World {
 
     fn attach(&mut self) {
         self.streams += 1;
+        // It was told before the caller came back, or never.
+        self.ringing = false;
         self.attached = true;
         self.carrier = Carrier::new(&format!("MZ{}", self.streams), self.one_way_ms);
         self.hand_in(Input::CallerAttached { stream: self.carrier.stream.clone() });
@@ -289,12 +291,14 @@ impl World {
         self.hand_in(Input::Caller(start));
     }
 
-    /// What is asked for again by its id is not carried out again: `ran` begins anew with each relay.
+    /// What is asked for again by its id is not carried out again: `ran` begins anew with each relay. What the former one was
+    /// about to ask the carrier for, it never did.
     fn take_over(&mut self, same_stream: bool) {
         self.vendor.drop_session();
         (self.vendor_up, self.dialling) = (false, false);
         self.tools.clear();
         self.ran.clear();
+        self.errands.clear();
         self.changed_to = self.stored;
         self.session = Session::resume(patient_plan(), self.written.past(Succession::TakenOver), self.now);
         self.drain();

@@ -143,7 +143,9 @@ impl Session {
         self.responses.forget_wish();
         let errand = self.transfers.next_errand();
         let (stage, ask, wait) = match kind {
-            TransferKind::Cold => (Stage::Dialling { errand }, Ask::Dial { to, ring_s: ring.as_secs() }, ring + SLACK),
+            TransferKind::Cold => {
+                (Stage::Dialling { errand, carried: false }, Ask::Dial { to, ring_s: ring.as_secs() }, ring + SLACK)
+            }
             TransferKind::Warm => (Stage::Parking { errand }, Ask::Park, PARKING),
         };
         self.go_to(now, stage, wait, ask);
@@ -231,6 +233,7 @@ impl Session {
                 self.fail(now, TransferFailure::Failed);
             }
             (Stage::Parking { .. }, Err(NotCarried::Unknown)) => self.fail_while_parking(now, TransferFailure::Failed),
+            (Stage::Dialling { .. }, Ok(_)) => self.transfers.set(Stage::Dialling { errand: number, carried: true }),
             // What is not known shows when the time is over; who is not brought back is brought back again.
             (Stage::Dialling { .. } | Stage::Returning { .. }, _) | (Stage::Due | Stage::Parting, _) => {}
         }
@@ -238,12 +241,12 @@ impl Session {
 
     pub(super) fn on_transfer_news(&mut self, now: CallTime, news: News) {
         match (self.transfers.stage().cloned(), news) {
-            (Some(Stage::Dialling { errand }), News::NotThrough { why }) => {
+            (Some(Stage::Dialling { errand, .. }), News::NotThrough { why }) => {
                 self.timers.arm(Timer::Transfer, now + self.plan.agent.limits.attach);
                 self.not_through(now, why);
                 self.transfers.set(Stage::Returning { errand, why, tries: 0 });
             }
-            (Some(Stage::Dialling { errand: own }), News::Leg { errand, state: LegState::Answered, .. })
+            (Some(Stage::Dialling { errand: own, .. }), News::Leg { errand, state: LegState::Answered, .. })
                 if own == errand =>
             {
                 self.through(now);
@@ -366,14 +369,14 @@ impl Session {
     pub(super) fn back_from_transfer(&mut self, now: CallTime, same: bool) {
         let why = match self.transfers.stage() {
             None | Some(Stage::Due | Stage::Parting) => return,
-            // It has been asked for, and will be carried out or refused.
-            Some(Stage::Parking { .. }) => {
-                self.phase = Phase::Parting;
-                return;
-            }
             Some(Stage::Dialling { .. }) if same => {
                 self.phase = Phase::Parting;
                 return self.depart(now);
+            }
+            // It has been asked for, and will be carried out or refused.
+            Some(Stage::Parking { .. } | Stage::Dialling { carried: false, .. }) => {
+                self.phase = Phase::Parting;
+                return;
             }
             Some(Stage::Returning { why, .. }) => *why,
             Some(Stage::Dialling { .. } | Stage::Calling { .. }) => {
@@ -383,6 +386,8 @@ impl Session {
         };
         let leg = self.forget_leg();
         leg.into_iter().for_each(|leg| self.hang_up_leg(leg));
+        // The end of the former stream may not have been seen.
+        self.phase = Phase::Talking;
         self.tell_failure(why);
     }
 
@@ -444,7 +449,8 @@ impl Session {
             }
             Stage::Parking { .. } => self.depart(now),
             Stage::Returning { why, tries, .. } => self.bring_back(now, why, tries),
-            Stage::Dialling { .. } => {
+            Stage::Dialling { errand, .. } => {
+                self.transfers.set(Stage::Dialling { errand, carried: true });
                 let ring = self.transfers.present.as_ref().map_or(SLACK, |transfer| transfer.target.ring);
                 self.timers.arm(Timer::Transfer, now + ring + SLACK);
             }

@@ -45,9 +45,11 @@ pub(super) enum Stage {
     Due,
     /// The last words are being said.
     Parting,
-    /// The caller hears it ring.
+    /// The caller hears it ring, or is about to: `carried` once the carrier has said so.
     Dialling {
         errand: u32,
+        #[serde(default)]
+        carried: bool,
     },
     Parking {
         errand: u32,
@@ -69,7 +71,7 @@ impl Stage {
     pub(super) fn errand(&self) -> Option<u32> {
         match self {
             Self::Due | Self::Parting => None,
-            Self::Dialling { errand }
+            Self::Dialling { errand, .. }
             | Self::Parking { errand }
             | Self::Calling { errand, .. }
             | Self::Returning { errand, .. } => Some(*errand),
