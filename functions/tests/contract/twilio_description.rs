@@ -67,7 +67,8 @@ async fn every_request_is_accepted() {
     let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
     let twilio = client(&prism.url);
     assert_eq!(twilio.hang_up(&call()).await, Ok(()));
-    assert!(twilio.call(&somebody()).await.is_ok_and(|sid| is_sid(sid.as_str(), "CA")));
+    let made = twilio.call(&somebody()).await;
+    assert!(made.as_ref().is_ok_and(|sid| is_sid(sid.as_str(), "CA")), "{made:?}");
     for document in documents_of_a_transfer() {
         assert_eq!(twilio.instruct(&call(), &document).await, Ok(()));
     }
