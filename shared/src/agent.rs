@@ -149,6 +149,10 @@ pub struct Limits {
     /// Before the first redial; doubled for each further one (`RECONNECT_DELAY`).
     #[serde(with = "millis")]
     pub redial_after: Duration,
+    /// How old a session of the model's becomes before another takes its place; nothing: as old as the vendor lets it,
+    /// less five minutes. A younger one has less to read again for each answer.
+    #[serde(with = "some_millis", skip_serializing_if = "Option::is_none")]
+    pub renew_after: Option<Duration>,
     /// How long a call waits for its stream, at first and after it was lost.
     #[serde(with = "millis")]
     pub attach: Duration,
@@ -221,6 +225,7 @@ impl Default for Limits {
             model_ready: Duration::from_secs(30),
             redials: 3,
             redial_after: Duration::from_secs(2),
+            renew_after: None,
             attach: Duration::from_secs(15),
         }
     }
@@ -237,6 +242,23 @@ mod millis {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+mod some_millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::millis::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Capabilities {
     pub truncates: bool,
     /// A session is ended by the vendor after this long.
     pub longest_session: Option<Duration>,
+    /// What a fresh session is told of the conversation so far, at most, by our estimate.
+    pub recall_tokens: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@
 //! The driver carries and does not judge: it hands in what happened, in the order it learned of it, and does what
 //! comes out, in the order it came. A session serialises at any point at which it is drained.
 //!
-//! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
+//! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `renewal`
+//! (one session of the model's after another) · `recall` (what a fresh session is told) · `turns`
 //! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
@@ -24,6 +25,8 @@ mod line;
 mod link;
 mod output;
 mod playback;
+mod recall;
+mod renewal;
 mod resequence;
 mod responses;
 mod tally;
@@ -73,6 +76,9 @@ pub struct Plan {
     pub mark_every: Samples,
     /// How long a missing frame is waited for. Zero where the transport keeps order.
     pub reorder_ms: u64,
+    /// Spreads what many calls would otherwise do at the same moment; of zero nothing is spread.
+    #[serde(default)]
+    pub seed: u64,
 }
 
 /// A call, from its webhook to its end.
@@ -166,12 +172,12 @@ impl Session {
         let worth = journal::worth_writing(&input, self.earshot.is_owed());
         match input {
             Input::Caller(message) => self.on_stream_message(now, message),
-            Input::Model(event) => self.on_model(now, event),
+            Input::Model(socket, event) => self.on_model_event(now, socket, event),
             Input::CallerAttached { stream } => self.on_attached(now, stream),
             Input::CallerDetached { stream } => self.on_detached(now, &stream),
             Input::CallEnded => self.end(now, Ending::CallerHungUp),
-            Input::ModelConnected => self.on_model_connected(now),
-            Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
+            Input::ModelConnected(socket) => self.on_model_connected(socket),
+            Input::ModelDisconnected { socket, cause } => self.on_model_disconnected(now, socket, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
             Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
             Input::HandOver => self.leaving = true,
@@ -207,7 +213,8 @@ impl Session {
             Timer::Gap => self.give_up_gap(now),
             Timer::Stall => self.on_stall(now),
             Timer::ModelReady => self.on_model_late(now),
-            Timer::Redial => self.dial(now),
+            Timer::Redial => self.redial(now),
+            Timer::Renewal => self.on_renewal_due(now),
             Timer::Response => self.on_response_late(now),
             Timer::Retry => {}
             Timer::Tool(call) => self.on_tool_late(now, &call),
@@ -224,6 +231,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        self.watch_renewal(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);
         self.watch_goodbye(now);

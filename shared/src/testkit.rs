@@ -12,6 +12,7 @@ pub mod carrier;
 pub mod fuzz;
 pub mod render;
 pub mod scenario;
+pub mod sockets;
 pub mod vendor;
 pub mod written;
 
@@ -28,9 +29,15 @@ pub fn plan(agent: Agent) -> Plan {
         sid: "CA00000000000000000000000000000001".into(),
         agent,
         tools,
-        capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
+        capabilities: Capabilities {
+            interrupts_itself: true,
+            truncates: true,
+            longest_session: None,
+            recall_tokens: 8_000,
+        },
         mark_every: Samples::from_millis(200),
         reorder_ms: 100,
+        seed: 0,
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use shared::agent::Agent;
-use shared::ids::StreamSid;
+use shared::ids::{SocketNumber, StreamSid};
 use shared::model::{ModelCommand, ModelEvent, ResponseStatus};
 use shared::session::{Event, Input, Journal, Output, Past, Session, Succession};
 use shared::testkit;
@@ -32,36 +32,39 @@ fn eventful() -> Journal {
         session.handle(CallTime(at), input);
         drain(&mut session)
     };
-    hand(20, Input::ModelConnected);
-    hand(40, Input::Model(ModelEvent::Ready));
+    hand(20, Input::ModelConnected(SocketNumber::FIRST));
+    hand(40, Input::Model(SocketNumber::FIRST, ModelEvent::Ready));
     hand(100, Input::CallerAttached { stream: carrier.stream.clone() });
-    hand(110, Input::Model(ModelEvent::ResponseStarted { response: "r0".into() }));
+    hand(110, Input::Model(SocketNumber::FIRST, ModelEvent::ResponseStarted { response: "r0".into() }));
     let greeted = ModelEvent::ResponseDone { response: "r0".into(), status: ResponseStatus::Completed, usage: None };
-    hand(120, Input::Model(greeted));
+    hand(120, Input::Model(SocketNumber::FIRST, greeted));
     for frame in 0..50 {
         let message = carrier.frame(shared::audio::Payload::encode(&[0x42; 160]));
         hand(100 + frame * 20, Input::Caller(message));
     }
-    hand(1_200, Input::Model(ModelEvent::SpeechStarted { item: "u1".into(), at_ms: 300 }));
-    hand(1_300, Input::Model(ModelEvent::SpeechStopped { item: "u1".into(), at_ms: 900 }));
-    hand(1_310, Input::Model(ModelEvent::Committed { item: "u1".into() }));
+    hand(1_200, Input::Model(SocketNumber::FIRST, ModelEvent::SpeechStarted { item: "u1".into(), at_ms: 300 }));
+    hand(1_300, Input::Model(SocketNumber::FIRST, ModelEvent::SpeechStopped { item: "u1".into(), at_ms: 900 }));
+    hand(1_310, Input::Model(SocketNumber::FIRST, ModelEvent::Committed { item: "u1".into() }));
     hand(
         1_320,
-        Input::Model(ModelEvent::CallerSaid { item: "u1".into(), text: Some("What is it like in Oslo?".into()) }),
+        Input::Model(
+            SocketNumber::FIRST,
+            ModelEvent::CallerSaid { item: "u1".into(), text: Some("What is it like in Oslo?".into()) },
+        ),
     );
-    hand(1_400, Input::Model(ModelEvent::ResponseStarted { response: "r1".into() }));
+    hand(1_400, Input::Model(SocketNumber::FIRST, ModelEvent::ResponseStarted { response: "r1".into() }));
     let said = ModelEvent::AgentSays { item: "i1".into(), text: "Let me look that up, it will".into() };
-    hand(1_410, Input::Model(said));
+    hand(1_410, Input::Model(SocketNumber::FIRST, said));
     let payload = shared::audio::Payload::encode(&[0x55; 8_000]);
     let audio = ModelEvent::Audio { response: "r1".into(), item: "i1".into(), content_index: 0, payload };
-    hand(1_420, Input::Model(audio));
+    hand(1_420, Input::Model(SocketNumber::FIRST, audio));
     let arguments = r#"{"city":"Oslo"}"#.into();
     let call =
         ModelEvent::ToolCall { response: "r1".into(), call: "c1".into(), name: "get_weather".to_owned(), arguments };
-    hand(1_430, Input::Model(call));
+    hand(1_430, Input::Model(SocketNumber::FIRST, call));
     let usage = Some(shared::model::Usage { input_audio: 40, output_audio: 20, ..Default::default() });
     let done = ModelEvent::ResponseDone { response: "r1".into(), status: ResponseStatus::Completed, usage };
-    hand(1_440, Input::Model(done));
+    hand(1_440, Input::Model(SocketNumber::FIRST, done));
     let written = [hand(1_480, Input::Tick), hand(1_700, Input::Tick)].concat();
     let journal = written.into_iter().rev().find_map(|output| match output {
         Output::Journal(journal) => Some(*journal),
@@ -91,14 +94,16 @@ fn a_call_goes_on_from_the_journal_of_any_build() {
         let mut session = Session::resume(testkit::plan(Agent::default()), past, CallTime(2_000));
         let mut outputs = drain(&mut session);
         session.handle(CallTime(2_010), Input::CallerAttached { stream: StreamSid::from("MZ1") });
-        session.handle(CallTime(2_100), Input::ModelConnected);
-        session.handle(CallTime(2_200), Input::Model(ModelEvent::Ready));
+        // The numbers go on.
+        let socket = SocketNumber::FIRST.next();
+        session.handle(CallTime(2_100), Input::ModelConnected(socket));
+        session.handle(CallTime(2_200), Input::Model(socket, ModelEvent::Ready));
         outputs.extend(drain(&mut session));
         assert!(outputs.iter().any(|output| matches!(output, Output::RunTool(request) if request.call == "c1".into())));
         assert!(
             outputs.iter().any(|output| matches!(output, Output::Event(Event::Resumed { behind_ms: Some(_), .. })))
         );
-        let told = |output: &Output| matches!(output, Output::Model(ModelCommand::Remember { text, .. }) if text.reveal().starts_with("Let me look that up"));
+        let told = |output: &Output| matches!(output, Output::Model(_, ModelCommand::Remember { text, .. }) if text.reveal().starts_with("Let me look that up"));
         assert!(outputs.iter().any(told), "version {version}: {outputs:?}");
     }
 }

@@ -9,6 +9,7 @@ mod carry;
 mod ending;
 mod links;
 mod ready;
+mod sockets;
 mod tools;
 
 use std::collections::VecDeque;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::calls::{Call, Ending, Lease, MediaPath};
-use shared::ids::CallSid;
+use shared::ids::{CallSid, SocketNumber};
 use shared::model::{Capabilities, Dialect, ModelEvent};
 use shared::ports::Clock as _;
 use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
@@ -29,11 +30,12 @@ use super::chronicle::Scribe;
 use super::clock::CallClock;
 use super::doors::Doors;
 use super::metrics::Told;
-use super::model_socket::{FromModel, ModelSocket};
+use super::model_socket::FromModel;
 use super::recorder::Recorder;
 use super::stamped::Stamped;
 use links::Links;
 use ready::Ready;
+use sockets::Sockets;
 use tools::Tools;
 
 pub struct Driver<D: Doors> {
@@ -47,9 +49,7 @@ pub struct Driver<D: Doors> {
     session: Session,
     dialect: &'static dyn Dialect,
     links: Links,
-    model: Option<ModelSocket>,
-    /// Counts sockets, so that what an earlier one left in a batch is not taken for the present one's.
-    model_epoch: u32,
+    models: Sockets,
     tools: Tools,
     recorder: Recorder<D::Recordings>,
     scribe: Scribe,
@@ -95,8 +95,7 @@ impl<D: Doors> Driver<D> {
             session: begin(plan(&call, dialect.capabilities()), past, clock.now()),
             dialect,
             links: Links::new(handle.inbox.clone(), handle.permit.clone()),
-            model: None,
-            model_epoch: 0,
+            models: Sockets::default(),
             tools: Tools::new(),
             recorder,
             scribe,
@@ -120,7 +119,7 @@ impl<D: Doors> Driver<D> {
         self.drain(self.clock.now(), Cause { at: Instant::now(), barge_in: false });
         while self.end.is_none() && !self.session.is_over() {
             self.wait(&mut inbox, &mut commands).await;
-            self.ready.top_up(&mut inbox, self.model.as_mut(), &mut self.tools, &mut commands);
+            self.ready.top_up(&mut inbox, &mut self.models, &mut self.tools, &mut commands);
             self.act();
         }
         drop(inbox);
@@ -134,7 +133,7 @@ impl<D: Doors> Driver<D> {
         tokio::select! {
             biased;
             _ = inbox.recv_many(&mut ready.caller, ready::BATCH) => {}
-            () = ready::model(self.model.as_mut(), &mut ready.model) => {}
+            () = self.models.receive(&mut ready.model) => {}
             Some(outcome) = self.tools.outcomes.recv() => ready.tools.push(outcome),
             Some(command) = commands.recv() => ready.commands.push(command),
             () = sleep_until(due) => {}
@@ -148,12 +147,7 @@ impl<D: Doors> Driver<D> {
         let now = self.clock.now();
         let mut ready = std::mem::take(&mut self.ready);
         ready.caller.drain(..).for_each(|message| self.hear_caller(now, message));
-        let epoch = self.model_epoch;
-        for message in ready.model.drain(..) {
-            if self.model_epoch == epoch {
-                self.hear_model(now, message);
-            }
-        }
+        ready.model.drain(..).for_each(|(socket, message)| self.hear_model(now, socket, message));
         for (call, outcome) in ready.tools.drain(..) {
             self.tools.forget(&call);
             self.feed(now, Input::Tool { call, outcome });
@@ -193,17 +187,16 @@ impl<D: Doors> Driver<D> {
         }
     }
 
-    fn hear_model(&mut self, now: CallTime, message: Stamped<FromModel>) {
+    fn hear_model(&mut self, now: CallTime, socket: SocketNumber, message: Stamped<FromModel>) {
         match message.value {
-            FromModel::Connected => self.feed(now, Input::ModelConnected),
+            FromModel::Connected => self.feed(now, Input::ModelConnected(socket)),
             FromModel::Event(event) => {
                 let cause = Cause { at: message.at, barge_in: matches!(event, ModelEvent::SpeechStarted { .. }) };
-                self.hand_over(now, cause, Input::Model(event));
+                self.hand_over(now, cause, Input::Model(socket, event));
             }
             FromModel::Lost(cause) => {
-                self.model = None;
-                self.model_epoch += 1;
-                self.feed(now, Input::ModelDisconnected { cause });
+                self.models.close(socket);
+                self.feed(now, Input::ModelDisconnected { socket, cause });
             }
         }
     }
@@ -255,6 +248,13 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
+/// Of each call another, and on each relay the same (FNV-1a).
+fn seed(sid: &CallSid) -> u64 {
+    sid.as_str()
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
 /// Through API Gateway a mark is a paid message and frames overtake each other; on a socket neither is so.
 fn plan(call: &Call, capabilities: Capabilities) -> Plan {
     let (tools, unknown) = shared::tools::named(&call.agent.tools);
@@ -272,6 +272,7 @@ fn plan(call: &Call, capabilities: Capabilities) -> Plan {
         capabilities,
         mark_every: Samples::from_millis(mark_every_ms),
         reorder_ms: u64::try_from(reorder.as_millis()).unwrap_or_default(),
+        seed: seed(&call.sid),
     }
 }
 

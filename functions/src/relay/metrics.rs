@@ -37,6 +37,7 @@ pub struct Metrics {
     pub model_faults: Counts,
     pub model_errors: Counts,
     pub model_losses: Counts,
+    pub model_renewals: Counts,
     pub tool_calls: Family<ToolLabels, Counter>,
     pub tool_seconds: Histogram,
     pub tools_late: Counter,
@@ -139,6 +140,7 @@ impl Metrics {
             model_faults: Counts::default(),
             model_errors: Counts::default(),
             model_losses: Counts::default(),
+            model_renewals: Counts::default(),
             tool_calls: Family::default(),
             tool_seconds: Histogram::new(LONG),
             tools_late: Counter::default(),
@@ -199,6 +201,7 @@ impl Metrics {
         to.register("model_faults", "Frames from the model that were no use, by fault", self.model_faults.clone());
         to.register("model_errors", "Error events of the model, by code", self.model_errors.clone());
         to.register("model_losses", "Sockets to the model that were lost, by cause", self.model_losses.clone());
+        to.register("model_renewals", "Sessions replaced before their end, by how", self.model_renewals.clone());
         to.register("tool_calls", "Tool calls, by name and outcome", self.tool_calls.clone());
         to.register("tool_seconds", "How long tools took", self.tool_seconds.clone());
         to.register("tools_late", "Outcomes that nobody waited for any more", self.tools_late.clone());
@@ -247,6 +250,11 @@ impl Told {
         match event {
             Event::ModelDialled { .. } => _ = metrics.model_dials.inc(),
             Event::ModelLost { code, .. } => _ = metrics.model_losses.get_or_create(&code_label(code)).inc(),
+            Event::ModelRenewed { quiet, .. } => {
+                let how = if *quiet { "quiet" } else { "last_moment" };
+                metrics.model_renewals.get_or_create(&label(how)).inc();
+            }
+            Event::RenewalFailed { .. } => _ = metrics.model_renewals.get_or_create(&label("failed")).inc(),
             Event::ModelError { code } | Event::ResponseRejected { code } => {
                 metrics.model_errors.get_or_create(&code_label(code)).inc();
             }

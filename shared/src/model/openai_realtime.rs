@@ -21,7 +21,13 @@ pub struct OpenaiRealtime;
 
 impl Dialect for OpenaiRealtime {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { interrupts_itself: true, truncates: true, longest_session: Some(Duration::from_secs(60 * 60)) }
+        Capabilities {
+            interrupts_itself: true,
+            truncates: true,
+            longest_session: Some(Duration::from_secs(60 * 60)),
+            // Beside instructions, tools and sound it must fit into the smallest window that is offered, 32k.
+            recall_tokens: 8_000,
+        }
     }
 
     fn handshake(&self, endpoint: &Url, agent: &Agent, key: &Secret) -> Handshake {

@@ -153,7 +153,7 @@ impl Session {
         let bound = Samples::from_millis(millis(self.plan.agent.limits.preroll));
         let dropped = self.earshot.keep(&payload, bound, self.link.is_ready());
         if self.link.is_ready() {
-            return self.emit(Output::Model(ModelCommand::AppendAudio(payload)));
+            return self.tell_model(ModelCommand::AppendAudio(payload));
         }
         if !dropped.is_zero() {
             let event = self.tallies.preroll(dropped);
@@ -196,7 +196,7 @@ impl Session {
         self.note(Event::Dtmf { digit: Pii::new(digit) });
         if self.link.is_ready() {
             let text = Pii::new(format!("The caller pressed {digit} on the keypad."));
-            self.emit(Output::Model(ModelCommand::Note { text }));
+            self.tell_model(ModelCommand::Note { text });
         }
     }
 

@@ -69,27 +69,28 @@ impl Session {
         self.emit(Output::LetGo(journal));
     }
 
-    /// Nobody speaks, nothing is owed, and nothing is to be heard: nobody would notice if another went on from here.
+    /// Nobody would notice if another relay went on from here.
     pub(super) fn watch_hand_over(&mut self, now: CallTime) {
-        let quiet = self.playback.is_silent(now)
+        let quiet = self.is_quiet(now) && self.phase == Phase::Talking && self.link.is_ready();
+        if self.leaving && (quiet || !self.is_present()) {
+            self.let_go(now);
+        }
+    }
+
+    /// Nobody speaks, nothing is owed, and nothing is to be heard.
+    pub(super) fn is_quiet(&self, now: CallTime) -> bool {
+        self.playback.is_silent(now)
             && self.responses.is_idle()
             && !self.line.speaking
             && !self.earshot.is_owed()
             && !self.tools.is_pending()
-            && self.phase == Phase::Talking
-            && self.link.is_ready();
-        if self.leaving && (quiet || !self.is_present()) {
-            self.let_go(now);
-        }
     }
 
     fn leave(&mut self, now: CallTime) {
         self.cancel_tools();
         self.stop_music();
         self.tallies.rest().into_iter().for_each(|event| self.note(event));
-        if !self.link.is_down() {
-            self.emit(Output::CloseModel);
-        }
+        self.close_sockets();
         self.emit(Output::Record(RecordOp::Finish { at: now.into() }));
         self.timers.clear();
         self.phase = Phase::Over;

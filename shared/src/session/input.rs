@@ -1,6 +1,6 @@
 //! What can happen to a call.
 
-use crate::ids::{StreamSid, ToolCallId};
+use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
 use crate::tools::ToolOutcome;
 use crate::twilio::media::StreamMessage;
@@ -20,10 +20,11 @@ pub enum Input {
     /// The carrier says that the call is over.
     CallEnded,
     /// The socket that [`Output::DialModel`](super::Output::DialModel) asked for is open.
-    ModelConnected,
-    Model(ModelEvent),
+    ModelConnected(SocketNumber),
+    Model(SocketNumber, ModelEvent),
     /// The socket is gone or never came to be.
     ModelDisconnected {
+        socket: SocketNumber,
         cause: ModelLoss,
     },
     Tool {

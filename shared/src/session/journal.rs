@@ -23,7 +23,7 @@ use super::transcript::Transcript;
 use super::turns::{Back, Turn};
 use super::{Phase, Plan, Session, Timer};
 use crate::calls::Ending;
-use crate::ids::StreamSid;
+use crate::ids::{SocketNumber, StreamSid};
 use crate::model::{ModelEvent, ToolUse, Usage};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolRequest;
@@ -59,7 +59,7 @@ pub struct Journal {
     turn: Turn,
     /// Where the hold music was.
     music: Samples,
-    /// Responses asked for, and sessions of the model's: their numbers go on.
+    /// Responses asked for, and sockets to the model: their numbers go on.
     asked: u64,
     sessions: u32,
     spent: Usage,
@@ -146,7 +146,7 @@ impl Session {
         self.turn = journal.turn;
         self.hold.resume_at(journal.music);
         self.responses.resume(journal.asked);
-        self.link.resume(journal.sessions);
+        self.link.resume(SocketNumber(journal.sessions));
         self.spent = journal.spent;
         let understood = journal.understood.max(made_out_to);
         let heard = journal.heard.max(made_out_to);
@@ -243,7 +243,7 @@ impl Session {
             turn: self.turn.clone(),
             music: self.hold.offset(),
             asked: self.responses.asked(),
-            sessions: self.link.session(),
+            sessions: self.link.last_socket().0,
             spent: self.spent,
             heard: self.earshot.position(),
             understood: self.earshot.understood(),
@@ -285,13 +285,15 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
             StreamEvent::Mark { .. } => Some(LATER),
             StreamEvent::Start(_) | StreamEvent::Dtmf { .. } | StreamEvent::Stop => Some(SOON),
         },
-        Input::Model(ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
-        Input::Model(ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. }) | Input::Tick => None,
-        Input::Model(_)
+        Input::Model(_, ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
+        Input::Model(_, ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. }) | Input::Tick => {
+            None
+        }
+        Input::Model(..)
         | Input::CallerAttached { .. }
         | Input::CallerDetached { .. }
         | Input::CallEnded
-        | Input::ModelConnected
+        | Input::ModelConnected(_)
         | Input::ModelDisconnected { .. }
         | Input::Tool { .. }
         | Input::Operator(_)
@@ -302,7 +304,7 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
 
 pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
     match timer {
-        Timer::Gap | Timer::Stall | Timer::Journal | Timer::Retry => None,
+        Timer::Gap | Timer::Stall | Timer::Journal | Timer::Retry | Timer::Renewal => None,
         Timer::Hold => Some(LATER),
         Timer::Attach
         | Timer::ModelReady

@@ -10,7 +10,7 @@ use super::journal::{Journal, Succession};
 use crate::audio::Payload;
 use crate::audio::recording::RecordOp;
 use crate::calls::{CallStatus, Ending};
-use crate::ids::{ItemId, ResponseId, StreamSid, ToolCallId};
+use crate::ids::{ItemId, ResponseId, SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelCommand, Usage};
 use crate::redact::Pii;
 use crate::time::{CallTime, Samples};
@@ -21,11 +21,11 @@ use crate::tools::{ToolErrorKind, ToolRequest};
 pub enum Output {
     /// To the carrier's stream.
     Caller(ToCaller),
-    /// To the model's socket. Only while it is connected.
-    Model(ModelCommand),
-    /// Open a socket to the model; any earlier one is closed.
-    DialModel,
-    CloseModel,
+    /// To one of the model's sockets. Only while it is connected.
+    Model(SocketNumber, ModelCommand),
+    /// Open a socket to the model. Two at most are open at a time: the one in use, and the one that is to take its place.
+    DialModel(SocketNumber),
+    CloseModel(SocketNumber),
     RunTool(ToolRequest),
     CancelTool(ToolCallId),
     Record(RecordOp),
@@ -132,6 +132,16 @@ pub enum Event {
         after_ms: u64,
     },
     ModelLost {
+        code: String,
+        fatal: bool,
+    },
+    /// Another session goes on in place of one that is as old as this. `quiet`: at a moment when nobody could notice.
+    ModelRenewed {
+        after_ms: u64,
+        quiet: bool,
+    },
+    /// The session that was to take over cannot; the one in use goes on. `fatal`: no other is tried.
+    RenewalFailed {
         code: String,
         fatal: bool,
     },

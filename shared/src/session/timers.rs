@@ -20,6 +20,8 @@ pub enum Timer {
     /// The model has been dialled and is not ready.
     ModelReady,
     Redial,
+    /// The model's session is to be replaced by another: it is time to begin, or the last moment.
+    Renewal,
     /// A response was asked for, or begun, and nothing is heard of it.
     Response,
     /// A failed response is asked for again.

@@ -59,8 +59,9 @@ impl Session {
         if !self.link.is_ready() {
             return;
         }
-        let command = if own { ModelCommand::ToolOutput { call, output } } else { note_of(&name, &output) };
-        self.emit(Output::Model(command));
+        let note = || ModelCommand::Note { text: note_of(&name, &output) };
+        let command = if own { ModelCommand::ToolOutput { call, output } } else { note() };
+        self.tell_model(command);
     }
 
     pub(super) fn on_tool_late(&mut self, now: CallTime, call: &ToolCallId) {
@@ -83,7 +84,6 @@ impl Session {
 }
 
 /// How a session is told of a call that another one made.
-pub(super) fn note_of(name: &str, output: &Pii<String>) -> ModelCommand {
-    let text = format!("The tool {name} that you called before answered: {}", output.reveal());
-    ModelCommand::Note { text: Pii::new(text) }
+pub(super) fn note_of(name: &str, output: &Pii<String>) -> Pii<String> {
+    Pii::new(format!("The tool {name} that you called before answered: {}", output.reveal()))
 }

@@ -166,7 +166,7 @@ impl Session {
         let (heard_ms, sent_ms) = (cut.heard.as_millis(), cut.sent.as_millis());
         if self.plan.capabilities.truncates && self.link.is_ready() && cut.session == self.link.session() {
             let (item, content_index) = (cut.item.clone(), cut.content_index);
-            self.emit(Output::Model(ModelCommand::Truncate { item, content_index, heard_ms }));
+            self.tell_model(ModelCommand::Truncate { item, content_index, heard_ms });
         }
         let line = self.transcript.interrupt(&cut.item, Interruption { heard_ms, sent_ms });
         self.show(line);
@@ -200,7 +200,7 @@ impl Session {
         }
         if let Some(mut command) = self.responses.ask(now) {
             self.keep_instructions(&mut command);
-            self.emit(Output::Model(command));
+            self.tell_model(command);
             self.timers.arm(Timer::Response, now + LONGEST_PAUSE);
         }
     }
@@ -222,7 +222,7 @@ impl Session {
 
     pub(super) fn cancel_response(&mut self) {
         if self.link.is_ready() {
-            self.emit(Output::Model(ModelCommand::CancelResponse));
+            self.tell_model(ModelCommand::CancelResponse);
         }
     }
 
@@ -323,7 +323,7 @@ impl Session {
             return;
         }
         self.note(Event::ModelError { code: code.clone() });
-        let refused = event.is_some_and(|event| self.is_configure_event(&event));
+        let refused = self.link.in_use().refuses(event.as_ref());
         if refused || severity == Severity::Fatal {
             return self.drop_model(now, &ModelLoss { code, severity: Severity::Fatal });
         }

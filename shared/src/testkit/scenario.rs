@@ -5,6 +5,9 @@
 //! agent {"limits":{"silence":10000}}      overrides of the default agent
 //! show append record                      outputs that are hidden unless asked for
 //! marks 1000                              milliseconds between marks, 200 otherwise
+//! session 3600000                         the vendor ends the model's sessions after so many milliseconds
+//! recall 40                               tokens that a fresh session is told, 8000 otherwise
+//! seed 7                                  spreads redials
 //! carrier 30                              the carrier plays and echoes marks; 30 ms each way
 //! history caller "I am back"              said before, to another relay that left no journal
 //!
@@ -12,6 +15,7 @@
 //! @0 open                                 or in full
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
+//! @41 model 2 connected                   of two sockets the second; of the one in use, if there is no number
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
 //! ~120 timer hold                         a tilde: something the runner made happen, generated
@@ -20,11 +24,15 @@
 //! Inputs are kept and everything generated is made anew; a scenario holds if nothing changed. After each input the
 //! session is serialised and read back, so every scenario is a hand-over too.
 
+use std::time::Duration;
+
 use super::carrier::Carrier;
 use super::render::render;
+use super::sockets::Sockets;
 use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
+use crate::ids::SocketNumber;
 use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity};
 use crate::redact::Pii;
 use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
@@ -72,6 +80,7 @@ struct Run {
     repeated: usize,
     over: bool,
     written: Written,
+    sockets: Sockets,
 }
 
 impl Run {
@@ -91,6 +100,15 @@ impl Run {
         }
         if let Some(ms) = directive("marks ").first() {
             plan.mark_every = Samples::from_millis(ms.parse().unwrap());
+        }
+        if let Some(ms) = directive("session ").first() {
+            plan.capabilities.longest_session = Some(Duration::from_millis(ms.parse().unwrap()));
+        }
+        if let Some(tokens) = directive("recall ").first() {
+            plan.capabilities.recall_tokens = tokens.parse().unwrap();
+        }
+        if let Some(seed) = directive("seed ").first() {
+            plan.seed = seed.parse().unwrap();
         }
         plan.capabilities.interrupts_itself = !text.lines().any(|line| line == "model never interrupts itself");
         let carrier = directive("carrier ").first().map(|ms| ms.parse().expect("milliseconds each way"));
@@ -125,6 +143,7 @@ impl Run {
             page: Vec::new(),
             repeated: 1,
             over: false,
+            sockets: Sockets::default(),
             written: Written { lines, ..Written::default() },
         }
     }
@@ -152,6 +171,7 @@ impl Run {
     /// Another relay goes on with what was written down.
     fn succeed(&mut self, at: CallTime, succession: Succession) {
         self.over = false;
+        self.sockets.lost_all();
         self.session = Some(Session::resume(self.plan.clone(), self.written.past(succession), at));
         self.drain(at);
     }
@@ -223,7 +243,7 @@ impl Run {
             if let Output::Caller(message) = &output {
                 self.carrier.receive(at, message);
             }
-            let (kind, line) = render(&output);
+            let (kind, line) = render(&output, self.sockets.note(&output));
             if !self.hidden.contains(&kind) {
                 self.say(&format!("  {line}"), false);
             }
@@ -267,10 +287,16 @@ impl Run {
             "stop" => Input::Caller(self.carrier.message(StreamEvent::Stop)),
             "detach" => Input::CallerDetached { stream },
             "ended" => Input::CallEnded,
-            "model" => model(rest),
-            "lost" => Input::ModelDisconnected {
-                cause: ModelLoss { code: word(rest, 0), severity: severity(&word(rest, 1)) },
-            },
+            "model" => {
+                let (socket, rest) = meant(&self.sockets, rest);
+                if rest == "connected" { Input::ModelConnected(socket) } else { Input::Model(socket, model(rest)) }
+            }
+            "lost" => {
+                let (socket, rest) = meant(&self.sockets, rest);
+                self.sockets.lost(socket);
+                let cause = ModelLoss { code: word(rest, 0), severity: severity(&word(rest, 1)) };
+                Input::ModelDisconnected { socket, cause }
+            }
             "tool" => tool(rest),
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "leave" => Input::HandOver,
@@ -281,11 +307,16 @@ impl Run {
     }
 }
 
-fn model(text: &str) -> Input {
+/// `2 ready`: of the second socket; `ready`: of the one in use, or that was.
+fn meant<'a>(sockets: &Sockets, text: &'a str) -> (SocketNumber, &'a str) {
+    let numbered = text.split_once(' ').and_then(|(number, rest)| Some((SocketNumber(number.parse().ok()?), rest)));
+    numbered.unwrap_or((sockets.in_use(), text))
+}
+
+fn model(text: &str) -> ModelEvent {
     let id = |index| word(text, index);
     let quoted = || Pii::new(text.split('"').nth(1).expect("quoted words").to_owned());
-    Input::Model(match id(0).as_str() {
-        "connected" => return Input::ModelConnected,
+    match id(0).as_str() {
         "ready" => ModelEvent::Ready,
         "speech_started" => ModelEvent::SpeechStarted { item: id(1).into(), at_ms: heard_at(text) },
         "speech_stopped" => ModelEvent::SpeechStopped { item: id(1).into(), at_ms: heard_at(text) },
@@ -313,7 +344,7 @@ fn model(text: &str) -> Input {
         }),
         "unknown" => ModelEvent::Unknown { kind: id(1) },
         other => panic!("unknown model event {other}"),
-    })
+    }
 }
 
 fn tool(text: &str) -> Input {

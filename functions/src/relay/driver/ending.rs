@@ -38,7 +38,7 @@ impl<D: Doors> Driver<D> {
 
     /// Nothing more is heard, and nothing more is run.
     fn close_down(&mut self) {
-        self.model = None;
+        self.models.close_all();
         self.tools.cancel_all();
     }
 
