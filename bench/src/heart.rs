@@ -94,6 +94,7 @@ impl Bench {
                 mark_every: Samples::from_millis(200),
                 reorder_ms: 0,
                 seed: 0,
+                rates: Default::default(),
                 agent,
             },
             CallTime::ZERO,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::AgentId;
 use crate::model::Backend;
+use crate::money::Usd;
 
 /// How to answer a call. Model and voice are names, not choices of ours: a new one needs no new build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,6 +154,12 @@ pub struct Limits {
     /// less five minutes. A younger one has less to read again for each answer.
     #[serde(with = "some_millis", skip_serializing_if = "Option::is_none")]
     pub renew_after: Option<Duration>,
+    /// Dollars that a call may cost, and that the agent's calls of one day (UTC) may cost together; nothing: no limit. From
+    /// four fifths on the model is told to come to an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_call: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_day: Option<Usd>,
     /// How long a call waits for its stream, at first and after it was lost.
     #[serde(with = "millis")]
     pub attach: Duration,
@@ -226,6 +233,8 @@ impl Default for Limits {
             redials: 3,
             redial_after: Duration::from_secs(2),
             renew_after: None,
+            spend_call: None,
+            spend_day: None,
             attach: Duration::from_secs(15),
         }
     }

@@ -15,10 +15,12 @@ pub mod control;
 pub mod ids;
 pub mod limits;
 pub mod model;
+pub mod money;
 pub mod ownership;
 pub mod ports;
 pub mod redact;
 pub mod session;
+pub mod summary;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod time;

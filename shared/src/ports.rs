@@ -10,8 +10,9 @@ use url::Url;
 
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay, Waiting};
 use crate::control::Control;
-use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::ids::{AgentId, CallSid, ConnectionId, RelayId, StreamSid};
 use crate::limits::Window;
+use crate::money::{Day, Usd};
 use crate::ownership::{Lost, Outcome};
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
@@ -188,6 +189,12 @@ pub trait CountRates: Send + Sync {
         whom: &str,
         window: Window,
     ) -> impl Future<Output = PortResult<u32>> + Send;
+}
+
+/// `dynamodb:UpdateItem`: what an agent's calls have cost on a day, by whichever relay.
+pub trait CountSpending: Send + Sync {
+    /// So much more; returns what that makes.
+    fn count_spending(&self, agent: &AgentId, day: Day, amount: Usd) -> impl Future<Output = PortResult<Usd>> + Send;
 }
 
 /// The carrier's WebSockets at API Gateway.

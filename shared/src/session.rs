@@ -12,7 +12,8 @@
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `renewal`
 //! (one session of the model's after another) · `recall` (what a fresh session is told) · `turns`
-//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `ending`. Beneath them
+//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `meter` (how long it
+//! took) · `spending` (what it costs) · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod caller;
@@ -23,12 +24,14 @@ mod input;
 mod journal;
 mod line;
 mod link;
+mod meter;
 mod output;
 mod playback;
 mod recall;
 mod renewal;
 mod resequence;
 mod responses;
+mod spending;
 mod tally;
 mod timers;
 mod tool_calls;
@@ -49,6 +52,7 @@ use crate::agent::Agent;
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid};
 use crate::model::{Capabilities, Usage};
+use crate::money::Rates;
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 use crate::twilio::media::StreamEvent;
@@ -56,9 +60,11 @@ use earshot::Earshot;
 use journal::Former;
 use line::CallerLine;
 use link::Link;
+use meter::Meter;
 use playback::Playback;
 use resequence::Resequencer;
 use responses::Responses;
+use spending::Spending;
 use tally::Tallies;
 use timers::Timers;
 use tools::Toolbox;
@@ -79,6 +85,9 @@ pub struct Plan {
     /// Spreads what many calls would otherwise do at the same moment; of zero nothing is spread.
     #[serde(default)]
     pub seed: u64,
+    /// What its minutes, messages and tokens cost.
+    #[serde(default)]
+    pub rates: Rates,
 }
 
 /// A call, from its webhook to its end.
@@ -100,6 +109,7 @@ pub struct Session {
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
+    meter: Meter,
     timers: Timers,
     /// What another relay left of the stream, until it is seen here.
     former: Option<Former>,
@@ -107,6 +117,7 @@ pub struct Session {
     leaving: bool,
     /// Tokens so far.
     spent: Usage,
+    spending: Spending,
     #[serde(skip)]
     out: VecDeque<Output>,
 }
@@ -149,10 +160,12 @@ impl Session {
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
+            meter: Meter::default(),
             timers: Timers::default(),
             former: None,
             leaving: false,
             spent: Usage::default(),
+            spending: Spending::default(),
             out: VecDeque::new(),
             plan,
         }
@@ -171,7 +184,10 @@ impl Session {
         }
         let worth = journal::worth_writing(&input, self.earshot.is_owed());
         match input {
-            Input::Caller(message) => self.on_stream_message(now, message),
+            Input::Caller(message) => {
+                self.spending.message_in();
+                self.on_stream_message(now, message);
+            }
             Input::Model(socket, event) => self.on_model_event(now, socket, event),
             Input::CallerAttached { stream } => self.on_attached(now, stream),
             Input::CallerDetached { stream } => self.on_detached(now, &stream),
@@ -180,6 +196,7 @@ impl Session {
             Input::ModelDisconnected { socket, cause } => self.on_model_disconnected(now, socket, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
             Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
+            Input::DaySpent { total } => self.on_day_spent(total),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
             Input::Tick => {}
@@ -193,7 +210,11 @@ impl Session {
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        let output = self.out.pop_front()?;
+        if let Output::Caller(_) = output {
+            self.spending.message_out();
+        }
+        Some(output)
     }
 
     /// When to hand in [`Input::Tick`] at the latest if nothing else happens, and what for.
@@ -222,6 +243,7 @@ impl Session {
             Timer::Silence => self.on_silence(now),
             Timer::LongestCall => self.close(now, Ending::LongestCall, Some(ending::TIME_IS_UP)),
             Timer::Goodbye => self.finish_closing(now),
+            Timer::Cost => self.on_cost_due(now),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -234,6 +256,8 @@ impl Session {
         self.watch_renewal(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);
+        self.watch_turn(now);
+        self.watch_spending(now);
         self.watch_goodbye(now);
         if self.leaving {
             self.watch_hand_over(now);

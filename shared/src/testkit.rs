@@ -17,13 +17,16 @@ pub mod vendor;
 pub mod written;
 
 use crate::agent::Agent;
+use crate::calls::MediaPath;
 use crate::model::Capabilities;
+use crate::money::price_list;
 use crate::session::{Input, Journal, Output, Plan, Session};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 
 /// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
 pub fn plan(agent: Agent) -> Plan {
+    let rates = price_list().rates(&agent.model, MediaPath::Gateway);
     let tools = agent.tools.iter().map(|name| tool(name)).collect();
     Plan {
         sid: "CA00000000000000000000000000000001".into(),
@@ -38,6 +41,7 @@ pub fn plan(agent: Agent) -> Plan {
         mark_every: Samples::from_millis(200),
         reorder_ms: 100,
         seed: 0,
+        rates,
     }
 }
 

@@ -11,6 +11,7 @@ use shared::agent::Agent;
 use shared::audio::Payload;
 use shared::ids::{SocketNumber, ToolCallId};
 use shared::model::{ModelCommand, ResponseStatus, Severity};
+use shared::money::Usd;
 use shared::session::{Input, ModelLoss, Output, Plan, Session, Succession};
 use shared::testkit::{self, carrier::Carrier, sockets::Sockets, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
@@ -65,6 +66,7 @@ fn patient_plan(longest_session_ms: u64) -> Plan {
     agent.limits.silence = Duration::from_secs(100_000);
     agent.limits.attach = Duration::from_secs(100_000);
     agent.limits.call = Duration::from_secs(1_000_000);
+    agent.limits.spend_day = Some(Usd::from_billionths(1_000_000_000_000));
     let mut plan = testkit::plan(agent);
     plan.capabilities.longest_session = Some(Duration::from_millis(longest_session_ms));
     plan.capabilities.recall_tokens = 100;
@@ -89,6 +91,9 @@ struct World {
     sockets: Sockets,
     offences: Vec<String>,
     tools: Vec<ToolCallId>,
+    /// What all relays together have counted of the call's cost, and whether the sum is on its way back.
+    counted: Usd,
+    uncounted: bool,
     ran: BTreeSet<ToolCallId>,
     written: Written,
     over: bool,
@@ -111,6 +116,8 @@ impl World {
             sockets: Sockets::default(),
             offences: Vec::new(),
             tools: Vec::new(),
+            counted: Usd::ZERO,
+            uncounted: false,
             ran: BTreeSet::new(),
             written: Written::default(),
             over: false,
@@ -185,6 +192,9 @@ impl World {
     }
 
     fn answer_tool(&mut self) {
+        if std::mem::take(&mut self.uncounted) {
+            self.hand_in(Input::DaySpent { total: self.counted });
+        }
         if let Some(call) = self.tools.pop() {
             self.hand_in(Input::Tool { call, outcome: Ok("{}".into()) });
         }
@@ -272,6 +282,10 @@ impl World {
                     self.lines.insert(socket, Line { vendor: Vendor::new(socket), up: false });
                 }
                 Output::CloseModel(socket) => self.forget(socket),
+                Output::CountSpent(amount) => {
+                    self.counted += amount;
+                    self.uncounted = true;
+                }
                 Output::RunTool(request) => {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
                     self.tools.push(request.call);

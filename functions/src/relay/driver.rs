@@ -2,12 +2,13 @@
 //! wants done. It carries; it does not judge.
 //!
 //! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. tools' outcomes, 4. commands, 5. the session's timer,
-//! 6. the process going away, 7. the news that another relay holds the call.
+//! 1. the caller's frames, 2. the model's frames, 3. tools' outcomes, 4. the day's count, 5. commands,
+//! 6. the session's timer, 7. the process going away, 8. the news that another relay holds the call.
 
 mod carry;
 mod ending;
 mod links;
+mod purse;
 mod ready;
 mod sockets;
 mod tools;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use shared::calls::{Call, Ending, Lease, MediaPath};
 use shared::ids::{CallSid, SocketNumber};
 use shared::model::{Capabilities, Dialect, ModelEvent};
+use shared::money::price_list;
 use shared::ports::Clock as _;
 use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
 use shared::time::{CallTime, Samples};
@@ -34,6 +36,7 @@ use super::model_socket::FromModel;
 use super::recorder::Recorder;
 use super::stamped::Stamped;
 use links::Links;
+use purse::Purse;
 use ready::Ready;
 use sockets::Sockets;
 use tools::Tools;
@@ -51,6 +54,7 @@ pub struct Driver<D: Doors> {
     links: Links,
     models: Sockets,
     tools: Tools,
+    purse: Purse<D::Store, D::Clock>,
     recorder: Recorder<D::Recordings>,
     scribe: Scribe,
     told: Told,
@@ -97,6 +101,7 @@ impl<D: Doors> Driver<D> {
             links: Links::new(handle.inbox.clone(), handle.permit.clone()),
             models: Sockets::default(),
             tools: Tools::new(),
+            purse: Purse::new(call.agent.id.clone(), Arc::clone(&common.ports.store), Arc::clone(&common.ports.clock)),
             recorder,
             scribe,
             ready: Ready::default(),
@@ -135,6 +140,7 @@ impl<D: Doors> Driver<D> {
             _ = inbox.recv_many(&mut ready.caller, ready::BATCH) => {}
             () = self.models.receive(&mut ready.model) => {}
             Some(outcome) = self.tools.outcomes.recv() => ready.tools.push(outcome),
+            Some(counted) = self.purse.counted.recv() => ready.counted.push(counted),
             Some(command) = commands.recv() => ready.commands.push(command),
             () = sleep_until(due) => {}
             () = self.shutdown.cancelled(), if !ready.shutdown_taken => ready.shutdown = true,
@@ -151,6 +157,9 @@ impl<D: Doors> Driver<D> {
         for (call, outcome) in ready.tools.drain(..) {
             self.tools.forget(&call);
             self.feed(now, Input::Tool { call, outcome });
+        }
+        for total in ready.counted.drain(..).filter_map(|counted| self.purse.note(counted)).collect::<Vec<_>>() {
+            self.feed(now, Input::DaySpent { total });
         }
         ready.commands.drain(..).for_each(|command| self.feed(now, command_input(command)));
         if std::mem::take(&mut ready.shutdown) {
@@ -273,6 +282,7 @@ fn plan(call: &Call, capabilities: Capabilities) -> Plan {
         mark_every: Samples::from_millis(mark_every_ms),
         reorder_ms: u64::try_from(reorder.as_millis()).unwrap_or_default(),
         seed: seed(&call.sid),
+        rates: price_list().rates(&call.agent.model, call.media_path),
     }
 }
 

@@ -8,5 +8,6 @@ mod lease;
 mod mischief;
 mod rates;
 mod recordings;
+mod spending;
 mod store;
 mod world;

@@ -10,6 +10,7 @@ mod logs;
 mod media;
 mod model;
 mod renewal;
+mod spending;
 mod strangers;
 mod take_over;
 mod world;

@@ -36,6 +36,7 @@ impl Session {
             self.emit(Output::Status(CallStatus::InProgress));
         }
         self.attached_at.get_or_insert(now);
+        self.watch_cost(now);
         self.rearm_silence(now);
         self.open_conversation(now);
     }
@@ -56,6 +57,7 @@ impl Session {
     /// The stream is gone and what it had buffered with it; the model is told how much of its words was heard.
     fn lose_stream(&mut self, now: CallTime) {
         self.stream = None;
+        self.spending.stream_went(now);
         self.interrupt_playback(now);
         if self.responses.interrupt() {
             self.cancel_response();
@@ -187,6 +189,7 @@ impl Session {
         let Ok(mark) = name.parse() else {
             return self.note(Event::Unexpected { what: "a mark that is not ours".to_owned() });
         };
+        self.measure_mark(now, mark);
         let Self { playback, out, stream, .. } = self;
         let Some(stream) = stream else { return };
         playback.played(mark, now, |send| put_on_wire(out, stream, send));

@@ -55,6 +55,7 @@ impl Session {
     /// Ends the call now.
     pub(super) fn end(&mut self, now: CallTime, ending: Ending) {
         self.leave(now);
+        self.tell_cost(now);
         self.emit(Output::Status(CallStatus::Ended(ending)));
         self.note(Event::Ended { ending, after_ms: now.as_millis() });
         self.emit(Output::HangUp(ending));
@@ -63,6 +64,8 @@ impl Session {
     /// The process goes away and the call stays: another relay goes on from here.
     pub(super) fn let_go(&mut self, now: CallTime) {
         self.keep_speech();
+        // What is counted now is not counted again by the successor.
+        self.tell_cost(now);
         let journal = Box::new(self.journal(now));
         self.tools.abandon();
         self.leave(now);
@@ -88,6 +91,7 @@ impl Session {
 
     fn leave(&mut self, now: CallTime) {
         self.cancel_tools();
+        self.close_turn(now);
         self.stop_music();
         self.tallies.rest().into_iter().for_each(|event| self.note(event));
         self.close_sockets();

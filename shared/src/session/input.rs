@@ -2,6 +2,7 @@
 
 use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
+use crate::money::Usd;
 use crate::tools::ToolOutcome;
 use crate::twilio::media::StreamMessage;
 
@@ -30,6 +31,10 @@ pub enum Input {
     Tool {
         call: ToolCallId,
         outcome: ToolOutcome,
+    },
+    /// What all calls of the agent's have cost today, with what [`Output::CountSpent`](super::Output::CountSpent) added.
+    DaySpent {
+        total: Usd,
     },
     Operator(OperatorCommand),
     /// The process is going away: let go of the call at the next quiet moment.

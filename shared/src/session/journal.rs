@@ -18,6 +18,7 @@ use super::output::{Event, Interruption, Line, Output, Speaker};
 use super::playback::Playback;
 use super::resequence::Resequencer;
 use super::responses::{Reason, Wish};
+use super::spending::Spending;
 use super::tools::Toolbox;
 use super::transcript::Transcript;
 use super::turns::{Back, Turn};
@@ -63,6 +64,8 @@ pub struct Journal {
     asked: u64,
     sessions: u32,
     spent: Usage,
+    #[serde(default)]
+    spending: Spending,
     /// How much of the caller's audio there was, and how much of it was understood.
     heard: Samples,
     understood: Samples,
@@ -148,6 +151,8 @@ impl Session {
         self.responses.resume(journal.asked);
         self.link.resume(SocketNumber(journal.sessions));
         self.spent = journal.spent;
+        self.spending = journal.spending;
+        self.spending.stream_went(at);
         let understood = journal.understood.max(made_out_to);
         let heard = journal.heard.max(made_out_to);
         self.earshot = Earshot::resume(heard, understood, speech, journal.unclear && !ahead);
@@ -245,6 +250,7 @@ impl Session {
             asked: self.responses.asked(),
             sessions: self.link.last_socket().0,
             spent: self.spent,
+            spending: self.spending.clone(),
             heard: self.earshot.position(),
             understood: self.earshot.understood(),
             unclear: self.earshot.is_owed(),
@@ -296,6 +302,7 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
         | Input::ModelConnected(_)
         | Input::ModelDisconnected { .. }
         | Input::Tool { .. }
+        | Input::DaySpent { .. }
         | Input::Operator(_)
         | Input::HandOver
         | Input::Shutdown => Some(SOON),
@@ -305,7 +312,7 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
 pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
     match timer {
         Timer::Gap | Timer::Stall | Timer::Journal | Timer::Retry | Timer::Renewal => None,
-        Timer::Hold => Some(LATER),
+        Timer::Hold | Timer::Cost => Some(LATER),
         Timer::Attach
         | Timer::ModelReady
         | Timer::Redial

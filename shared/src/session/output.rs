@@ -12,6 +12,7 @@ use crate::audio::recording::RecordOp;
 use crate::calls::{CallStatus, Ending};
 use crate::ids::{ItemId, ResponseId, SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelCommand, Usage};
+use crate::money::{Cost, Usd};
 use crate::redact::Pii;
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolErrorKind, ToolRequest};
@@ -42,6 +43,8 @@ pub enum Output {
         from: Samples,
         mulaw: Bytes,
     },
+    /// Add this to what the agent's calls have cost today, and hand in what that makes.
+    CountSpent(Usd),
     /// End the call. Comes once, and last.
     HangUp(Ending),
     /// Let go of the call without ending it: another relay goes on from here. Comes once, and last.
@@ -159,6 +162,25 @@ pub enum Event {
     Answered {
         after_ms: u64,
     },
+    /// A turn of the caller's, when its answer has been heard out or was spoken into. `first_audio_ms`, `answer_ms`: from the
+    /// end of their speech to the first sound, music included, and to the answer. `tool_ms`: how long tools ran. `mark_ms`: how
+    /// late its slowest mark came back. `barge_in_ms`: from their first sound to the end of what they spoke into.
+    Turn {
+        number: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_audio_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_ms: Option<u64>,
+        tool_ms: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        barge_in_ms: Option<u64>,
+    },
+    /// What the call has cost so far: once a minute, and at its end.
+    Cost(Cost),
+    /// The model has been told to bring the call to an end.
+    SpendWarning,
     BargeIn {
         item: ItemId,
         heard_ms: u64,

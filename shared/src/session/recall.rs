@@ -23,6 +23,9 @@ impl Session {
         }
         said.into_iter().for_each(|(speaker, text)| self.tell_model(ModelCommand::Remember { speaker, text }));
         notes.into_iter().for_each(|text| self.tell_model(ModelCommand::Note { text }));
+        if self.spending.is_warned() {
+            self.tell_to_wrap_up();
+        }
     }
 
     fn tool_notes(&self) -> Vec<Pii<String>> {

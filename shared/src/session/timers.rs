@@ -33,6 +33,8 @@ pub enum Timer {
     LongestCall,
     /// The last words have taken too long.
     Goodbye,
+    /// What the call has cost is to be told.
+    Cost,
     /// What has happened is to be written down.
     Journal,
 }

@@ -31,6 +31,8 @@ impl Session {
 
     fn run_tool(&mut self, now: CallTime, call: &ToolCallId, name: String, arguments: Pii<String>) {
         self.timers.arm(Timer::Tool(call.detached()), now + self.plan.agent.limits.tool);
+        self.meter.bridged();
+        self.meter.tools(now, true);
         // A successor that does not know of it would have it carried out twice.
         self.write_journal(now);
         let sid = self.plan.sid.clone();
@@ -49,6 +51,7 @@ impl Session {
             return self.note(Event::ToolLate { call: call.detached() });
         };
         self.timers.disarm(&Timer::Tool(call.clone()));
+        self.meter.tools(now, self.tools.is_pending());
         let (output, error) = output_of(outcome, &self.plan.agent.limits);
         let (call, took_ms) = (call.detached(), millis(now.since(asked.since)));
         let name = asked.name.clone();

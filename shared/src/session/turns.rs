@@ -135,7 +135,10 @@ impl Session {
             return;
         }
         self.tools.caller_spoke();
-        for Cut { item, heard, sent, .. } in self.interrupt_playback(now) {
+        let cuts = self.interrupt_playback(now);
+        self.close_turn(now);
+        self.meter.begin((!cuts.is_empty()).then(|| self.earshot.utterance().as_millis()));
+        for Cut { item, heard, sent, .. } in cuts {
             self.note(Event::BargeIn { item, heard_ms: heard.as_millis(), sent_ms: sent.as_millis() });
         }
         if self.responses.interrupt() && !self.plan.capabilities.interrupts_itself {
@@ -176,6 +179,7 @@ impl Session {
         self.line.speaking = false;
         self.timers.disarm(&Timer::Stall);
         self.turn.ended_at = Some(now);
+        self.meter.ended(now);
         self.turn.caller_spoke_at = now;
     }
 
@@ -245,6 +249,7 @@ impl Session {
     fn on_first_audio(&mut self, now: CallTime) {
         self.end_music(now);
         self.hold.bear_pauses();
+        self.meter.speaks(now);
         if let Some(ended_at) = self.turn.ended_at.take() {
             self.note(Event::Answered { after_ms: millis(now.since(ended_at)) });
         }

@@ -28,6 +28,8 @@ pub fn render(output: &Output, alone: bool) -> (&'static str, String) {
         Output::CancelTool(call) => ("tool", format!("cancel tool {call}")),
         Output::Record(op) => ("record", record_line(op)),
         Output::Transcript(line) => ("transcript", transcript_line(line)),
+        Output::Event(event @ Event::Cost(_)) => ("cost", format!("event {}", event_line(event))),
+        Output::Event(event @ Event::Turn { .. }) => ("turn", format!("event {}", event_line(event))),
         Output::Event(event) => ("event", format!("event {}", event_line(event))),
         Output::Status(status) => ("status", format!("status {}", json(status))),
         Output::HangUp(ending) => ("end", format!("hang up {}", json(ending))),
@@ -36,6 +38,7 @@ pub fn render(output: &Output, alone: bool) -> (&'static str, String) {
             let (from, to) = (from.as_millis(), (*from + Samples(mulaw.len() as u64)).as_millis());
             ("keep", format!("keep speech {from} to {to} ms"))
         }
+        Output::CountSpent(amount) => ("cost", format!("count spent {}", json(amount))),
         Output::LetGo(_) => ("end", "let go".to_owned()),
     }
 }

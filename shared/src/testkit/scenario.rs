@@ -33,14 +33,14 @@ use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
 use crate::ids::SocketNumber;
-use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity};
+use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity, Usage};
 use crate::redact::Pii;
 use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
 use crate::twilio::media::{MediaFormat, Start, StreamEvent};
 
-const HIDDEN: [&str; 4] = ["append", "record", "journal", "keep"];
+const HIDDEN: [&str; 6] = ["append", "record", "journal", "keep", "cost", "turn"];
 
 /// Plays a scenario; returns the file as it should be.
 pub fn play(text: &str) -> String {
@@ -129,6 +129,8 @@ impl Run {
             "clear",
             "journal",
             "keep",
+            "cost",
+            "turn",
         ];
         let is_hidden = |name: &&str| {
             hidden_too.split(' ').any(|word| word == *name)
@@ -208,7 +210,12 @@ impl Run {
                     self.hand_in(at, Input::Caller(message));
                 }
                 (Some((at, timer)), _) => {
-                    if timer != Timer::Journal || !self.hidden.contains(&"journal") {
+                    let kind = match timer {
+                        Timer::Journal => "journal",
+                        Timer::Cost => "cost",
+                        _ => "timer",
+                    };
+                    if !self.hidden.contains(&kind) {
                         self.say(&format!("~{} timer {timer:?}", at.as_millis()), true);
                     }
                     self.hand_in(at, Input::Tick);
@@ -298,6 +305,7 @@ impl Run {
                 Input::ModelDisconnected { socket, cause }
             }
             "tool" => tool(rest),
+            "day" => Input::DaySpent { total: serde_json::from_str(rest).expect("dollars") },
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
@@ -335,7 +343,7 @@ fn model(text: &str) -> ModelEvent {
             let arguments = Pii::new(text.splitn(5, ' ').nth(4).unwrap_or("{}").to_owned());
             ModelEvent::ToolCall { response: id(1).into(), call: id(2).into(), name: id(3), arguments }
         }
-        "done" => ModelEvent::ResponseDone { response: id(1).into(), status: status(text), usage: None },
+        "done" => ModelEvent::ResponseDone { response: id(1).into(), status: status(text), usage: usage(text) },
         "error" => ModelEvent::Error(ModelError {
             code: id(1),
             message: "".into(),
@@ -357,6 +365,13 @@ fn tool(text: &str) -> Input {
         }
     };
     Input::Tool { call: word(text, 0).into(), outcome }
+}
+
+/// `done r2 completed 1000 500`: tokens of sound that went in and came out.
+fn usage(text: &str) -> Option<Usage> {
+    let mut tokens = text.split(' ').skip(3).map(|count| count.parse().ok());
+    let (input_audio, output_audio) = (tokens.next()??, tokens.next()??);
+    Some(Usage { input_audio, output_audio, ..Usage::default() })
 }
 
 fn status(text: &str) -> ResponseStatus {

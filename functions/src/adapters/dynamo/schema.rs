@@ -28,8 +28,9 @@ use aws_sdk_dynamodb::types::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::calls::Waiting;
-use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
+use shared::money::Day;
 use shared::ports::{PortError, PortResult};
 use shared::redact::Secret;
 use shared::time::Samples;
@@ -101,6 +102,14 @@ pub(super) fn token_key(token: &Secret) -> String {
 
 pub(super) fn rate_key(what: &str, whom: &str) -> String {
     hidden(format!("RATE#{what}#"), whom)
+}
+
+pub(super) fn spent_key(agent: &AgentId) -> String {
+    format!("SPENT#{agent}")
+}
+
+pub(super) fn day_key(day: Day) -> String {
+    format!("{:08}", day.number())
 }
 
 pub(super) fn window_key(window: Window) -> String {

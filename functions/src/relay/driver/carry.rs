@@ -36,6 +36,7 @@ impl<D: Doors> Driver<D> {
             Output::HangUp(ending) => self.end = Some(End::HungUp(ending)),
             Output::Journal(journal) => self.scribe.journal(journal),
             Output::KeepSpeech { from, mulaw } => self.scribe.speech(from, mulaw),
+            Output::CountSpent(amount) => self.purse.count(amount),
             Output::LetGo(journal) => self.end = Some(End::LetGo(journal)),
         }
     }

@@ -4,6 +4,7 @@ use shared::ids::ToolCallId;
 use shared::tools::ToolOutcome;
 use tokio::sync::mpsc;
 
+use super::purse::Counted;
 use super::sockets::{FromSocket, Sockets};
 use super::tools::Tools;
 use crate::relay::calls::{Command, FromCaller};
@@ -16,6 +17,7 @@ pub(super) struct Ready {
     pub caller: Vec<FromCaller>,
     pub model: Vec<FromSocket>,
     pub tools: Vec<(ToolCallId, ToolOutcome)>,
+    pub counted: Vec<Counted>,
     pub commands: Vec<Command>,
     pub shutdown: bool,
     pub shutdown_taken: bool,

@@ -14,6 +14,7 @@ use crate::agent::Agent;
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
 use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{Backend, ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
+use crate::money::Usd;
 use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use crate::testkit::{self, sockets::Sockets, written::Written};
 use crate::time::{CallTime, Samples};
@@ -63,6 +64,8 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
     agent.limits.call = Duration::from_secs(scale * 20);
+    agent.limits.spend_call = (manners & 3 == 1).then(|| Usd::from_billionths(scale * 1_000_000));
+    agent.limits.spend_day = (manners & 3 == 2).then(|| Usd::from_billionths(scale * 1_000_000));
     let mut plan = testkit::plan(agent);
     plan.capabilities.interrupts_itself = manners & 4 == 0;
     plan.capabilities.truncates = manners & 8 == 0;
@@ -251,6 +254,7 @@ impl Call {
             _ => match bytes.byte() {
                 0 => Input::CallEnded,
                 1 => Input::Operator(OperatorCommand::HangUp),
+                3..=9 => Input::DaySpent { total: Usd::from_billionths(bytes.number()) },
                 2 => Input::Shutdown,
                 _ => Input::HandOver,
             },
