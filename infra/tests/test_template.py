@@ -46,6 +46,8 @@ WAYS: list[list[dict[str, Any]]] = [
             "Architecture": "arm64",
             "MetricMath": "false",
             "RelayMaxCount": 1,
+            "ToolSecretsArn": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:tools-0",
+            "ToolFunctionArns": ",".join(f"arn:aws:lambda:eu-central-1:000000000000:function:{it}" for it in ("a", "b")),
         },
     ],
 ]
@@ -165,6 +167,8 @@ FINDS = {
     "CallerSockets": "CALL_CONNECTIONS_URL",
     "HandshakeSigner": "CONTROL_WSS_URL",
     "LambdaTools": "TOOL_CALL_FUNCTION",
+    "OwnFunctions": "TOOL_FUNCTION_ARNS",
+    "SecretsOfTools": "TOOL_SECRETS_ARN",
 }
 
 CALL = r"\s*(?:::\s*<[^()]*>)?\s*\("
@@ -382,6 +386,7 @@ LEFT = {
     "RELAY_LISTEN": "network.yaml lets its default port in",
     "RELAY_PUBLIC_LISTEN": "network.yaml and balancer.yaml have its default port",
     "RELAY_ADDRESS": "a task asks ECS for its address",
+    "TOOL_ALLOW_HOSTS": "tools reach the open internet and nothing else",
     "RECORDING_SPOOL": "a temporary folder of the process",
     "RECORDING_SPOOL_MB": "its default fits on a task's disk",
     "RELAY_DRAIN": "its default fits into StopTimeout",
@@ -458,13 +463,18 @@ NAMES = "<AWS::Region>.<AWS::URLSuffix>"
 API = re.compile(rf"\w+://(<\w+>)\.execute-api\.{NAMES}/(\w+)")
 
 
+def resources(need: Need, where: str) -> set[str]:
+    """The ARNs of what an adapter finds by its key: of one thing, or of all that a list names."""
+    if need.on in ("tool", "secrets"):
+        return {arn for arn in where.split(",") if arn}
+    return {resource(need, where)}
+
+
 def resource(need: Need, where: str) -> str:
-    """The ARN of what an adapter finds by its key."""
+    """The ARN of the one thing that an adapter finds by its key."""
     if need.on in ("table", "index", "objects", "bucket"):
         arn = re.sub(r">$", ".Arn>", where)
         return arn + {"index": f"/index/{constant('INDEX')}", "objects": f"/{folder()}/*"}.get(need.on, "")
-    if need.on == "tool":
-        return where
     api, stage = found(API.fullmatch(where), f"API in {where}").groups()
     path = "$connect" if need.on == "connect" else f"{need.on}/@connections/*"
     return f"{ARN.format(service='execute-api')}{api}/{stage}/{path}"
@@ -520,10 +530,11 @@ def folder() -> str:
 
 def needed(program: Deployed, stack: Stack) -> set[tuple[str, str]]:
     rights = {
-        (need.action, resource(need, program.keys[FINDS[adapter]]))
+        (need.action, arn)
         for adapter, opened in doors()[program.binary].items()
         for trait in opened
         for need in adapters().needs(adapter, trait)
+        for arn in resources(need, program.keys[FINDS[adapter]])
     }
     if "Environment::read(" in main(program.binary):
         fetch = adapters().needs("Secrets", None)

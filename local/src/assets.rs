@@ -11,6 +11,10 @@ use bytes::Bytes;
 pub const PHARMACY_MODEL: &str = include_str!("../assets/scripts/pharmacy.model");
 /// What the simulated caller does in the demo.
 pub const PHARMACY_CALLER: &str = include_str!("../assets/scripts/pharmacy.caller");
+/// What the scripted model says in the demo of keys.
+pub const KEYS_MODEL: &str = include_str!("../assets/scripts/keys.model");
+/// What the simulated caller does in it.
+pub const KEYS_CALLER: &str = include_str!("../assets/scripts/keys.caller");
 /// What the scripted model says under chaos.
 pub const CHAOS_MODEL: &str = include_str!("../assets/scripts/chaos.model");
 
@@ -21,13 +25,17 @@ macro_rules! speech {
 }
 
 speech![
+    "agent-connect",
     "agent-goodbye",
     "agent-greeting",
     "agent-lookup",
     "agent-menu",
     "agent-moment",
+    "agent-number",
     "agent-ready",
     "agent-sorry",
+    "agent-stock",
+    "caller-back",
     "caller-goodbye",
     "caller-menu",
     "caller-prescription",
@@ -62,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_line_of_the_demo_has_its_sound() {
-        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER].concat();
+        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, KEYS_MODEL, KEYS_CALLER].concat();
         let lines: Vec<&str> = scripts.lines().filter_map(|line| line.trim().strip_prefix("say ")).collect();
         assert!(lines.len() >= 10);
         for line in lines {

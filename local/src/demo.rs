@@ -4,6 +4,7 @@
 //! while the call runs; what it judges comes from all three: the API, the caller's report, the model's.
 #![allow(clippy::print_stdout, reason = "the demo is for somebody who watches")]
 
+mod scenario;
 mod tape;
 mod verdict;
 
@@ -11,6 +12,7 @@ use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::calls::MediaPath;
@@ -18,7 +20,8 @@ use shared::calls::MediaPath;
 use crate::api::{Api, Record};
 use crate::call::{CallReport, Caller, Config};
 use crate::cloud::{Cloud, Data, Options};
-use crate::model::{Handle, Script, ScriptedModel};
+use crate::model::{Handle, ScriptedModel};
+use scenario::Scenario;
 use tape::Tape;
 use verdict::Evidence;
 
@@ -26,12 +29,15 @@ const POLL: Duration = Duration::from_millis(250);
 /// After the call: how long the record and the recording may take to be complete.
 const AFTERMATH: Duration = Duration::from_secs(20);
 
-/// One simulated call with greeting, tool call and barge-in; succeeds if all of it worked
+/// One simulated call, with a tool call and barge-in or with keys and hold music; succeeds if all of it worked
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How the caller's audio reaches the relay: gateway or direct
     #[arg(long, env = "MEDIA_PATH", default_value = "gateway", value_parser = crate::serve::media_path)]
     media_path: MediaPath,
+    /// What is shown
+    #[arg(long, env = "SCENARIO", value_enum, default_value_t)]
+    scenario: Scenario,
     /// Where the recording goes
     #[arg(long, value_name = "FOLDER", default_value = ".voicebridge/demo")]
     folder: PathBuf,
@@ -39,13 +45,13 @@ pub struct Args {
 
 /// Runs the demo; the exit code says whether it worked.
 pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
-    let model = ScriptedModel::start(Script::pharmacy(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let model = ScriptedModel::start(args.scenario.model()?, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     println!("Starting the cloud on this machine ({} path) …", path_name(args.media_path));
-    let cloud = Cloud::start(options(args.media_path, &model)?).await?;
+    let cloud = Cloud::start(options(&args, &model)?).await?;
     println!("It is at {}. A simulated caller rings; the scripted model answers.\n", cloud.origin());
-    let evidence = Box::pin(call(&cloud, &model, &args.folder)).await;
+    let evidence = Box::pin(call(&cloud, &model, &args)).await;
     let logs = cloud.logs().to_owned();
-    let verdict = evidence.map(|evidence| verdict::judge(&evidence));
+    let verdict = evidence.map(|evidence| args.scenario.judge(&evidence));
     if verdict.as_ref().is_ok_and(verdict::Verdict::is_good) {
         cloud.stop().await;
         model.stop().await;
@@ -57,11 +63,12 @@ pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn options(media_path: MediaPath, model: &Handle) -> Result<Options, url::ParseError> {
+fn options(args: &Args, model: &Handle) -> Result<Options, url::ParseError> {
     Ok(Options {
         port: 0,
         data: Data::Temporary,
-        media_path,
+        media_path: args.media_path,
+        env: args.scenario.env(),
         model_url: Some(model.url().parse()?),
         ..Options::default()
     })
@@ -75,8 +82,9 @@ fn path_name(path: MediaPath) -> &'static str {
 }
 
 /// Places the call, shows it as it goes, and gathers what is known of it afterwards.
-async fn call(cloud: &Cloud, model: &Handle, folder: &Path) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
+async fn call(cloud: &Cloud, model: &Handle, args: &Args) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
     let config = Config::new(cloud.origin().join("twiml")?, cloud.twilio_auth_token().clone());
+    let config = Config { script: Arc::new(args.scenario.caller()?), ..config };
     let api = Api::new(cloud.origin(), &config.call_sid)?;
     let began = Instant::now();
     let caller = tokio::spawn(Caller::new(config).run());
@@ -89,7 +97,7 @@ async fn call(cloud: &Cloud, model: &Handle, folder: &Path) -> Result<Evidence, 
     let (record, recording) = aftermath(&api).await;
     tape.take(record.as_ref(), true).iter().for_each(|line| println!("{line}"));
     println!("\n  {:.0} s, {} TwiML documents\n", began.elapsed().as_secs_f64(), report.documents);
-    let file = recording.as_deref().map(|wav| save(folder, &report.sid, wav)).transpose()?;
+    let file = recording.as_deref().map(|wav| save(&args.folder, &report.sid, wav)).transpose()?;
     Ok(Evidence {
         record,
         recording,

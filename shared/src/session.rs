@@ -12,22 +12,28 @@
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `renewal`
 //! (one session of the model's after another) · `recall` (what a fresh session is told) · `turns`
-//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `meter` (how long it
-//! took) · `spending` (what it costs) · `ending`. Beneath them
+//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what
+//! the caller dials) · `on_hold` · `hold` (music) · `change` · `meter` (how long it took) · `spending` (what it costs) ·
+//! `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
+mod call_control;
 mod caller;
+mod change;
 mod earshot;
 mod ending;
 mod hold;
 mod input;
 mod journal;
+mod keypad;
 mod line;
 mod link;
 mod meter;
+mod on_hold;
 mod output;
 mod playback;
 mod recall;
+mod remote_tools;
 mod renewal;
 mod resequence;
 mod responses;
@@ -45,10 +51,12 @@ use serde::{Deserialize, Serialize};
 
 pub use input::{Input, ModelLoss, OperatorCommand};
 pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
-pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
+pub use on_hold::{HeldBy, OffHold};
+pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
 
 use crate::agent::Agent;
+use crate::agent::words::Facts;
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid};
 use crate::model::{Capabilities, Usage};
@@ -56,6 +64,7 @@ use crate::money::Rates;
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 use crate::twilio::media::StreamEvent;
+use change::Change;
 use earshot::Earshot;
 use journal::Former;
 use line::CallerLine;
@@ -75,6 +84,8 @@ use transcript::Transcript;
 pub struct Plan {
     pub sid: CallSid,
     pub agent: Agent,
+    /// For the variables in what the agent says and is told.
+    pub facts: Facts,
     pub tools: Vec<ToolSpec>,
     /// What the backend can do: [`crate::model::Dialect::capabilities`].
     pub capabilities: Capabilities,
@@ -106,6 +117,9 @@ pub struct Session {
     playback: Playback,
     tools: Toolbox,
     hold: hold::Hold,
+    change: Change,
+    on_hold: Option<on_hold::OnHold>,
+    keys: keypad::Keys,
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
@@ -157,6 +171,9 @@ impl Session {
             playback: Playback::new(plan.mark_every),
             tools: Toolbox::default(),
             hold: hold::Hold::default(),
+            change: Change::default(),
+            on_hold: None,
+            keys: keypad::Keys::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
@@ -192,11 +209,12 @@ impl Session {
             Input::CallerAttached { stream } => self.on_attached(now, stream),
             Input::CallerDetached { stream } => self.on_detached(now, &stream),
             Input::CallEnded => self.end(now, Ending::CallerHungUp),
-            Input::ModelConnected(socket) => self.on_model_connected(socket),
+            Input::ModelConnected(socket) => self.on_model_connected(now, socket),
             Input::ModelDisconnected { socket, cause } => self.on_model_disconnected(now, socket, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
-            Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
             Input::DaySpent { total } => self.on_day_spent(total),
+            Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
+            Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
             Input::Tick => {}
@@ -222,9 +240,22 @@ impl Session {
         self.timers.next()
     }
 
+    /// Who answers, as of now.
+    pub fn agent(&self) -> &Agent {
+        &self.plan.agent
+    }
+
     /// The call is over: nothing more will come out.
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over
+    }
+
+    fn on_operator(&mut self, now: CallTime, command: OperatorCommand) {
+        match command {
+            OperatorCommand::HangUp => self.close(now, Ending::OperatorHungUp, None),
+            OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
+            OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
+        }
     }
 
     fn on_timer(&mut self, now: CallTime, timer: Timer) {
@@ -244,6 +275,8 @@ impl Session {
             Timer::LongestCall => self.close(now, Ending::LongestCall, Some(ending::TIME_IS_UP)),
             Timer::Goodbye => self.finish_closing(now),
             Timer::Cost => self.on_cost_due(now),
+            Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
+            Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -254,6 +287,7 @@ impl Session {
             return;
         }
         self.watch_renewal(now);
+        self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);
         self.watch_turn(now);

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use shared::agent::Agent;
+use shared::agent::{Agent, KeyAction};
 use shared::audio::Payload;
 use shared::ids::{SocketNumber, ToolCallId};
 use shared::model::{ModelCommand, ResponseStatus, Severity};
 use shared::money::Usd;
-use shared::session::{Input, ModelLoss, Output, Plan, Session, Succession};
+use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession};
 use shared::testkit::{self, carrier::Carrier, sockets::Sockets, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::twilio::media::StreamEvent;
@@ -25,7 +25,16 @@ enum Step {
     VendorReads(usize),
     VendorTells(usize),
     VendorSpeaks(u64),
-    VendorCallsTool,
+    VendorCallsRemoteTool,
+    AgentChanges(u32),
+    VendorCallsTool {
+        own: bool,
+    },
+    VendorHolds,
+    VendorSendsDtmf,
+    KeyPressed(char),
+    OperatorHolds,
+    OperatorResumes,
     VendorFinishes,
     SpeechStarts,
     SpeechEnds,
@@ -47,7 +56,12 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (0_usize..2).prop_map(VendorReads),
         14 => (0_usize..2).prop_map(VendorTells),
         8 => (1_u64..9_000).prop_map(VendorSpeaks),
-        1 => Just(VendorCallsTool),
+        1 => Just(VendorCallsRemoteTool),
+        1 => (1_u32..9).prop_map(AgentChanges),
+        1 => any::<bool>().prop_map(|own| VendorCallsTool { own }),
+        1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
+        2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
+        1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
         3 => Just(VendorFinishes),
         3 => Just(SpeechStarts),
         4 => Just(SpeechEnds),
@@ -61,12 +75,15 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Of an agent that waits for everything, with a vendor whose sessions are short: one after another is used up.
 fn patient_plan(longest_session_ms: u64) -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     agent.limits.redials = 1_000;
     agent.limits.silence = Duration::from_secs(100_000);
     agent.limits.attach = Duration::from_secs(100_000);
     agent.limits.call = Duration::from_secs(1_000_000);
+    agent.limits.longest_hold = Duration::from_secs(100);
     agent.limits.spend_day = Some(Usd::from_billionths(1_000_000_000_000));
+    agent.tools.extend(["hold", "send_dtmf"].map(str::to_owned));
+    agent.keypad.actions.extend([("0".to_owned(), KeyAction::Hold {}), ("9".to_owned(), KeyAction::Repeat {})]);
     let mut plan = testkit::plan(agent);
     plan.capabilities.longest_session = Some(Duration::from_millis(longest_session_ms));
     plan.capabilities.recall_tokens = 100;
@@ -97,6 +114,9 @@ struct World {
     ran: BTreeSet<ToolCallId>,
     written: Written,
     over: bool,
+    /// The agent that was asked for last, of this relay; and the one that was stored last.
+    changed_to: Option<u32>,
+    stored: Option<u32>,
     one_way_ms: u64,
     /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
     sent: Samples,
@@ -121,6 +141,8 @@ impl World {
             ran: BTreeSet::new(),
             written: Written::default(),
             over: false,
+            changed_to: None,
+            stored: None,
             one_way_ms,
             sent: Samples::ZERO,
         };
@@ -138,7 +160,24 @@ impl World {
             Step::VendorReads(which) => self.read(*which),
             Step::VendorTells(which) => self.tell(*which),
             Step::VendorSpeaks(samples) => self.vendor(|vendor| vendor.speak(Samples(*samples))),
-            Step::VendorCallsTool => self.vendor(Vendor::call_tool),
+            Step::VendorCallsRemoteTool => self.vendor(Vendor::call_remote_tool),
+            Step::AgentChanges(version) => {
+                let Plan { agent, tools, .. } = self.plan.clone();
+                let agent = Box::new(Agent { version: *version, ..agent });
+                self.changed_to = Some(*version);
+                self.hand_in(Input::AgentChanged { agent, tools });
+            }
+            Step::VendorCallsTool { own } => {
+                self.vendor(|vendor| vendor.call_tool(if *own { "book_table" } else { "get_weather" }, "{}"));
+            }
+            Step::VendorHolds => self.vendor(|vendor| vendor.call_tool("hold", r#"{"seconds":3}"#)),
+            Step::VendorSendsDtmf => self.vendor(|vendor| vendor.call_tool("send_dtmf", r#"{"digits":"1w2"}"#)),
+            Step::KeyPressed(digit) if self.attached => {
+                let key = self.carrier.message(StreamEvent::Dtmf { digit: *digit });
+                self.hand_in(Input::Caller(key));
+            }
+            Step::OperatorHolds => self.hand_in(Input::Operator(OperatorCommand::Hold)),
+            Step::OperatorResumes => self.hand_in(Input::Operator(OperatorCommand::Resume)),
             Step::VendorFinishes => self.vendor(|vendor| vendor.finish(ResponseStatus::Completed)),
             Step::SpeechStarts => self.vendor(Vendor::hear_speech),
             Step::SpeechEnds => self.vendor(Vendor::hear_pause),
@@ -225,6 +264,7 @@ impl World {
         self.sockets = Sockets::default();
         self.tools.clear();
         self.ran.clear();
+        self.changed_to = self.stored;
         self.session = Session::resume(self.plan.clone(), self.written.past(Succession::TakenOver), self.now);
         self.drain();
         let stream = self.carrier.stream.clone();
@@ -288,8 +328,10 @@ impl World {
                 }
                 Output::RunTool(request) => {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
+                    assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
+                Output::Agent(agent) => self.stored = Some(agent.version),
                 Output::HangUp(_) | Output::LetGo(_) => self.over = true,
                 _ => {}
             }
@@ -351,6 +393,7 @@ proptest! {
         open.into_iter().for_each(|socket| world.forget(socket));
         prop_assert_eq!(&world.offences, &Vec::<String>::new());
         prop_assert!(!world.over);
+        prop_assert_eq!(world.stored, world.changed_to, "the last agent that was asked for answers");
     }
 
     /// Any order within the window comes out as it was sent, byte for byte.

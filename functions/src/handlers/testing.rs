@@ -1,6 +1,9 @@
 //! A world in memory for the handlers' tests: every door, and what went through it.
 
+mod agents;
+mod mailbox;
 mod requests;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,10 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use shared::agent::{Agent, Saved};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
 use shared::control::Control;
-use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
+use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
     CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
@@ -25,6 +30,7 @@ use shared::tools::{ToolOutcome, ToolRequest};
 use shared::twilio::setup;
 
 pub(super) use self::requests::{CONNECT, CONNECTION, DISCONNECT, Http, MESSAGE, frame, media, start, ws_event};
+pub(super) use self::tools::CRM_KEY;
 
 pub(super) const CALL: &str = "CA00000000000000000000000000000001";
 pub(super) const STREAM: &str = "MZ00000000000000000000000000000001";
@@ -74,6 +80,7 @@ pub(super) struct State {
     pub(super) bound_after: Option<(u32, Binding)>,
     pub(super) looks: u32,
     pub(super) fetched: u32,
+    pub(super) tools: tools::Tools,
     /// What was counted, of whom, and when. None of the `writes`: it is no word of anybody's.
     pub(super) rates: BTreeMap<(&'static str, String, Window), u32>,
     pub(super) writes: u32,
@@ -82,8 +89,14 @@ pub(super) struct State {
     pub(super) hangs: bool,
     /// Since the beginning of the test.
     pub(super) passed_ms: u64,
+    /// Each version of each agent; and which counts.
+    pub(super) agents: BTreeMap<AgentId, Vec<Saved>>,
+    pub(super) counting: BTreeMap<AgentId, u32>,
+    pub(super) numbers: BTreeMap<String, AgentId>,
     /// Callers who wait, and until when they are believed to.
     pub(super) line: BTreeMap<Waiting, u64>,
+    pub(super) messages: Vec<Message>,
+    pub(super) callbacks: Vec<Callback>,
 }
 
 /// A frame, as a relay got it.
@@ -171,7 +184,7 @@ pub(super) fn call(status: CallStatus) -> Call {
         sid: CALL.into(),
         from: CALLER.into(),
         to: CALLED.into(),
-        agent: shared::agent::Agent::default(),
+        agent: Agent::default(),
         media_path: shared::calls::MediaPath::Gateway,
         status,
         began_at_ms: NOW_MS,
@@ -248,6 +261,11 @@ impl WriteCall for World {
         if call.status.ended().is_none() {
             call.status = status;
         }
+        Ok(())
+    }
+
+    async fn set_agent(&self, sid: &CallSid, agent: &Agent, lease: &Lease) -> PortResult<()> {
+        self.write()?.held(sid, lease)?.agent = agent.clone();
         Ok(())
     }
 

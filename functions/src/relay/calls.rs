@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::agent::Agent;
 use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
@@ -115,11 +116,14 @@ pub struct Taken {
     pub past: Option<Past>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
     HangUp,
+    ChangeAgent(Box<Agent>),
+    Hold,
+    Resume,
     /// The process is about to go, and there is another to go on.
     HandOver,
 }

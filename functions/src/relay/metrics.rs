@@ -327,11 +327,20 @@ impl Told {
             | Event::CallerDetached
             | Event::Cost(_)
             | Event::ModelReady { .. }
+            | Event::AgentChanged { .. }
+            | Event::AgentRefused { .. }
             | Event::ResponseDone { .. }
             | Event::ToolStarted { .. }
             | Event::HoldStarted
             | Event::HoldStopped
-            | Event::Dtmf { .. } => {}
+            | Event::Dtmf { .. }
+            | Event::Digits { .. }
+            | Event::DtmfSent { .. }
+            | Event::OnHold { .. }
+            | Event::OffHold { .. }
+            | Event::HangUpAsked { .. }
+            | Event::MessageTaken { .. }
+            | Event::CallbackScheduled { .. } => {}
         }
     }
 

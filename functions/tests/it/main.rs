@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agents;
 mod fetch;
 mod http_server;
 mod lease;
+mod mailbox;
 mod mischief;
+mod own_tools;
 mod rates;
 mod recordings;
 mod spending;

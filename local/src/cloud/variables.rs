@@ -13,12 +13,14 @@ use super::stack::{BUCKET, REGION, TABLE};
 use super::{LOCAL_AUTH_TOKEN, StartError};
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 29] = [
+const FOR_ALL: [&str; 32] = [
     "AGENT_GREETING",
     "AGENT_INSTRUCTIONS",
+    "AGENT_KEYPAD",
     "AGENT_OVERFLOW_PLACE",
     "AGENT_OVERFLOW_SAY",
     "AGENT_OVERFLOW_WAIT",
+    "AGENT_TOOLS",
     "AGENT_UNAVAILABLE",
     "ALLOWED_ADDRESSES",
     "CALLER_RATE",
@@ -32,6 +34,7 @@ const FOR_ALL: [&str; 29] = [
     "REALTIME_VOICE",
     "RECONNECT_DELAY",
     "STRANGER_RATE",
+    "TOOL_ALLOW_HOSTS",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_KEY",
     "TWILIO_API_SECRET",
@@ -107,6 +110,7 @@ impl Variables {
             // Simulated callers all have one number.
             functions.entry("CALLER_RATE".to_owned()).or_insert_with(|| "0".to_owned());
         }
+        functions.extend(secrets_of_tools(options));
         functions.extend(deployed(options.media_path, addresses, services));
         functions.extend(credentials(&services.key));
         let mut relays = chosen(options, &FOR_RELAYS);
@@ -163,6 +167,12 @@ fn credentials(key: &AccessKey) -> [(String, String); 6] {
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+/// `TOOL_SECRET_CRM_KEY` and the like: what they are called is their owner's affair.
+fn secrets_of_tools(options: &Options) -> impl Iterator<Item = (String, String)> {
+    let secrets = options.env.iter().filter(|(key, _)| key.starts_with("TOOL_SECRET_"));
+    secrets.map(|(key, value)| (key.clone(), value.clone()))
 }
 
 fn chosen(options: &Options, keys: &[&str]) -> BTreeMap<String, String> {

@@ -12,9 +12,15 @@ use std::time::Duration;
 use bytestring::ByteString;
 use url::Url;
 
-use super::{Capabilities, DecodeError, Dialect, Handshake, ModelCommand, ModelEvent, Severity};
+use super::{Capabilities, DecodeError, Dialect, Handshake, ModelCommand, ModelEvent, Offer, Severity};
 use crate::agent::Agent;
 use crate::redact::Secret;
+
+const VOICES: [&str; 10] = ["marin", "cedar", "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse"];
+/// A voice made to order goes by its id.
+const OWN_VOICE: &str = "voice_";
+const SLOWEST: f32 = 0.25;
+const FASTEST: f32 = 1.5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenaiRealtime;
@@ -28,6 +34,10 @@ impl Dialect for OpenaiRealtime {
             // Beside instructions, tools and sound it must fit into the smallest window that is offered, 32k.
             recall_tokens: 8_000,
         }
+    }
+
+    fn offer(&self) -> Offer {
+        Offer { voices: &VOICES, own_voices: Some(OWN_VOICE), speeds: SLOWEST..=FASTEST }
     }
 
     fn handshake(&self, endpoint: &Url, agent: &Agent, key: &Secret) -> Handshake {

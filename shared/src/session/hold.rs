@@ -40,6 +40,10 @@ impl Hold {
         self.at_once = false;
     }
 
+    pub(super) fn is_playing(&self) -> bool {
+        self.playing
+    }
+
     pub(super) fn resume_at(&mut self, offset: Samples) {
         self.offset = offset;
     }
@@ -74,7 +78,7 @@ impl Session {
     }
 
     fn await_dead_air(&mut self, now: CallTime) {
-        let patience = if self.hold.at_once { AT_ONCE } else { self.plan.agent.limits.hold_after };
+        let patience = if self.hold.at_once || self.is_on_hold() { AT_ONCE } else { self.plan.agent.limits.hold_after };
         let silent_from = self.playback.ends_at().max(now);
         self.timers.arm(Timer::Hold, silent_from + patience);
     }
@@ -83,7 +87,7 @@ impl Session {
         self.phase == Phase::Talking
             && self.is_present()
             && !self.line.speaking
-            && (self.tools.is_pending() || !self.link.is_ready() || self.hold.at_once)
+            && (self.tools.is_pending() || !self.link.is_ready() || self.hold.at_once || self.is_on_hold())
     }
 
     pub(super) fn on_hold_timer(&mut self, now: CallTime) {

@@ -1,9 +1,10 @@
 //! What can happen to a call.
 
+use crate::agent::Agent;
 use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
 use crate::money::Usd;
-use crate::tools::ToolOutcome;
+use crate::tools::{ToolOutcome, ToolSpec};
 use crate::twilio::media::StreamMessage;
 
 /// One thing that happened. The driver hands each over once, in the order in which it learned of them.
@@ -37,6 +38,11 @@ pub enum Input {
         total: Usd,
     },
     Operator(OperatorCommand),
+    /// Another agent is to answer from here on, as far as it can take the place of the one that began.
+    AgentChanged {
+        agent: Box<Agent>,
+        tools: Vec<ToolSpec>,
+    },
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
     /// The process is going away now.
@@ -56,4 +62,7 @@ pub struct ModelLoss {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperatorCommand {
     HangUp,
+    /// The caller hears music, and nobody else talks to them.
+    Hold,
+    Resume,
 }

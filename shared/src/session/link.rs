@@ -8,7 +8,7 @@ use super::output::{Event, Output};
 use super::renewal::Renewal;
 use super::responses::{Reason, Wish};
 use super::turns::Back;
-use super::{ModelLoss, Phase, Session, Timer};
+use super::{ModelLoss, Phase, Plan, Session, Timer};
 use crate::calls::Ending;
 use crate::ids::{EventId, SocketNumber};
 use crate::model::{ModelCommand, ModelEvent, SessionConfig, Severity, ToolUse};
@@ -127,11 +127,22 @@ impl Session {
         self.emit(Output::Model(self.link.in_use.socket, command));
     }
 
-    pub(super) fn on_model_connected(&mut self, socket: SocketNumber) {
+    pub(super) fn session_config(&self, now: CallTime, event: EventId) -> SessionConfig {
+        let Plan { agent, facts, tools, .. } = &self.plan;
+        let instructions = agent.brief(facts, self.unix_ms(now));
+        SessionConfig { event, agent: agent.clone(), instructions, tools: tools.clone() }
+    }
+
+    pub(super) fn unix_ms(&self, now: CallTime) -> u64 {
+        self.plan.facts.began_at_ms.saturating_add(now.as_millis())
+    }
+
+    pub(super) fn on_model_connected(&mut self, now: CallTime, socket: SocketNumber) {
         let Some(leg) = self.link.leg(socket).filter(|leg| leg.state == State::Dialling) else { return };
         leg.state = State::Configuring;
         let event = leg.configure_event();
-        let config = SessionConfig { event, agent: self.plan.agent.clone(), tools: self.plan.tools.clone() };
+        let config = self.session_config(now, event);
+        self.change.goes_with(&config);
         self.emit(Output::Model(socket, ModelCommand::Configure(Box::new(config))));
     }
 
@@ -145,6 +156,7 @@ impl Session {
     }
 
     pub(super) fn on_model_ready(&mut self, now: CallTime) {
+        self.on_change_taken();
         if self.link.in_use.state != State::Configuring {
             return;
         }
@@ -191,10 +203,18 @@ impl Session {
         self.timers.disarm(&Timer::Redial);
         self.line.speaking = false;
         let broken_off = self.responses.reset();
-        if self.earshot.lose_session() {
+        let heard_again = self.earshot.lose_session();
+        if heard_again {
             self.responses.forget_answer();
         }
         self.turn.forget(broken_off);
+        self.change.lose_session();
+        let waited_for = self.tools.is_remote();
+        self.forget_remote_tools();
+        // The vendor's own tool answers nobody any more, and no response is owed but for its answer.
+        if waited_for && !heard_again && self.responses.is_idle() {
+            self.turn.left_alone();
+        }
     }
 
     fn lose_model(&mut self, now: CallTime, cause: &ModelLoss) {
@@ -267,9 +287,14 @@ impl Session {
         if !self.turn.greeted {
             return self.greet();
         }
+        if self.is_on_hold() {
+            // They will be spoken to when that is over.
+            self.turn.back = Back::Nothing;
+            return;
+        }
         let nothing_else = self.responses.is_idle() && !self.earshot.is_heard_again();
         let back = match std::mem::take(&mut self.turn.back) {
-            Back::Nothing if nothing_else && self.has_kept_waiting(now) => Back::Away,
+            Back::Nothing if nothing_else && self.has_kept_waiting(now) && !self.is_on_hold() => Back::Away,
             back => back,
         };
         let words = match back {

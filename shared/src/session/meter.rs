@@ -116,6 +116,12 @@ impl Session {
         event.into_iter().for_each(|event| self.note(event));
     }
 
+    /// What was dialled is answered as what is said.
+    pub(super) fn begin_dialled_turn(&mut self, now: CallTime) {
+        self.meter.begin(None);
+        self.meter.ended(now);
+    }
+
     /// A mark came back, so long after the audio before it should have been played: the way to the carrier and back.
     pub(super) fn measure_mark(&mut self, now: CallTime, mark: Mark) {
         if let Some(late) = self.playback.lateness(mark, now) {

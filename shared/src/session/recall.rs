@@ -1,6 +1,6 @@
 //! What a session is told that knows nothing of the call yet: what was said, as far as it was heard, what tools have
-//! answered, and which of them still run. Bounded by an estimate, the oldest given up first: the vendor would otherwise drop
-//! it unseen, or refuse it.
+//! answered, which of them still run, and what the caller dialled. Bounded by an estimate, the oldest given up first: the
+//! vendor would otherwise drop it unseen, or refuse it.
 
 use super::tool_calls::note_of;
 use super::{Session, Speaker};
@@ -13,7 +13,7 @@ const FRAME_TOKENS: u64 = 4;
 impl Session {
     /// Tells the session in use.
     pub(super) fn recall(&mut self) {
-        let notes = self.tool_notes();
+        let notes = self.notes();
         let spent: u64 = notes.iter().map(|note| tokens(note.reveal())).sum();
         let room = self.plan.capabilities.recall_tokens.saturating_sub(spent);
         let (said, left_out) = newest_within(room, self.transcript.told().collect());
@@ -28,12 +28,12 @@ impl Session {
         }
     }
 
-    fn tool_notes(&self) -> Vec<Pii<String>> {
+    fn notes(&self) -> Vec<Pii<String>> {
         let answered = self.tools.results().map(|(name, output)| note_of(name, output));
         let running = self.tools.running().map(|name| {
             Pii::new(format!("You have called the tool {name}, and it is still running. Its answer follows by itself."))
         });
-        answered.chain(running).collect()
+        answered.chain(running).chain(self.keys.notes()).collect()
     }
 }
 

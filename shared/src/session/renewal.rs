@@ -21,6 +21,8 @@ const LEEWAY: Duration = Duration::from_secs(4 * 60);
 const MARGIN: Duration = Duration::from_secs(60);
 /// Between two attempts, at most. The session in use goes on meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// While the agent is being changed; and for what changes next.
+const SETTLING: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Renewal {
@@ -82,10 +84,30 @@ impl Session {
         if !wanted {
             return;
         }
+        if self.change.is_pending() {
+            return self.timers.arm(Timer::Redial, now + SETTLING);
+        }
         let attempt = renewal.attempts;
         let leg = self.link.dialling(now);
         self.open_socket(now, &leg, attempt);
         self.link.renewal.next = Some(leg);
+    }
+
+    /// Another agent answers from here on. A session that was made for the one before is of no use, and where that one was
+    /// refused, this one may not be.
+    pub(super) fn renew_otherwise(&mut self, now: CallTime) {
+        if !self.link.is_ready() {
+            return;
+        }
+        let hopeless = std::mem::take(&mut self.link.renewal.hopeless);
+        let next = self.link.renewal.take_next();
+        if let Some(next) = &next {
+            self.timers.disarm(&Timer::ModelReady);
+            self.emit(Output::CloseModel(next.socket));
+        }
+        if hopeless || next.is_some() {
+            self.timers.arm(Timer::Redial, now + SETTLING);
+        }
     }
 
     /// Who is about to go needs no other session.
