@@ -117,6 +117,8 @@ pub enum Ending {
     Abandoned,
     CallerSilent,
     LongestCall,
+    /// Somebody else has the caller.
+    Transferred,
     /// The model could not be had; the caller is told so by `/twiml/resume`.
     ModelUnavailable,
 }

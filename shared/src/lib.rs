@@ -27,4 +27,5 @@ pub mod testkit;
 pub mod time;
 pub mod tools;
 pub mod transcript;
+pub mod transfer;
 pub mod twilio;

@@ -12,7 +12,7 @@
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
 //! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what the caller dials) · `on_hold` ·
-//! `hold` (music) · `change` · `ending`. Beneath them
+//! `hold` (music) · `transfer` · `change` · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod call_control;
@@ -37,6 +37,7 @@ mod timers;
 mod tool_calls;
 mod tools;
 mod transcript;
+mod transfer;
 mod turns;
 
 use std::collections::VecDeque;
@@ -48,6 +49,7 @@ pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
 pub use on_hold::{HeldBy, OffHold};
 pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
+pub use transfer::TransferredBy;
 
 use crate::agent::Agent;
 use crate::agent::words::Facts;
@@ -105,6 +107,7 @@ pub struct Session {
     change: Change,
     on_hold: Option<on_hold::OnHold>,
     keys: keypad::Keys,
+    transfers: transfer::Transfers,
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
@@ -128,6 +131,8 @@ enum Phase {
         doomed: Option<Ending>,
     },
     Talking,
+    /// The last words are being said before the caller is put through to somebody.
+    Parting,
     /// The last words are being said.
     Closing(Ending),
     Over,
@@ -157,6 +162,7 @@ impl Session {
             change: Change::default(),
             on_hold: None,
             keys: keypad::Keys::default(),
+            transfers: transfer::Transfers::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
@@ -190,6 +196,8 @@ impl Session {
             Input::ModelConnected => self.on_model_connected(now),
             Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
+            Input::Carried { number, outcome } => self.on_carried(now, number, outcome),
+            Input::Transfer(news) => self.on_transfer_news(now, news),
             Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
             Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
@@ -227,7 +235,9 @@ impl Session {
         match command {
             OperatorCommand::HangUp => self.close(now, Ending::OperatorHungUp, None),
             OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
+            OperatorCommand::Resume if self.call_off_transfer(now) => {}
             OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
+            OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, to.reveal(), why),
         }
     }
 
@@ -248,6 +258,7 @@ impl Session {
             Timer::Goodbye => self.finish_closing(now),
             Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
             Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
+            Timer::Transfer => self.on_transfer_late(now),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -257,6 +268,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        self.watch_transfer(now);
         self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);

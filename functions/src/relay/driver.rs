@@ -2,11 +2,12 @@
 //! wants done. It carries; it does not judge.
 //!
 //! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. tools' outcomes, 4. commands, 5. the session's timer,
-//! 6. the process going away, 7. the news that another relay holds the call.
+//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for, 4. commands,
+//! 5. the session's timer, 6. the process going away, 7. the news that another relay holds the call.
 
 mod carry;
 mod ending;
+mod errands;
 mod links;
 mod ready;
 mod tools;
@@ -23,6 +24,7 @@ use shared::ports::Clock as _;
 use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
 use shared::time::{CallTime, Samples};
 use shared::tools::ToolSpec;
+use shared::transfer::documents::Documents;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,7 @@ use super::metrics::Told;
 use super::model_socket::{FromModel, ModelSocket};
 use super::recorder::Recorder;
 use super::stamped::Stamped;
+use errands::{Desk, Errands};
 use links::Links;
 use ready::Ready;
 use tools::Tools;
@@ -52,6 +55,7 @@ pub struct Driver<D: Doors> {
     /// Counts sockets, so that what an earlier one left in a batch is not taken for the present one's.
     model_epoch: u32,
     tools: Tools,
+    errands: Errands<D::Telephony>,
     recorder: Recorder<D::Recordings>,
     scribe: Scribe,
     told: Told,
@@ -99,6 +103,7 @@ impl<D: Doors> Driver<D> {
             model: None,
             model_epoch: 0,
             tools: Tools::new(),
+            errands: Errands::new(desk(&call, &common)),
             recorder,
             scribe,
             ready: Ready::default(),
@@ -121,6 +126,7 @@ impl<D: Doors> Driver<D> {
         while self.end.is_none() && !self.session.is_over() {
             self.wait(&mut inbox, &mut commands).await;
             self.ready.top_up(&mut inbox, self.model.as_mut(), &mut self.tools, &mut commands);
+            self.ready.top_up_carried(&mut self.errands.outcomes);
             self.act();
         }
         drop(inbox);
@@ -136,6 +142,7 @@ impl<D: Doors> Driver<D> {
             _ = inbox.recv_many(&mut ready.caller, ready::BATCH) => {}
             () = ready::model(self.model.as_mut(), &mut ready.model) => {}
             Some(outcome) = self.tools.outcomes.recv() => ready.tools.push(outcome),
+            Some(carried) = self.errands.outcomes.recv() => ready.carried.push(carried),
             Some(command) = commands.recv() => ready.commands.push(command),
             () = sleep_until(due) => {}
             () = self.shutdown.cancelled(), if !ready.shutdown_taken => ready.shutdown = true,
@@ -157,6 +164,9 @@ impl<D: Doors> Driver<D> {
         for (call, outcome) in ready.tools.drain(..) {
             self.tools.forget(&call);
             self.feed(now, Input::Tool { call, outcome });
+        }
+        for (number, outcome) in ready.carried.drain(..) {
+            self.feed(now, Input::Carried { number, outcome });
         }
         ready.commands.drain(..).for_each(|command| self.feed(now, command_input(command)));
         if std::mem::take(&mut ready.shutdown) {
@@ -250,8 +260,17 @@ fn command_input(command: Command) -> Input {
         }
         Command::Hold => Input::Operator(OperatorCommand::Hold),
         Command::Resume => Input::Operator(OperatorCommand::Resume),
+        Command::Transfer { to, why } => Input::Operator(OperatorCommand::Transfer { to, why }),
+        Command::News(news) => Input::Transfer(news),
         Command::HandOver => Input::HandOver,
     }
+}
+
+/// `None`: no account, or nobody knows where Twilio reaches us.
+fn desk<D: Doors>(call: &Call, common: &Common<D>) -> Option<Desk<D::Telephony>> {
+    let telephony = Arc::clone(common.ports.telephony.as_ref()?);
+    let documents = Documents::new(common.public_url.as_ref()?.as_str(), &call.sid);
+    Some(Desk { telephony, documents, called: call.to.clone() })
 }
 
 async fn sleep_until(due: Option<Instant>) {

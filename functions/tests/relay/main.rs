@@ -11,4 +11,5 @@ mod media;
 mod model;
 mod strangers;
 mod take_over;
+mod transfer;
 mod world;

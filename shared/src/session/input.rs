@@ -3,7 +3,9 @@
 use crate::agent::Agent;
 use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
+use crate::redact::Pii;
 use crate::tools::{ToolOutcome, ToolSpec};
+use crate::transfer::{Carried, News};
 use crate::twilio::media::StreamMessage;
 
 /// One thing that happened. The driver hands each over once, in the order in which it learned of them.
@@ -31,6 +33,13 @@ pub enum Input {
         call: ToolCallId,
         outcome: ToolOutcome,
     },
+    /// What became of an errand: [`Output::Carrier`](super::Output::Carrier).
+    Carried {
+        number: u32,
+        outcome: Carried,
+    },
+    /// What the carrier tells of a transfer.
+    Transfer(News),
     Operator(OperatorCommand),
     /// Another agent is to answer from here on, as far as it can take the place of the one that began.
     AgentChanged {
@@ -58,5 +67,11 @@ pub enum OperatorCommand {
     HangUp,
     /// The caller hears music, and nobody else talks to them.
     Hold,
+    /// A caller on hold, or on the way to somebody, is the agent's again.
     Resume,
+    /// To one of the agent's transfer targets, by name or by number.
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
 }

@@ -4,6 +4,7 @@ use shared::ids::ToolCallId;
 use shared::model::Severity;
 use shared::session::ModelLoss;
 use shared::tools::ToolOutcome;
+use shared::transfer::Carried;
 use tokio::sync::mpsc;
 
 use super::tools::Tools;
@@ -20,6 +21,7 @@ pub(super) struct Ready {
     pub model: Vec<Stamped<FromModel>>,
     pub tools: Vec<(ToolCallId, ToolOutcome)>,
     pub commands: Vec<Command>,
+    pub carried: Vec<(u32, Carried)>,
     pub shutdown: bool,
     pub shutdown_taken: bool,
 }
@@ -39,6 +41,10 @@ impl Ready {
         }
         take(&mut tools.outcomes, &mut self.tools);
         take(commands, &mut self.commands);
+    }
+
+    pub(super) fn top_up_carried(&mut self, outcomes: &mut mpsc::Receiver<(u32, Carried)>) {
+        take(outcomes, &mut self.carried);
     }
 }
 
