@@ -123,8 +123,9 @@ impl<D: Doors> Relay<D> {
         let cores = settings.cores.unwrap_or_else(registry::cores);
         let spool = Spool::new(Arc::clone(&ports.recordings), settings.spool.clone(), Arc::clone(&metrics));
         let spool = Arc::new(spool);
-        let most_calls = settings.most_calls;
-        let common = Common { me, office, ports, metrics, dialler, spool: Arc::clone(&spool), most_calls, cores };
+        let (most_calls, public_url) = (settings.most_calls, settings.public_url.clone());
+        let spooling = Arc::clone(&spool);
+        let common = Common { me, office, ports, metrics, dialler, spool: spooling, most_calls, public_url, cores };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());

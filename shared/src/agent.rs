@@ -10,6 +10,7 @@ mod faults;
 pub mod hours;
 mod keypad;
 mod saved;
+mod transfer;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::model::Backend;
 use crate::money::Usd;
 use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
+pub use transfer::{NoTarget, TransferKind, TransferTarget};
 
 pub use self::faults::LARGEST;
 pub use self::saved::{Entitled, Saved, is_number};
@@ -83,6 +85,12 @@ pub struct Agent {
     pub unavailable: String,
     #[serde(skip_serializing_if = "keypad::is_default")]
     pub keypad: Keypad,
+    /// Whom callers may be put through to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transfer_targets: Vec<TransferTarget>,
+    /// And to any number that the model or an operator names.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub transfer_to_any_number: bool,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -290,6 +298,8 @@ impl Default for Agent {
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
             keypad: Keypad::default(),
+            transfer_targets: Vec::new(),
+            transfer_to_any_number: false,
         }
     }
 }
@@ -433,6 +443,8 @@ mod tests {
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
             keypad: Keypad { num_digits: 4, ..Keypad::default() },
             limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
+            transfer_targets: crate::testkit::transfer_targets(),
+            transfer_to_any_number: true,
             ..Agent::default()
         };
         let read: Agent = serde_json::from_value(serde_json::to_value(&other).unwrap()).unwrap();

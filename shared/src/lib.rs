@@ -29,4 +29,5 @@ pub mod testkit;
 pub mod time;
 pub mod tools;
 pub mod transcript;
+pub mod transfer;
 pub mod twilio;

@@ -23,6 +23,7 @@ use crate::time::{CallTime, Samples};
 use crate::tools::audit::ToolRun;
 use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
 use crate::tools::{ToolError, ToolOutcome, ToolRequest};
+use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
@@ -437,4 +438,6 @@ pub trait Telephony: Send + Sync {
     fn hang_up(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
     /// Leaves whatever the call is doing, a stream included, and does this instead.
     fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> impl Future<Output = PortResult<()>> + Send;
+    /// Calls somebody. [`PortError::Conflict`]: refused, and nobody was called. Any other error may mean that they were.
+    fn call(&self, call: &NewCall) -> impl Future<Output = PortResult<CallSid>> + Send;
 }

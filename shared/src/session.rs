@@ -13,8 +13,8 @@
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `renewal`
 //! (one session of the model's after another) · `recall` (what a fresh session is told) · `turns`
 //! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what
-//! the caller dials) · `on_hold` · `hold` (music) · `change` · `meter` (how long it took) · `spending` (what it costs) ·
-//! `ending`. Beneath them
+//! the caller dials) · `on_hold` · `hold` (music) · `transfer` · `change` · `meter` (how long it took) · `spending` (what
+//! it costs) · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod call_control;
@@ -43,6 +43,7 @@ mod timers;
 mod tool_calls;
 mod tools;
 mod transcript;
+mod transfer;
 mod turns;
 
 use std::collections::VecDeque;
@@ -54,6 +55,7 @@ pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
 pub use on_hold::{HeldBy, OffHold};
 pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
+pub use transfer::TransferredBy;
 
 use crate::agent::Agent;
 use crate::agent::words::Facts;
@@ -120,6 +122,7 @@ pub struct Session {
     change: Change,
     on_hold: Option<on_hold::OnHold>,
     keys: keypad::Keys,
+    transfers: transfer::Transfers,
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
@@ -145,6 +148,8 @@ enum Phase {
         doomed: Option<Ending>,
     },
     Talking,
+    /// The last words are being said before the caller is put through to somebody.
+    Parting,
     /// The last words are being said.
     Closing(Ending),
     Over,
@@ -174,6 +179,7 @@ impl Session {
             change: Change::default(),
             on_hold: None,
             keys: keypad::Keys::default(),
+            transfers: transfer::Transfers::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
@@ -213,6 +219,8 @@ impl Session {
             Input::ModelDisconnected { socket, cause } => self.on_model_disconnected(now, socket, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
             Input::DaySpent { total } => self.on_day_spent(total),
+            Input::Carried { number, outcome } => self.on_carried(now, number, outcome),
+            Input::Transfer(news) => self.on_transfer_news(now, news),
             Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
             Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
@@ -254,7 +262,9 @@ impl Session {
         match command {
             OperatorCommand::HangUp => self.close(now, Ending::OperatorHungUp, None),
             OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
+            OperatorCommand::Resume if self.call_off_transfer(now) => {}
             OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
+            OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, to.reveal(), why),
         }
     }
 
@@ -277,6 +287,7 @@ impl Session {
             Timer::Cost => self.on_cost_due(now),
             Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
             Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
+            Timer::Transfer => self.on_transfer_late(now),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -287,6 +298,7 @@ impl Session {
             return;
         }
         self.watch_renewal(now);
+        self.watch_transfer(now);
         self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);

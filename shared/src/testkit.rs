@@ -16,8 +16,8 @@ pub mod sockets;
 pub mod vendor;
 pub mod written;
 
-use crate::agent::Agent;
 use crate::agent::words::Facts;
+use crate::agent::{Agent, TransferKind, TransferTarget};
 use crate::calls::MediaPath;
 use crate::ids::CallSid;
 use crate::model::Capabilities;
@@ -52,6 +52,21 @@ pub fn plan(agent: Agent) -> Plan {
         seed: 0,
         rates,
     }
+}
+
+/// Somebody whom callers are dialled through to, and somebody who is asked first.
+pub fn transfer_targets() -> Vec<TransferTarget> {
+    let target = |name: &str, to: &str, kind| TransferTarget {
+        name: name.to_owned(),
+        to: to.into(),
+        kind,
+        ring: std::time::Duration::from_secs(20),
+        say: String::new(),
+    };
+    vec![
+        target("reception", "+15005550010", TransferKind::Cold),
+        target("doctor", "sip:doctor@example.com", TransferKind::Warm),
+    ]
 }
 
 /// What a call's journal looks like that was let go of at this time, before its caller came.

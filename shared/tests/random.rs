@@ -3,18 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use shared::agent::{Agent, KeyAction};
 use shared::audio::Payload;
+use shared::calls::Ending;
 use shared::ids::{SocketNumber, ToolCallId};
 use shared::model::{ModelCommand, ResponseStatus, Severity};
 use shared::money::Usd;
 use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession};
 use shared::testkit::{self, carrier::Carrier, sockets::Sockets, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
+use shared::transfer::{Ask, Errand, LegState, News, NotCarried, TransferFailure};
 use shared::twilio::media::StreamEvent;
 
 #[derive(Debug, Clone)]
@@ -35,6 +37,10 @@ enum Step {
     KeyPressed(char),
     OperatorHolds,
     OperatorResumes,
+    VendorTransfers,
+    OperatorTransfers,
+    CarrierActs(u8),
+    CarrierTells(u8),
     VendorFinishes,
     SpeechStarts,
     SpeechEnds,
@@ -62,6 +68,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
         2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
         1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
+        1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorTransfers), 1 => Just(OperatorTransfers)],
+        3 => any::<u8>().prop_map(CarrierActs),
+        2 => any::<u8>().prop_map(CarrierTells),
         3 => Just(VendorFinishes),
         3 => Just(SpeechStarts),
         4 => Just(SpeechEnds),
@@ -82,7 +91,8 @@ fn patient_plan(longest_session_ms: u64) -> Plan {
     agent.limits.call = Duration::from_secs(1_000_000);
     agent.limits.longest_hold = Duration::from_secs(100);
     agent.limits.spend_day = Some(Usd::from_billionths(1_000_000_000_000));
-    agent.tools.extend(["hold", "send_dtmf"].map(str::to_owned));
+    agent.transfer_targets = testkit::transfer_targets();
+    agent.tools.extend(["hold", "send_dtmf", "transfer"].map(str::to_owned));
     agent.keypad.actions.extend([("0".to_owned(), KeyAction::Hold {}), ("9".to_owned(), KeyAction::Repeat {})]);
     let mut plan = testkit::plan(agent);
     plan.capabilities.longest_session = Some(Duration::from_millis(longest_session_ms));
@@ -112,6 +122,12 @@ struct World {
     counted: Usd,
     uncounted: bool,
     ran: BTreeSet<ToolCallId>,
+    /// What the carrier is asked for and has not done.
+    errands: VecDeque<Errand>,
+    /// Whom it is calling, and whether the caller hears it ring.
+    leg: Option<u32>,
+    ringing: bool,
+    through: bool,
     written: Written,
     over: bool,
     /// The agent that was asked for last, of this relay; and the one that was stored last.
@@ -139,6 +155,10 @@ impl World {
             counted: Usd::ZERO,
             uncounted: false,
             ran: BTreeSet::new(),
+            errands: VecDeque::new(),
+            leg: None,
+            ringing: false,
+            through: false,
             written: Written::default(),
             over: false,
             changed_to: None,
@@ -178,6 +198,15 @@ impl World {
             }
             Step::OperatorHolds => self.hand_in(Input::Operator(OperatorCommand::Hold)),
             Step::OperatorResumes => self.hand_in(Input::Operator(OperatorCommand::Resume)),
+            Step::VendorTransfers => {
+                self.vendor(|vendor| vendor.call_tool("transfer", r#"{"to":"doctor","why":"It hurts."}"#));
+            }
+            Step::OperatorTransfers => {
+                let (to, why) = ("reception".into(), "They asked for it.".into());
+                self.hand_in(Input::Operator(OperatorCommand::Transfer { to, why }));
+            }
+            Step::CarrierActs(luck) => self.act(*luck),
+            Step::CarrierTells(luck) => self.bring_news(*luck),
             Step::VendorFinishes => self.vendor(|vendor| vendor.finish(ResponseStatus::Completed)),
             Step::SpeechStarts => self.vendor(Vendor::hear_speech),
             Step::SpeechEnds => self.vendor(Vendor::hear_pause),
@@ -239,6 +268,65 @@ impl World {
         }
     }
 
+    /// The carrier does what it was asked for next, or stumbles.
+    fn act(&mut self, luck: u8) {
+        let Some(Errand { number, ask }) = self.errands.pop_front() else { return };
+        let outcome = match (luck % 5, &ask) {
+            (0, Ask::Dial { .. } | Ask::Park | Ask::Call { .. }) => Err(NotCarried::Refused),
+            (1, Ask::Park | Ask::BringBack) => Err(NotCarried::Unknown),
+            (1, Ask::Call { .. }) => {
+                self.leg = (luck > 99).then_some(number);
+                Err(NotCarried::Unknown)
+            }
+            (_, Ask::Call { .. }) => {
+                self.leg = Some(number);
+                Ok(Some(format!("CA{number}").into()))
+            }
+            _ => Ok(None),
+        };
+        let leaves = matches!(ask, Ask::Dial { .. } | Ask::Park) && outcome != Err(NotCarried::Refused);
+        self.ringing |= leaves && matches!(ask, Ask::Dial { .. });
+        if leaves && self.attached && luck > 127 {
+            self.stop_stream();
+        }
+        self.hand_in(Input::Carried { number, outcome });
+        if leaves && self.attached {
+            self.stop_stream();
+        }
+        if ask == Ask::BringBack && !self.attached {
+            self.attach();
+        }
+    }
+
+    fn stop_stream(&mut self) {
+        self.attached = false;
+        let stop = self.carrier.message(StreamEvent::Stop);
+        self.hand_in(Input::Caller(stop));
+    }
+
+    /// Nobody ever takes the call.
+    fn bring_news(&mut self, luck: u8) {
+        if std::mem::take(&mut self.ringing) {
+            self.hand_in(Input::Transfer(News::NotThrough { why: TransferFailure::NoAnswer }));
+            if !self.attached {
+                self.attach();
+            }
+        }
+        let Some(errand) = self.leg else { return };
+        let state = match luck % 6 {
+            0 => LegState::Ringing,
+            1 => LegState::Answered,
+            2 => LegState::Machine,
+            3 => LegState::Declined,
+            4 => LegState::Unheeded,
+            _ => LegState::Busy,
+        };
+        if luck % 6 > 2 {
+            self.leg = None;
+        }
+        self.hand_in(Input::Transfer(News::Leg { errand, leg: format!("CA{errand}").into(), state }));
+    }
+
     fn drop_socket(&mut self, which: usize) {
         let Some(socket) = self.nth(which) else { return };
         self.forget(socket);
@@ -249,6 +337,8 @@ impl World {
 
     fn attach(&mut self) {
         self.streams += 1;
+        // It was told before the caller came back, or never.
+        self.ringing = false;
         self.attached = true;
         self.carrier = Carrier::new(&format!("MZ{}", self.streams), self.one_way_ms);
         self.hand_in(Input::CallerAttached { stream: self.carrier.stream.clone() });
@@ -256,7 +346,8 @@ impl World {
         self.hand_in(Input::Caller(start));
     }
 
-    /// What is asked for again by its id is not carried out again: `ran` begins anew with each relay.
+    /// What is asked for again by its id is not carried out again: `ran` begins anew with each relay. What the former one was
+    /// about to ask the carrier for, it never did.
     fn take_over(&mut self, same_stream: bool) {
         let open: Vec<SocketNumber> = self.lines.keys().copied().collect();
         open.into_iter().for_each(|socket| self.forget(socket));
@@ -264,6 +355,7 @@ impl World {
         self.sockets = Sockets::default();
         self.tools.clear();
         self.ran.clear();
+        self.errands.clear();
         self.changed_to = self.stored;
         self.session = Session::resume(self.plan.clone(), self.written.past(Succession::TakenOver), self.now);
         self.drain();
@@ -332,7 +424,12 @@ impl World {
                     self.tools.push(request.call);
                 }
                 Output::Agent(agent) => self.stored = Some(agent.version),
-                Output::HangUp(_) | Output::LetGo(_) => self.over = true,
+                Output::Carrier(errand) => self.errands.push_back(errand),
+                Output::HangUp(ending) => {
+                    self.over = true;
+                    self.through = ending == Ending::Transferred;
+                }
+                Output::LetGo(_) => self.over = true,
                 _ => {}
             }
         }
@@ -365,6 +462,8 @@ impl World {
             self.vendor(Vendor::hear_pause);
             self.exchange();
             self.answer_tool();
+            self.act(9);
+            self.bring_news(5);
             self.vendor(|vendor| vendor.finish(ResponseStatus::Completed));
             self.exchange();
         }
@@ -385,6 +484,10 @@ proptest! {
             world.take(step);
         }
         world.settle();
+        // Who has waited for long enough has been put through, for all we know.
+        if world.through {
+            return Ok(());
+        }
         let open: Vec<SocketNumber> = world.lines.keys().copied().collect();
         let idle = world.lines.values().all(|line| line.vendor.is_idle());
         let unanswered: u32 = world.lines.values().map(|line| line.vendor.unanswered).sum();

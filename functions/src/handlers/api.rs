@@ -9,6 +9,7 @@ mod mailbox;
 mod numbers;
 mod running;
 mod tools;
+mod transfer;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -66,6 +67,7 @@ enum Route {
     Numbers(numbers::Route),
     Hold(CallSid),
     Resume(CallSid),
+    Transfer(CallSid),
     Messages,
     MessagesOf(CallSid),
     Callbacks,
@@ -92,6 +94,7 @@ impl Route {
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
             ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
+            ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
             ["api", "messages"] => Some(Self::Messages),
             ["api", "callbacks"] => Some(Self::Callbacks),
@@ -111,7 +114,12 @@ impl Route {
 
     fn allow(&self) -> &'static str {
         match self {
-            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::ChangeAgent(_) | Self::TryTool => "POST",
+            Self::HangUp(_)
+            | Self::Hold(_)
+            | Self::Resume(_)
+            | Self::Transfer(_)
+            | Self::ChangeAgent(_)
+            | Self::TryTool => "POST",
             Self::Callback(..) => "DELETE",
             Self::Agents(route) => route.allow(),
             Self::Numbers(route) => route.allow(),
@@ -141,6 +149,7 @@ impl Route {
             | Self::Numbers(_)
             | Self::Hold(_)
             | Self::Resume(_)
+            | Self::Transfer(_)
             | Self::Messages
             | Self::MessagesOf(_)
             | Self::Callbacks
@@ -231,6 +240,7 @@ where
             Route::HangUp(sid) => self.send(&sid, Control::HangUp { sid: sid.clone() }).await,
             Route::Hold(sid) => self.send(&sid, Control::Hold { sid: sid.clone() }).await,
             Route::Resume(sid) => self.send(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::Transfer(sid) => self.transfer(&sid, &request.body).await,
             Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
             Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
             Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,

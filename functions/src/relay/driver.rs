@@ -2,11 +2,12 @@
 //! wants done. It carries; it does not judge.
 //!
 //! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. tools' outcomes, 4. the day's count, 5. commands,
-//! 6. the session's timer, 7. the process going away, 8. the news that another relay holds the call.
+//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for, 4. the day's
+//! count, 5. commands, 6. the session's timer, 7. the process going away, 8. the news that another relay holds the call.
 
 mod carry;
 mod ending;
+mod errands;
 mod links;
 mod purse;
 mod ready;
@@ -26,6 +27,7 @@ use shared::ports::Clock as _;
 use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
 use shared::time::{CallTime, Samples};
 use shared::tools::ToolSpec;
+use shared::transfer::documents::Documents;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +39,7 @@ use super::metrics::Told;
 use super::model_socket::FromModel;
 use super::recorder::Recorder;
 use super::stamped::Stamped;
+use errands::{Desk, Errands};
 use links::Links;
 use purse::Purse;
 use ready::Ready;
@@ -56,6 +59,7 @@ pub struct Driver<D: Doors> {
     models: Sockets,
     tools: Tools,
     purse: Purse<D::Store, D::Clock>,
+    errands: Errands<D::Telephony>,
     recorder: Recorder<D::Recordings>,
     scribe: Scribe,
     told: Told,
@@ -103,6 +107,7 @@ impl<D: Doors> Driver<D> {
             models: Sockets::default(),
             tools: Tools::new(),
             purse: Purse::new(call.agent.id.clone(), Arc::clone(&common.ports.store), Arc::clone(&common.ports.clock)),
+            errands: Errands::new(desk(&call, &common)),
             recorder,
             scribe,
             ready: Ready::default(),
@@ -125,6 +130,7 @@ impl<D: Doors> Driver<D> {
         while self.end.is_none() && !self.session.is_over() {
             self.wait(&mut inbox, &mut commands).await;
             self.ready.top_up(&mut inbox, &mut self.models, &mut self.tools, &mut commands);
+            self.ready.top_up_carried(&mut self.errands.outcomes);
             self.act();
         }
         drop(inbox);
@@ -140,6 +146,7 @@ impl<D: Doors> Driver<D> {
             _ = inbox.recv_many(&mut ready.caller, ready::BATCH) => {}
             () = self.models.receive(&mut ready.model) => {}
             Some(outcome) = self.tools.outcomes.recv() => ready.tools.push(outcome),
+            Some(carried) = self.errands.outcomes.recv() => ready.carried.push(carried),
             Some(counted) = self.purse.counted.recv() => ready.counted.push(counted),
             Some(command) = commands.recv() => ready.commands.push(command),
             () = sleep_until(due) => {}
@@ -157,6 +164,9 @@ impl<D: Doors> Driver<D> {
         for (call, outcome) in ready.tools.drain(..) {
             self.tools.forget(&call);
             self.feed(now, Input::Tool { call, outcome });
+        }
+        for (number, outcome) in ready.carried.drain(..) {
+            self.feed(now, Input::Carried { number, outcome });
         }
         for total in ready.counted.drain(..).filter_map(|counted| self.purse.note(counted)).collect::<Vec<_>>() {
             self.feed(now, Input::DaySpent { total });
@@ -252,8 +262,17 @@ fn command_input(command: Command) -> Input {
         }
         Command::Hold => Input::Operator(OperatorCommand::Hold),
         Command::Resume => Input::Operator(OperatorCommand::Resume),
+        Command::Transfer { to, why } => Input::Operator(OperatorCommand::Transfer { to, why }),
+        Command::News(news) => Input::Transfer(news),
         Command::HandOver => Input::HandOver,
     }
+}
+
+/// `None`: no account, or nobody knows where Twilio reaches us.
+fn desk<D: Doors>(call: &Call, common: &Common<D>) -> Option<Desk<D::Telephony>> {
+    let telephony = Arc::clone(common.ports.telephony.as_ref()?);
+    let documents = Documents::new(common.public_url.as_ref()?.as_str(), &call.sid);
+    Some(Desk { telephony, documents, called: call.to.clone() })
 }
 
 async fn sleep_until(due: Option<Instant>) {

@@ -18,6 +18,7 @@ pub struct Metrics {
     pub calls: Gauge,
     pub calls_opened: Counter,
     pub calls_ended: Counts,
+    pub transfers: Counts,
     pub driver_panics: Counter,
     pub take_overs: Counter,
     pub frames_received: Counts,
@@ -127,6 +128,7 @@ impl Metrics {
             calls: Gauge::default(),
             calls_opened: Counter::default(),
             calls_ended: Counts::default(),
+            transfers: Counts::default(),
             driver_panics: Counter::default(),
             take_overs: Counter::default(),
             frames_received: Counts::default(),
@@ -204,6 +206,7 @@ impl Metrics {
     fn register_call(&self, to: &mut Registry) {
         to.register("calls", "Calls held now", self.calls.clone());
         to.register("calls_opened", "Calls taken", self.calls_opened.clone());
+        to.register("transfers", "Transfers, by what came of them", self.transfers.clone());
         to.register("calls_ended", "Calls ended, by ending", self.calls_ended.clone());
         to.register("take_overs", "Calls that were another relay's", self.take_overs.clone());
         to.register("driver_panics", "Calls that a bug tore from their driver", self.driver_panics.clone());
@@ -321,6 +324,8 @@ impl Told {
             Event::AudioDropped { ms } => _ = metrics.audio_dropped_ms.inc_by(news(&mut self.audio_ms, *ms)),
             Event::Unexpected { .. } => _ = metrics.frame_faults.get_or_create(&label("unexpected")).inc(),
             Event::BargeIn { .. } => _ = metrics.barge_ins.inc(),
+            Event::TransferFailed { why, .. } => _ = metrics.transfers.get_or_create(&label(why.name())).inc(),
+            Event::Transferred { .. } => _ = metrics.transfers.get_or_create(&label("through")).inc(),
             Event::Ended { ending, .. } => _ = metrics.calls_ended.get_or_create(&label(ending_name(*ending))).inc(),
             Event::Resumed { .. }
             | Event::CallerAttached { .. }
@@ -339,6 +344,7 @@ impl Told {
             | Event::OnHold { .. }
             | Event::OffHold { .. }
             | Event::HangUpAsked { .. }
+            | Event::TransferAsked { .. }
             | Event::MessageTaken { .. }
             | Event::CallbackScheduled { .. } => {}
         }
@@ -398,6 +404,7 @@ fn ending_name(ending: Ending) -> &'static str {
         Ending::CallerSilent => "caller_silent",
         Ending::LongestCall => "longest_call",
         Ending::SpendLimit => "spend_limit",
+        Ending::Transferred => "transferred",
         Ending::ModelUnavailable => "model_unavailable",
     }
 }

@@ -13,4 +13,5 @@ mod renewal;
 mod spending;
 mod strangers;
 mod take_over;
+mod transfer;
 mod world;

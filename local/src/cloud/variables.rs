@@ -13,7 +13,7 @@ use super::stack::{BUCKET, REGION, TABLE};
 use super::{LOCAL_AUTH_TOKEN, StartError};
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 32] = [
+const FOR_ALL: [&str; 33] = [
     "AGENT_GREETING",
     "AGENT_INSTRUCTIONS",
     "AGENT_KEYPAD",
@@ -21,6 +21,7 @@ const FOR_ALL: [&str; 32] = [
     "AGENT_OVERFLOW_SAY",
     "AGENT_OVERFLOW_WAIT",
     "AGENT_TOOLS",
+    "AGENT_TRANSFER_TARGETS",
     "AGENT_UNAVAILABLE",
     "ALLOWED_ADDRESSES",
     "CALLER_RATE",

@@ -34,6 +34,7 @@ impl Agent {
         check.tools();
         check.own_tools(guard);
         check.keypad();
+        check.transfer();
         check.hours();
         check.limits();
         check.size();
@@ -182,6 +183,14 @@ impl Check<'_> {
 
     fn keypad(&mut self) {
         self.found.extend(self.agent.keypad.faults().into_iter().map(|fault| fault.within("/keypad")));
+    }
+
+    fn transfer(&mut self) {
+        self.found.extend(self.agent.transfer_faults());
+        for (at, target) in self.agent.transfer_targets.iter().enumerate().filter(|(_, target)| !target.say.is_empty())
+        {
+            self.text(&format!("/transfer_targets/{at}/say"), &target.say, LARGEST);
+        }
     }
 
     fn hours(&mut self) {

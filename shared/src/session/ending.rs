@@ -29,6 +29,7 @@ impl Session {
         self.cancel_tools();
         self.forget_keys();
         self.forget_hold();
+        self.forget_transfer();
         self.end_music(now);
         self.line.speaking = false;
         self.phase = Phase::Closing(ending);
@@ -57,6 +58,7 @@ impl Session {
 
     /// Ends the call now.
     pub(super) fn end(&mut self, now: CallTime, ending: Ending) {
+        self.forget_transfer();
         self.leave(now);
         self.tell_cost(now);
         self.emit(Output::Status(CallStatus::Ended(ending)));

@@ -84,10 +84,15 @@ impl Session {
     }
 
     fn is_held_up(&self) -> bool {
-        self.phase == Phase::Talking
+        let is_ours = self.phase == Phase::Talking || self.phase == Phase::Parting && self.is_departing();
+        is_ours
             && self.is_present()
             && !self.line.speaking
-            && (self.tools.is_pending() || !self.link.is_ready() || self.hold.at_once || self.is_on_hold())
+            && (self.is_departing()
+                || self.tools.is_pending()
+                || !self.link.is_ready()
+                || self.hold.at_once
+                || self.is_on_hold())
     }
 
     pub(super) fn on_hold_timer(&mut self, now: CallTime) {

@@ -4,7 +4,9 @@ use crate::agent::Agent;
 use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
 use crate::money::Usd;
+use crate::redact::Pii;
 use crate::tools::{ToolOutcome, ToolSpec};
+use crate::transfer::{Carried, News};
 use crate::twilio::media::StreamMessage;
 
 /// One thing that happened. The driver hands each over once, in the order in which it learned of them.
@@ -37,6 +39,13 @@ pub enum Input {
     DaySpent {
         total: Usd,
     },
+    /// What became of an errand: [`Output::Carrier`](super::Output::Carrier).
+    Carried {
+        number: u32,
+        outcome: Carried,
+    },
+    /// What the carrier tells of a transfer.
+    Transfer(News),
     Operator(OperatorCommand),
     /// Another agent is to answer from here on, as far as it can take the place of the one that began.
     AgentChanged {
@@ -64,5 +73,11 @@ pub enum OperatorCommand {
     HangUp,
     /// The caller hears music, and nobody else talks to them.
     Hold,
+    /// A caller on hold, or on the way to somebody, is the agent's again.
     Resume,
+    /// To one of the agent's transfer targets, by name or by number.
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
 }

@@ -23,6 +23,7 @@ use super::responses::{Reason, Wish};
 use super::spending::Spending;
 use super::tools::Toolbox;
 use super::transcript::Transcript;
+use super::transfer::Transfers;
 use super::turns::{Back, Turn};
 use super::{Phase, Plan, Session, Timer};
 use crate::calls::Ending;
@@ -77,6 +78,8 @@ pub struct Journal {
     keys: Keys,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     on_hold: Option<OnHold>,
+    #[serde(default, skip_serializing_if = "Transfers::is_empty")]
+    transfers: Transfers,
 }
 
 /// The carrier's stream, as far as it was read.
@@ -117,6 +120,12 @@ pub(super) struct Former {
     closing: Option<Ending>,
 }
 
+impl Former {
+    pub(super) fn has(&self, stream: &StreamSid) -> bool {
+        self.stream.as_ref().is_some_and(|former| former.sid == *stream)
+    }
+}
+
 impl Journal {
     /// How much of what was heard of the caller needs no further hearing.
     pub fn understood(&self) -> Samples {
@@ -140,6 +149,7 @@ impl Session {
             }
         }
         session.begin(now);
+        session.go_on_transferring(now);
         session
     }
 
@@ -166,6 +176,7 @@ impl Session {
         self.former = Some(Former { stream, at, closing });
         let broken_off = self.settle_what_was_said(journal.unsettled) && journal.cut;
         self.tools = journal.tools;
+        self.transfers = journal.transfers;
         self.run_tools_again(now, self.tools.calls());
         self.go_on_dialling(now, journal.keys);
         if let Some(on_hold) = journal.on_hold {
@@ -250,7 +261,7 @@ impl Session {
             attached_at: self.attached_at,
             closing: match self.phase {
                 Phase::Closing(ending) => Some(ending),
-                Phase::Waiting { .. } | Phase::Talking | Phase::Over => None,
+                Phase::Waiting { .. } | Phase::Talking | Phase::Parting | Phase::Over => None,
             },
             playback: self.playback.sent_only(),
             unsettled: self.transcript.unsettled().cloned().collect(),
@@ -269,6 +280,7 @@ impl Session {
             unclear: self.earshot.is_owed(),
             keys: self.keys.clone(),
             on_hold: self.on_hold.clone(),
+            transfers: self.transfers.clone(),
         }
     }
 
@@ -318,6 +330,8 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
         | Input::ModelDisconnected { .. }
         | Input::Tool { .. }
         | Input::DaySpent { .. }
+        | Input::Carried { .. }
+        | Input::Transfer(_)
         | Input::Operator(_)
         | Input::AgentChanged { .. }
         | Input::HandOver
@@ -338,6 +352,7 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::LongestCall
         | Timer::Keypad
         | Timer::OnHold
+        | Timer::Transfer
         | Timer::Goodbye => Some(SOON),
     }
 }

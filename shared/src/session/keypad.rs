@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::output::{DigitsEnd, Event, Speaker};
 use super::playback::Cut;
 use super::responses::{Reason, Wish};
+use super::transfer::TransferredBy;
 use super::{Phase, Session, Timer, ending};
 use crate::agent::{KeyAction, Keypad};
 use crate::calls::Ending;
@@ -135,6 +136,7 @@ impl Session {
         match action {
             KeyAction::HangUp {} => self.close(now, Ending::AgentHungUp, Some(ending::SAY_GOODBYE)),
             KeyAction::Hold {} => self.put_on_hold(now, HeldBy::Caller, self.plan.agent.limits.longest_hold),
+            KeyAction::Transfer { to } => self.transfer(now, TransferredBy::Caller, &to, Pii::new(BY_KEY.to_owned())),
             KeyAction::Repeat {} => self.say_again(),
             KeyAction::Say { instructions } => self.answer_keys(Some(instructions)),
         }
@@ -183,6 +185,7 @@ impl Session {
     }
 }
 
+const BY_KEY: &str = "The caller pressed the key for it.";
 const SAY_AGAIN: &str = "The caller pressed the key for hearing it again. Say once more, word for word and from its \
     beginning, what you said last, and nothing else.";
 

@@ -266,9 +266,10 @@ impl Session {
     /// Nobody will answer. The caller is told so by the carrier, once the stream is closed and it comes back for
     /// what to do; so if the stream is not there yet, it is waited for.
     fn give_up_model(&mut self, now: CallTime) {
-        match &mut self.phase {
-            Phase::Waiting { doomed } => *doomed = Some(Ending::ModelUnavailable),
-            _ => self.end(now, Ending::ModelUnavailable),
+        if let Phase::Waiting { doomed } = &mut self.phase {
+            *doomed = Some(Ending::ModelUnavailable);
+        } else if !self.goes_on_alone() {
+            self.end(now, Ending::ModelUnavailable);
         }
     }
 

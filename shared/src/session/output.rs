@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{Journal, Succession};
 use super::on_hold::{HeldBy, OffHold};
+use super::transfer::TransferredBy;
 use crate::agent::Agent;
+use crate::agent::TransferKind;
 use crate::audio::Payload;
 use crate::audio::recording::RecordOp;
 use crate::calls::{CallStatus, Ending};
@@ -19,6 +21,7 @@ use crate::redact::Pii;
 use crate::time::{CallTime, Samples};
 use crate::tools::call_control::HangUpReason;
 use crate::tools::{ToolErrorKind, ToolRequest};
+use crate::transfer::{Errand, TransferFailure};
 
 /// One thing to do, in the order given.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +35,9 @@ pub enum Output {
     CloseModel(SocketNumber),
     RunTool(ToolRequest),
     CancelTool(ToolCallId),
+    /// To be carried out one after the other, and like a tool not before the journal is written; the outcome is
+    /// [`Input::Carried`](super::Input::Carried).
+    Carrier(Errand),
     Record(RecordOp),
     /// A line of the transcript, new or more complete than before: same `number`, same line.
     Transcript(Line),
@@ -243,6 +249,20 @@ pub enum Event {
     HangUpAsked {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<HangUpReason>,
+    },
+    /// The caller is to be put through. `to`: the target's name; none for a number that is not among them.
+    TransferAsked {
+        to: String,
+        kind: TransferKind,
+        by: TransferredBy,
+    },
+    TransferFailed {
+        why: TransferFailure,
+        after_ms: u64,
+    },
+    /// Somebody has the caller.
+    Transferred {
+        after_ms: u64,
     },
     /// A message for somebody is written down.
     MessageTaken {

@@ -25,7 +25,7 @@ impl Session {
     }
 
     fn on_remote_tool_begun(&mut self, now: CallTime, call: ToolCallId) {
-        if matches!(self.phase, Phase::Closing(_)) || !self.tools.begin_remote(&call, now) {
+        if matches!(self.phase, Phase::Closing(_) | Phase::Parting) || !self.tools.begin_remote(&call, now) {
             return;
         }
         self.note(Event::ToolStarted { call: call.clone(), name: NAME.to_owned() });

@@ -40,6 +40,8 @@ pub enum Timer {
     Keypad,
     /// The caller has been on hold for long enough.
     OnHold,
+    /// Somebody to whom the caller is put through has had long enough.
+    Transfer,
     /// What has happened is to be written down.
     Journal,
 }

@@ -20,14 +20,14 @@ impl Session {
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
         let own = self.plan.agent.own_tool(&name).cloned().map(Box::new);
         let control = call_control::read(&name, arguments.reveal());
-        let closing = matches!(self.phase, Phase::Closing(_)) && name != call_control::HANG_UP;
+        let closing = matches!(self.phase, Phase::Closing(_) | Phase::Parting) && name != call_control::HANG_UP;
         let pending = Pending { name, since: now, arguments, session: self.link.session(), own };
         let request = pending.request(&self.plan.sid, call, &self.plan.agent.id);
         self.tools.started(call, pending);
         match (admission, control) {
             (Admission::Refuse(error), _) | (_, Some(Err(error))) => self.on_tool_outcome(now, call, Err(error)),
             _ if closing => {
-                let error = ToolError::new(ToolErrorKind::Cancelled, "the call is ending; nothing more can be done");
+                let error = ToolError::new(ToolErrorKind::Cancelled, "the caller is leaving; nothing more can be done");
                 self.on_tool_outcome(now, call, Err(error));
             }
             (_, Some(Ok(control))) => self.on_call_control(now, call, control),
@@ -46,7 +46,7 @@ impl Session {
 
     /// The model is told, and is to speak of it unless its last words are being said.
     pub(super) fn on_tool_outcome(&mut self, now: CallTime, call: &ToolCallId, outcome: ToolOutcome) {
-        if self.give_output(now, call, outcome) && !matches!(self.phase, Phase::Closing(_)) {
+        if self.give_output(now, call, outcome) && !matches!(self.phase, Phase::Closing(_) | Phase::Parting) {
             self.responses.want(Wish { reason: Reason::ToolResults, instructions: None, tools: self.tool_use() });
         }
     }

@@ -138,7 +138,7 @@ impl Session {
         self.turn.checked = false;
         self.timers.arm(Timer::Stall, now + STALL);
         self.transcript.begin(Speaker::Caller, item, now);
-        if let Phase::Closing(_) = self.phase {
+        if let Phase::Closing(_) | Phase::Parting = self.phase {
             return;
         }
         self.tools.caller_spoke();
@@ -194,7 +194,7 @@ impl Session {
     fn on_committed(&mut self, now: CallTime, item: &ItemId) {
         self.line.speaking = false;
         self.transcript.begin(Speaker::Caller, item, now);
-        if let Phase::Closing(_) = self.phase {
+        if let Phase::Closing(_) | Phase::Parting = self.phase {
             return;
         }
         // Who was speaking already when they were put on hold.

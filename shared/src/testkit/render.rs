@@ -6,6 +6,7 @@ use crate::ids::SocketNumber;
 use crate::model::{ModelCommand, SessionConfig, ToolUse};
 use crate::session::{Event, Line, Output, ToCaller};
 use crate::time::Samples;
+use crate::transfer::Ask;
 
 /// The word by which a scenario hides this kind of output, and its line. `alone`: one socket to the model is open, so that
 /// it needs no number.
@@ -28,6 +29,7 @@ pub fn render(output: &Output, alone: bool) -> (&'static str, String) {
             ("tool", format!("run tool {} {} {}{own}", request.call, request.name, request.arguments.reveal()))
         }
         Output::CancelTool(call) => ("tool", format!("cancel tool {call}")),
+        Output::Carrier(errand) => ("carrier", format!("carrier {}: {}", errand.number, ask_line(&errand.ask))),
         Output::Record(op) => ("record", record_line(op)),
         Output::Transcript(line) => ("transcript", transcript_line(line)),
         Output::Event(event @ Event::Cost(_)) => ("cost", format!("event {}", event_line(event))),
@@ -63,6 +65,16 @@ fn command_line(command: &ModelCommand) -> (&'static str, String) {
         }
         ModelCommand::Note { text } => ("model", format!("note: {}", beginning(text.reveal()))),
         ModelCommand::Remember { speaker, text } => ("model", format!("remember {}: {}", json(speaker), text.reveal())),
+    }
+}
+
+fn ask_line(ask: &Ask) -> String {
+    match ask {
+        Ask::Dial { to, ring_s } => format!("dial {} for {ring_s} s", to.reveal()),
+        Ask::Park => "park the caller".to_owned(),
+        Ask::Call { to, ring_s, briefing } => format!("call {} for {ring_s} s: {}", to.reveal(), briefing.reveal()),
+        Ask::HangUp { leg } => format!("hang up {leg}"),
+        Ask::BringBack => "bring the caller back".to_owned(),
     }
 }
 

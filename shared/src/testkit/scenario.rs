@@ -19,6 +19,8 @@
 //! @2000 change {"instructions":"…"}       another agent from here on: these fields of it are others
 //! @1000 keys 1234 200                     the caller dials, 200 ms between one key and the next
 //! @1000 times 300 400 model tool r% c% …  the same 300 times, 400 ms apart; % counts
+//! @2000 carried 1 ok                      the carrier did as errand 1 says; also refused, unknown, call_over
+//! @2000 news leg 2 CA2 answered           what its webhooks tell of a transfer
 //! @2000 wakes                             the process was held up since the line before
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
@@ -42,6 +44,7 @@ use crate::redact::Pii;
 use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
+use crate::transfer::{News, NotCarried};
 use crate::twilio::media::{MediaFormat, Start, StreamEvent};
 
 const HIDDEN: [&str; 6] = ["append", "record", "journal", "keep", "cost", "turn"];
@@ -340,6 +343,12 @@ impl Run {
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "hold" => Input::Operator(OperatorCommand::Hold),
             "resume" => Input::Operator(OperatorCommand::Resume),
+            "transfer" => Input::Operator(OperatorCommand::Transfer {
+                to: word(rest, 0).into(),
+                why: "An operator does it.".into(),
+            }),
+            "carried" => carried(rest),
+            "news" => Input::Transfer(news(rest)),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
             "tick" | "wakes" => Input::Tick,
@@ -420,6 +429,34 @@ fn usage(text: &str) -> Option<Usage> {
     let mut tokens = text.split(' ').skip(3).map(|count| count.parse().ok());
     let (input_audio, output_audio) = (tokens.next()??, tokens.next()??);
     Some(Usage { input_audio, output_audio, ..Usage::default() })
+}
+
+/// `carried 2 ok CA2`, or `refused`, `unknown`, `call_over` instead of `ok`.
+fn carried(text: &str) -> Input {
+    let outcome = match word(text, 1).as_str() {
+        "ok" => Ok(text.split(' ').nth(2).map(Into::into)),
+        "refused" => Err(NotCarried::Refused),
+        "unknown" => Err(NotCarried::Unknown),
+        "call_over" => Err(NotCarried::CallOver),
+        other => panic!("unknown outcome {other}"),
+    };
+    Input::Carried { number: u32::try_from(number(text, 0)).unwrap(), outcome }
+}
+
+/// `news leg 2 CA2 answered`, `news not_through busy`, `news caller_left`.
+fn news(text: &str) -> News {
+    let read = |word: String| serde_json::Value::from(word);
+    match word(text, 0).as_str() {
+        "leg" => News::Leg {
+            errand: u32::try_from(number(text, 1)).unwrap(),
+            leg: word(text, 2).into(),
+            state: serde_json::from_value(read(word(text, 3))).expect("a state of a leg"),
+        },
+        "not_through" => News::NotThrough { why: serde_json::from_value(read(word(text, 1))).expect("a reason") },
+        "caller_left" => News::CallerLeft,
+        "caller_waits" => News::CallerWaits,
+        other => panic!("unknown news {other}"),
+    }
 }
 
 fn status(text: &str) -> ResponseStatus {

@@ -274,6 +274,36 @@ async fn a_request_to_be_called_back_is_listed_and_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let desk = r#"{"transfer_targets":[{"name":"reception","to":"+15005550010"}]}"#;
+    let call = CALL.into();
+    world.state().calls.get_mut(&call).unwrap().agent = serde_json::from_str(desk).unwrap();
+    let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).document("application/json", json);
+    let fine = r#"{"to":"reception","why":"A parcel."}"#;
+    assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(wish(fine).event()).await.status_code, 401);
+    for (json, status) in [
+        ("", 400),
+        ("{}", 400),
+        (r#"{"to":7}"#, 400),
+        (r#"{"to":"reception","fast":true}"#, 400),
+        (r#"{"to":"the mayor"}"#, 422),
+        (r#"{"to":"+49 30 1"}"#, 422),
+        (r#"{"to":"+4930123456"}"#, 422),
+    ] {
+        assert_eq!(ask(&world, wish(json)).await.status_code, status, "{json}");
+    }
+    assert_eq!(
+        ask(&world, wish(&json!({ "to": "reception", "why": "x".repeat(601) }).to_string())).await.status_code,
+        400
+    );
+    assert_eq!(world.state().sent, []);
+    assert_eq!(ask(&world, wish(fine)).await.status_code, 202);
+    let command = Control::Transfer { sid: CALL.into(), to: "reception".into(), why: "A parcel.".into() };
+    assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_404_json_and_a_wrong_method_405() {
     for path in ["/", "/nowhere", "/calls/", "/calls/CA1", "/calls/../status", &of_call("/transcript"), "//health"] {
         let answer = ask(&World::new(), Http::get(path)).await;

@@ -27,6 +27,11 @@ impl<D: Doors> Driver<D> {
                 self.tools.run(self.scribe.written(), Arc::clone(&self.common.ports.tools), request);
             }
             Output::CancelTool(call) => self.tools.cancel(&call),
+            Output::Carrier(errand) => {
+                if let Some((number, outcome)) = self.errands.run(self.scribe.written(), errand) {
+                    self.aftermath.push_back(Input::Carried { number, outcome });
+                }
+            }
             Output::Record(op) => self.recorder.record(op),
             Output::Transcript(line) => self.scribe.line(line),
             Output::Event(event) => self.note(now, event),

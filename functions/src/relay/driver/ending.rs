@@ -49,7 +49,7 @@ impl<D: Doors> Driver<D> {
             return give_way(&self.sid, self.links, &self.calls, self.recorder).await;
         }
         let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
-        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close());
+        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), self.errands.finish(STEP));
         self.calls.ended(&self.sid);
         self.purse.finish(STEP).await;
         self.recorder.finish().await;
@@ -148,7 +148,7 @@ async fn end_in_store<W: WriteCall>(store: &W, sid: &CallSid, ending: Ending, le
 /// quicker; it is left alone where the call is over already and where `/twiml/resume` has something to say first.
 fn carrier_must_be_told(ending: Ending) -> bool {
     match ending {
-        Ending::CallerHungUp | Ending::ModelUnavailable => false,
+        Ending::CallerHungUp | Ending::Transferred | Ending::ModelUnavailable => false,
         Ending::AgentHungUp
         | Ending::OperatorHungUp
         | Ending::Abandoned

@@ -2,6 +2,7 @@
 
 use shared::ids::ToolCallId;
 use shared::tools::ToolOutcome;
+use shared::transfer::Carried;
 use tokio::sync::mpsc;
 
 use super::purse::Counted;
@@ -19,6 +20,7 @@ pub(super) struct Ready {
     pub tools: Vec<(ToolCallId, ToolOutcome)>,
     pub counted: Vec<Counted>,
     pub commands: Vec<Command>,
+    pub carried: Vec<(u32, Carried)>,
     pub shutdown: bool,
     pub shutdown_taken: bool,
 }
@@ -36,6 +38,10 @@ impl Ready {
         models.top_up(&mut self.model);
         take(&mut tools.outcomes, &mut self.tools);
         take(commands, &mut self.commands);
+    }
+
+    pub(super) fn top_up_carried(&mut self, outcomes: &mut mpsc::Receiver<(u32, Carried)>) {
+        take(outcomes, &mut self.carried);
     }
 }
 

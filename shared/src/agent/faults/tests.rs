@@ -137,3 +137,16 @@ fn faults_of_own_tools_and_keys_are_at_their_place_in_the_agent() {
     let faults = ["/own_tools/1/description", "/own_tools/1/name", "/keypad/actions/x~1y", "/limits/longest_hold"];
     assert_eq!(found(&agent), faults);
 }
+
+#[test]
+fn faults_of_transfer_targets_and_of_keys_that_lead_to_them_are_at_their_place() {
+    let agent = Agent { transfer_targets: crate::testkit::transfer_targets(), ..Agent::default() };
+    assert_eq!(found(&agent), Vec::<String>::new());
+    let wrong = |agent: &mut Agent| {
+        agent.transfer_targets = crate::testkit::transfer_targets();
+        agent.transfer_targets[0].say = "One moment, {{caler}}.".to_owned();
+        agent.transfer_targets[1].to = "030 123456".into();
+        agent.keypad.actions = [("0".to_owned(), KeyAction::Transfer { to: "nobody".to_owned() })].into();
+    };
+    assert_eq!(with(wrong), ["/transfer_targets/1/to", "/keypad/actions/0", "/transfer_targets/0/say"]);
+}

@@ -21,6 +21,7 @@ use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, P
 use crate::testkit::{self, sockets::Sockets, written::Written};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
+use crate::transfer::{LegState, News, NotCarried, TransferFailure};
 use crate::twilio::media::{
     Media, MediaFormat, Start, StreamEvent, StreamMessage, write_clear, write_mark, write_media,
 };
@@ -44,6 +45,8 @@ pub(super) fn session(bytes: &[u8]) {
         connected: BTreeSet::new(),
         marks: VecDeque::new(),
         tools: VecDeque::new(),
+        errands: VecDeque::new(),
+        errand: 0,
         sequence: 1,
         stamp_ms: 0,
         written: Written::default(),
@@ -69,10 +72,11 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     agent.limits.call = Duration::from_secs(scale * 20);
     agent.limits.spend_call = (manners & 3 == 1).then(|| Usd::from_billionths(scale * 1_000_000));
     agent.limits.spend_day = (manners & 3 == 2).then(|| Usd::from_billionths(scale * 1_000_000));
-    agent.tools.extend(["hold", "send_dtmf", "take_message"].map(str::to_owned));
+    agent.tools.extend(["hold", "send_dtmf", "take_message", "transfer"].map(str::to_owned));
     agent.keypad.at_once = manners & 64 == 0;
     agent.keypad.num_digits = u32::from(manners >> 6) * 4 + 2;
     agent.keypad.actions = keypad_actions();
+    agent.transfer_targets = testkit::transfer_targets();
     let mut plan = testkit::plan(agent);
     plan.capabilities.interrupts_itself = manners & 4 == 0;
     plan.capabilities.truncates = manners & 8 == 0;
@@ -85,7 +89,14 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
 
 fn keypad_actions() -> BTreeMap<String, KeyAction> {
     let say = KeyAction::Say { instructions: "Tell the opening hours.".to_owned() };
-    let actions = [("0", KeyAction::Hold {}), ("9", KeyAction::Repeat {}), ("99", KeyAction::HangUp {}), ("5", say)];
+    let through = KeyAction::Transfer { to: "reception".to_owned() };
+    let actions = [
+        ("0", KeyAction::Hold {}),
+        ("9", KeyAction::Repeat {}),
+        ("99", KeyAction::HangUp {}),
+        ("5", say),
+        ("7", through),
+    ];
     actions.into_iter().map(|(digits, action)| (digits.to_owned(), action)).collect()
 }
 
@@ -104,6 +115,9 @@ struct Call {
     /// Sent, and not yet come back.
     marks: VecDeque<Mark>,
     tools: VecDeque<ToolCallId>,
+    /// Of the carrier's, that are not carried out yet, and the last one.
+    errands: VecDeque<u32>,
+    errand: u32,
     sequence: u64,
     stamp_ms: u64,
     written: Written,
@@ -193,6 +207,10 @@ impl Call {
             Output::DialModel(_) => {}
             Output::CloseModel(socket) => _ = self.connected.remove(&socket),
             Output::RunTool(request) => self.tools.push_back(request.call),
+            Output::Carrier(errand) => {
+                self.errand = errand.number;
+                self.errands.push_back(errand.number);
+            }
             Output::Record(op) => self.timeline.apply(&op),
             Output::HangUp(_) => self.ended = Some(End::HungUp),
             Output::LetGo(journal) => {
@@ -276,7 +294,10 @@ impl Call {
                 2 => Input::Shutdown,
                 3 | 4 => Input::Operator(OperatorCommand::Hold),
                 5 | 6 => Input::Operator(OperatorCommand::Resume),
-                7..=19 => Input::DaySpent { total: Usd::from_billionths(bytes.number()) },
+                7 => Input::Operator(OperatorCommand::Transfer { to: "doctor".into(), why: "It hurts.".into() }),
+                8..=19 => self.carried(bytes),
+                20..=40 => self.news(bytes),
+                41..=53 => Input::DaySpent { total: Usd::from_billionths(bytes.number()) },
                 _ => Input::HandOver,
             },
         }
@@ -289,6 +310,28 @@ impl Call {
             32..40 => SocketNumber(u32::from(bytes.byte())),
             _ => self.sockets.in_use(),
         }
+    }
+
+    fn carried(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let number = self.errands.pop_front().unwrap_or_else(|| u32::from(bytes.byte()));
+        let outcome = match bytes.byte() % 8 {
+            0 => Err(NotCarried::CallOver),
+            1 => Err(NotCarried::Refused),
+            2 => Err(NotCarried::Unknown),
+            3..=5 => Ok(Some("CA2".into())),
+            _ => Ok(None),
+        };
+        Input::Carried { number, outcome }
+    }
+
+    fn news(&self, bytes: &mut Bytes<'_>) -> Input {
+        let errand = if bytes.flag() { self.errand } else { u32::from(bytes.byte()) };
+        Input::Transfer(match bytes.byte() {
+            0 => News::CallerLeft,
+            1 => News::CallerWaits,
+            2..=9 => News::NotThrough { why: TransferFailure::Busy },
+            state => News::Leg { errand, leg: "CA2".into(), state: LEG_STATES[usize::from(state) % LEG_STATES.len()] },
+        })
     }
 
     /// Another relay goes on from what was written down.
@@ -318,7 +361,19 @@ impl Call {
     }
 }
 
-const TOOL_CALLS: [(&str, &str); 8] = [
+const LEG_STATES: [LegState; 9] = [
+    LegState::Ringing,
+    LegState::Answered,
+    LegState::Machine,
+    LegState::Accepted,
+    LegState::Declined,
+    LegState::Unheeded,
+    LegState::Busy,
+    LegState::NoAnswer,
+    LegState::Completed,
+];
+
+const TOOL_CALLS: [(&str, &str); 10] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
@@ -327,6 +382,8 @@ const TOOL_CALLS: [(&str, &str); 8] = [
     ("hold", "{}"),
     ("send_dtmf", r##"{"digits":"1w2#"}"##),
     ("take_message", r#"{"text":"The parcel is here."}"#),
+    ("transfer", r#"{"to":"reception","why":"A parcel."}"#),
+    ("transfer", r#"{"to":"doctor","why":"It hurts."}"#),
 ];
 
 fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
