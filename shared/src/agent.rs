@@ -22,6 +22,7 @@ use self::hours::OpeningHours;
 use self::words::VariableName;
 use crate::ids::AgentId;
 use crate::model::Backend;
+use crate::money::Usd;
 use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
 pub use transfer::{NoTarget, TransferKind, TransferTarget};
@@ -247,6 +248,16 @@ pub struct Limits {
     /// Before the first redial; doubled for each further one (`RECONNECT_DELAY`).
     #[serde(with = "millis")]
     pub redial_after: Duration,
+    /// How old a session of the model's becomes before another takes its place; nothing: as old as the vendor lets it,
+    /// less five minutes. A younger one has less to read again for each answer.
+    #[serde(with = "some_millis", skip_serializing_if = "Option::is_none")]
+    pub renew_after: Option<Duration>,
+    /// Dollars that a call may cost, and that the agent's calls of one day (UTC) may cost together; nothing: no limit. From
+    /// four fifths on the model is told to come to an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_call: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_day: Option<Usd>,
     /// How long a call waits for its stream, at first and after it was lost.
     #[serde(with = "millis")]
     pub attach: Duration,
@@ -370,6 +381,9 @@ impl Default for Limits {
             model_ready: Duration::from_secs(30),
             redials: 3,
             redial_after: Duration::from_secs(2),
+            renew_after: None,
+            spend_call: None,
+            spend_day: None,
             attach: Duration::from_secs(15),
             longest_hold: LONGEST_HOLD,
         }
@@ -387,6 +401,23 @@ mod millis {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+mod some_millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::millis::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
     }
 }
 

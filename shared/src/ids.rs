@@ -76,3 +76,22 @@ ids! {
     /// The name of an agent: how to answer.
     AgentId,
 }
+
+/// Which of a call's sockets to the model: counted from 1, over all relays that hold the call one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SocketNumber(pub u32);
+
+impl SocketNumber {
+    pub const FIRST: Self = Self(1);
+
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SocketNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -14,6 +14,7 @@ use crate::control::Control;
 use crate::ids::{AgentId, CallSid, ConnectionId, RelayId, StreamSid, ToolCallId};
 use crate::limits::Window;
 use crate::messages::{Callback, Message};
+use crate::money::{Day, Usd};
 use crate::ownership::{Lost, Outcome};
 use crate::redact::Pii;
 use crate::redact::Secret;
@@ -221,6 +222,12 @@ pub trait CountRates: Send + Sync {
         whom: &str,
         window: Window,
     ) -> impl Future<Output = PortResult<u32>> + Send;
+}
+
+/// `dynamodb:UpdateItem`: what an agent's calls have cost on a day, by whichever relay.
+pub trait CountSpending: Send + Sync {
+    /// So much more; returns what that makes.
+    fn count_spending(&self, agent: &AgentId, day: Day, amount: Usd) -> impl Future<Output = PortResult<Usd>> + Send;
 }
 
 /// The carrier's WebSockets at API Gateway.

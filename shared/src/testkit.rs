@@ -12,13 +12,16 @@ pub mod carrier;
 pub mod fuzz;
 pub mod render;
 pub mod scenario;
+pub mod sockets;
 pub mod vendor;
 pub mod written;
 
 use crate::agent::words::Facts;
 use crate::agent::{Agent, TransferKind, TransferTarget};
+use crate::calls::MediaPath;
 use crate::ids::CallSid;
 use crate::model::Capabilities;
+use crate::money::price_list;
 use crate::session::{Input, Journal, Output, Plan, Session};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
@@ -26,6 +29,7 @@ use crate::tools::own::OwnTool;
 
 /// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
 pub fn plan(agent: Agent) -> Plan {
+    let rates = price_list().rates(&agent.model, MediaPath::Gateway);
     let own = agent.own_tools.iter().map(OwnTool::spec);
     let tools = agent.tools.iter().map(|name| tool(name)).chain(own).collect();
     let sid = CallSid::from("CA00000000000000000000000000000001");
@@ -37,9 +41,16 @@ pub fn plan(agent: Agent) -> Plan {
         agent,
         facts,
         tools,
-        capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
+        capabilities: Capabilities {
+            interrupts_itself: true,
+            truncates: true,
+            longest_session: None,
+            recall_tokens: 8_000,
+        },
         mark_every: Samples::from_millis(200),
         reorder_ms: 100,
+        seed: 0,
+        rates,
     }
 }
 

@@ -24,6 +24,7 @@ use shared::ports::{
     CarrierAccount, Clock, FoundRecording, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit, ReadCall,
     ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
+use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
 use shared::twilio::webhook::is_sid;
@@ -273,8 +274,10 @@ where
         let (call, lines, events) =
             join3(self.store.call(sid), self.store.transcript(sid), self.store.events(sid)).await;
         let Some(call) = call? else { return Ok(Response::not_found()) };
-        let events: Vec<_> = events?.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
-        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events })))
+        let events = events?;
+        let summary = Summary::of(events.iter().map(|(_, event)| event));
+        let events: Vec<_> = events.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
+        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events, "summary": summary })))
     }
 
     async fn recording(&self, sid: &CallSid) -> PortResult<Response> {

@@ -11,5 +11,6 @@ mod mischief;
 mod own_tools;
 mod rates;
 mod recordings;
+mod spending;
 mod store;
 mod world;

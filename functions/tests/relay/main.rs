@@ -9,6 +9,8 @@ mod lifecycle;
 mod logs;
 mod media;
 mod model;
+mod renewal;
+mod spending;
 mod strangers;
 mod take_over;
 mod transfer;

@@ -323,9 +323,13 @@ impl House {
     /// A webhook has come: the call is in the store, leased to this relay, with a token.
     pub async fn webhook(&self, sid: &str, path: MediaPath) -> Call {
         let call = self.call(sid, path);
-        self.store.open_call(&call).await.unwrap();
-        self.store.issue_token(&Secret::new(format!("token-{sid}")), &call.sid, u64::MAX).await.unwrap();
+        self.expect(&call).await;
         call
+    }
+
+    async fn expect(&self, call: &Call) {
+        self.store.open_call(call).await.unwrap();
+        self.store.issue_token(&Secret::new(format!("token-{}", call.sid)), &call.sid, u64::MAX).await.unwrap();
     }
 
     pub fn call(&self, sid: &str, path: MediaPath) -> Call {
@@ -347,7 +351,11 @@ impl House {
 
     /// The webhook, and the command that follows it.
     pub async fn prepared(&self, sid: &str, path: MediaPath) -> CallHandle {
-        let call = self.webhook(sid, path).await;
+        self.prepare(self.call(sid, path)).await
+    }
+
+    pub async fn prepare(&self, call: Call) -> CallHandle {
+        self.expect(&call).await;
         let (sid, claim) = (call.sid.clone(), Claim::Announced(Box::new(call)));
         self.relay.calls.find_or_open(&sid, claim).await.unwrap()
     }

@@ -36,6 +36,7 @@ impl Session {
             self.emit(Output::Status(CallStatus::InProgress));
         }
         self.attached_at.get_or_insert(now);
+        self.watch_cost(now);
         self.rearm_silence(now);
         self.back_from_transfer(now, same);
         self.open_conversation(now);
@@ -56,6 +57,7 @@ impl Session {
     /// The stream is gone and what it had buffered with it; the model is told how much of its words was heard.
     pub(super) fn lose_stream(&mut self, now: CallTime) {
         self.stream = None;
+        self.spending.stream_went(now);
         self.interrupt_playback(now);
         if self.responses.interrupt() {
             self.cancel_response();
@@ -153,7 +155,7 @@ impl Session {
         let bound = Samples::from_millis(millis(self.plan.agent.limits.preroll));
         let dropped = self.earshot.keep(&payload, bound, self.link.is_ready());
         if self.link.is_ready() {
-            return self.emit(Output::Model(ModelCommand::AppendAudio(payload)));
+            return self.tell_model(ModelCommand::AppendAudio(payload));
         }
         if !dropped.is_zero() {
             let event = self.tallies.preroll(dropped);
@@ -187,6 +189,7 @@ impl Session {
         let Ok(mark) = name.parse() else {
             return self.note(Event::Unexpected { what: "a mark that is not ours".to_owned() });
         };
+        self.measure_mark(now, mark);
         let Self { playback, out, stream, .. } = self;
         let Some(stream) = stream else { return };
         playback.played(mark, now, |send| put_on_wire(out, stream, send));

@@ -108,6 +108,7 @@ impl Session {
     }
 
     fn play_piece(&mut self, now: CallTime) {
+        self.meter.sounds(now);
         let piece = hold_music::piece(self.hold.offset, PIECE);
         self.hold.offset += piece.samples();
         let Self { playback, out, stream, .. } = self;

@@ -1,8 +1,9 @@
 //! What can happen to a call.
 
 use crate::agent::Agent;
-use crate::ids::{StreamSid, ToolCallId};
+use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
+use crate::money::Usd;
 use crate::redact::Pii;
 use crate::tools::{ToolOutcome, ToolSpec};
 use crate::transfer::{Carried, News};
@@ -23,15 +24,20 @@ pub enum Input {
     /// The carrier says that the call is over.
     CallEnded,
     /// The socket that [`Output::DialModel`](super::Output::DialModel) asked for is open.
-    ModelConnected,
-    Model(ModelEvent),
+    ModelConnected(SocketNumber),
+    Model(SocketNumber, ModelEvent),
     /// The socket is gone or never came to be.
     ModelDisconnected {
+        socket: SocketNumber,
         cause: ModelLoss,
     },
     Tool {
         call: ToolCallId,
         outcome: ToolOutcome,
+    },
+    /// What all calls of the agent's have cost today, with what [`Output::CountSpent`](super::Output::CountSpent) added.
+    DaySpent {
+        total: Usd,
     },
     /// What became of an errand: [`Output::Carrier`](super::Output::Carrier).
     Carried {

@@ -352,7 +352,7 @@ impl Session {
         let (whom, cause) = (whom(&transfer.target.name), why.explanation());
         if self.link.is_ready() {
             let (reason, text) = (why.name(), format!("The caller could not be put through to {whom}: {cause}"));
-            self.emit(Output::Model(ModelCommand::Note { text: Pii::new(format!("{text} ({reason}).")) }));
+            self.tell_model(ModelCommand::Note { text: Pii::new(format!("{text} ({reason}).")) });
         }
         let instructions = format!(
             "You tried to put the caller through to {whom}, but {cause}. The caller is back with you. Tell them so in one \

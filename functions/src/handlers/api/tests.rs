@@ -3,6 +3,7 @@ mod agents;
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
+use shared::money::{Cost, Usd};
 use shared::redact::Secret;
 use shared::session::Event;
 use shared::time::CallTime;
@@ -135,8 +136,31 @@ async fn a_call_is_shown_with_its_transcript_and_events() {
     assert_eq!(shown["call"]["from"], CALLER);
     assert_eq!(shown["events"], json!([{ "at": 250, "event": { "event": "hold_started" } }]));
     assert_eq!(shown["transcript"], json!([]));
+    assert_eq!((&shown["summary"]["turns"], &shown["summary"]["cost"]), (&json!(0), &json!(null)));
     let listed = json_of(&world, Http::get("/calls?limit=1")).await;
     assert_eq!(listed["calls"][0]["sid"], CALL);
+}
+
+#[tokio::test]
+async fn a_call_is_shown_with_what_it_costs_and_how_long_its_caller_waited() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let turn = |number, answer_ms| Event::Turn {
+        number,
+        first_audio_ms: Some(100),
+        answer_ms: Some(answer_ms),
+        tool_ms: 0,
+        mark_ms: Some(40),
+        barge_in_ms: None,
+    };
+    let cost = Cost { total: Usd::from_billionths(12_500_000), ..Cost::default() };
+    world.state().events.extend([
+        (CallTime(250), turn(1, 700)),
+        (CallTime(900), turn(2, 300)),
+        (CallTime(60_000), Event::Cost(cost)),
+    ]);
+    let summary = &json_of(&world, Http::get(&of_call(""))).await["summary"];
+    assert_eq!(summary["answer_ms"], json!({ "count": 2, "p50": 300, "max": 700 }));
+    assert_eq!((&summary["barge_in_ms"], &summary["cost"]["total"]), (&json!(null), &json!(0.0125)));
 }
 
 #[tokio::test]

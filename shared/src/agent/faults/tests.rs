@@ -55,6 +55,21 @@ fn numbers_out_of_range_are_faults_each_at_its_place() {
 }
 
 #[test]
+fn a_session_lasts_a_minute_at_least_and_a_limit_of_money_lets_something_be_spent() {
+    let faults = with(|agent| {
+        agent.limits.renew_after = Some(Duration::from_secs(59));
+        agent.limits.spend_call = Some(Usd::ZERO);
+        agent.limits.spend_day = Some(Usd::ZERO);
+    });
+    assert_eq!(faults, ["/limits/renew_after", "/limits/spend_call", "/limits/spend_day"]);
+    let faults = with(|agent| {
+        agent.limits.renew_after = Some(Duration::from_secs(60));
+        agent.limits.spend_call = Some(Usd::from_billionths(1));
+    });
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
 fn a_variable_that_nobody_has_is_a_fault_where_it_is_used() {
     let faults = with(|agent| {
         agent.instructions = "{{shop}} {{date}} {{shpo}} {{".to_owned();

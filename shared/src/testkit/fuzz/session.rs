@@ -4,7 +4,7 @@
 //! all the same: no panic, no end to no input, no timer that spins, no command without a socket, nothing after the end,
 //! and at any moment a call that can be written down and read back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,12 +12,13 @@ use serde_json::Value;
 use super::bytes::Bytes;
 use crate::agent::{Agent, KeyAction};
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
-use crate::ids::{StreamSid, ToolCallId};
+use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{
     Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
 };
+use crate::money::Usd;
 use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
-use crate::testkit::{self, written::Written};
+use crate::testkit::{self, sockets::Sockets, written::Written};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
 use crate::transfer::{LegState, News, NotCarried, TransferFailure};
@@ -40,7 +41,8 @@ pub(super) fn session(bytes: &[u8]) {
         session: Session::open(plan.clone(), CallTime::ZERO),
         plan,
         now: CallTime::ZERO,
-        is_connected: false,
+        sockets: Sockets::default(),
+        connected: BTreeSet::new(),
         marks: VecDeque::new(),
         tools: VecDeque::new(),
         errands: VecDeque::new(),
@@ -68,6 +70,8 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
     agent.limits.call = Duration::from_secs(scale * 20);
+    agent.limits.spend_call = (manners & 3 == 1).then(|| Usd::from_billionths(scale * 1_000_000));
+    agent.limits.spend_day = (manners & 3 == 2).then(|| Usd::from_billionths(scale * 1_000_000));
     agent.tools.extend(["hold", "send_dtmf", "take_message", "transfer"].map(str::to_owned));
     agent.keypad.at_once = manners & 64 == 0;
     agent.keypad.num_digits = u32::from(manners >> 6) * 4 + 2;
@@ -76,6 +80,8 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     let mut plan = testkit::plan(agent);
     plan.capabilities.interrupts_itself = manners & 4 == 0;
     plan.capabilities.truncates = manners & 8 == 0;
+    plan.capabilities.longest_session = (manners & 64 != 0).then(|| Duration::from_millis(scale * 100));
+    plan.seed = u64::from(manners >> 7);
     plan.reorder_ms = if manners & 16 == 0 { 100 } else { 0 };
     plan.mark_every = Samples::from_millis(if manners & 32 == 0 { 200 } else { 1_000 });
     plan
@@ -104,7 +110,8 @@ struct Call {
     plan: Plan,
     session: Session,
     now: CallTime,
-    is_connected: bool,
+    sockets: Sockets,
+    connected: BTreeSet<SocketNumber>,
     /// Sent, and not yet come back.
     marks: VecDeque<Mark>,
     tools: VecDeque<ToolCallId>,
@@ -136,7 +143,8 @@ impl Call {
             34 => self.take_over(bytes),
             _ => {
                 let event = event(kind & 0x3F, bytes);
-                self.hand_in(Input::Model(event));
+                let socket = self.socket(bytes);
+                self.hand_in(Input::Model(socket, event));
             }
         }
         if kind & 0x40 != 0 {
@@ -158,9 +166,12 @@ impl Call {
     }
 
     fn hand_in(&mut self, input: Input) {
-        match input {
-            Input::ModelConnected => self.is_connected = true,
-            Input::ModelDisconnected { .. } => self.is_connected = false,
+        match &input {
+            Input::ModelConnected(socket) if self.sockets.is_open(*socket) => _ = self.connected.insert(*socket),
+            Input::ModelDisconnected { socket, .. } => {
+                self.sockets.lost(*socket);
+                self.connected.remove(socket);
+            }
             _ => {}
         }
         self.session.handle(self.now, input);
@@ -181,10 +192,11 @@ impl Call {
     }
 
     fn carry_out(&mut self, output: Output) {
+        self.sockets.note(&output);
         match output {
             Output::Caller(message) => self.send_to_caller(&message),
-            Output::Model(command) => {
-                assert!(self.is_connected, "a command without a socket: {command:?}");
+            Output::Model(socket, command) => {
+                assert!(self.connected.contains(&socket), "a command without a socket: {command:?}");
                 if matches!(command, ModelCommand::AppendAudio(_)) {
                     return;
                 }
@@ -192,7 +204,8 @@ impl Call {
                 dialect(Backend::OpenaiRealtime).encode(&command, &mut frame);
                 serde_json::from_str::<Value>(&frame).expect("a command is JSON");
             }
-            Output::DialModel | Output::CloseModel => self.is_connected = false,
+            Output::DialModel(_) => {}
+            Output::CloseModel(socket) => _ = self.connected.remove(&socket),
             Output::RunTool(request) => self.tools.push_back(request.call),
             Output::Carrier(errand) => {
                 self.errand = errand.number;
@@ -259,10 +272,10 @@ impl Call {
 
     fn driver(&mut self, kind: u8, bytes: &mut Bytes<'_>) -> Input {
         match kind {
-            28 | 29 => Input::ModelConnected,
+            28 | 29 => Input::ModelConnected(self.sockets.newest()),
             30 => {
                 let cause = ModelLoss { code: bytes.name("closed_"), severity: severity(bytes) };
-                Input::ModelDisconnected { cause }
+                Input::ModelDisconnected { socket: self.socket(bytes), cause }
             }
             31 | 32 => {
                 let call = self.tools.pop_front().unwrap_or_else(|| bytes.name("call_").into());
@@ -284,8 +297,18 @@ impl Call {
                 7 => Input::Operator(OperatorCommand::Transfer { to: "doctor".into(), why: "It hurts.".into() }),
                 8..=19 => self.carried(bytes),
                 20..=40 => self.news(bytes),
+                41..=53 => Input::DaySpent { total: Usd::from_billionths(bytes.number()) },
                 _ => Input::HandOver,
             },
+        }
+    }
+
+    /// Mostly the one in use; or the other one, or one of the past.
+    fn socket(&self, bytes: &mut Bytes<'_>) -> SocketNumber {
+        match bytes.byte() {
+            0..32 => self.sockets.newest(),
+            32..40 => SocketNumber(u32::from(bytes.byte())),
+            _ => self.sockets.in_use(),
         }
     }
 
@@ -317,7 +340,10 @@ impl Call {
         if self.ended == Some(End::HungUp) {
             return;
         }
-        (self.is_connected, self.ended) = (false, None);
+        self.ended = None;
+        self.connected.clear();
+        // What was dialled after the last journal is not known: its numbers are given out again.
+        self.sockets = Sockets::default();
         self.tools.clear();
         if let Some(journal) = &self.journal {
             self.written.write(&Output::Journal(journal.clone()));
