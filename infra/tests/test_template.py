@@ -371,6 +371,7 @@ LEFT = {
     "AGENT_OVERFLOW_PLACE": "as AGENT_OVERFLOW_WAIT",
     "AGENT_OVERFLOW_SAY": "as AGENT_OVERFLOW_WAIT",
     "AGENT_UNAVAILABLE": "as AGENT_OVERFLOW_WAIT",
+    "AGENT_HOLD_MUSIC": "as AGENT_OVERFLOW_WAIT",
     "TWILIO_WEBHOOK_VALIDATION": "off is refused but on a loopback address",
     "OPENAI_REALTIME_URL": "the vendor's public service",
     "TWILIO_API_URL": "Twilio's public service",

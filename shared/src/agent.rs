@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::hold_music::HoldMusic;
 use crate::ids::AgentId;
 use crate::model::Backend;
 
@@ -34,6 +35,9 @@ pub struct Agent {
     /// What a caller is told for whom there is no agent: the model cannot be had, or no relay is there.
     #[serde(skip_serializing_if = "is_default_unavailable")]
     pub unavailable: String,
+    /// What a caller hears while a tool works or the model is away.
+    #[serde(skip_serializing_if = "HoldMusic::is_built_in")]
+    pub hold_music: HoldMusic,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -177,6 +181,7 @@ impl Default for Agent {
             limits: Limits::default(),
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
+            hold_music: HoldMusic::default(),
         }
     }
 }
@@ -247,10 +252,14 @@ mod tests {
     #[test]
     fn what_is_as_always_is_not_written_so_that_an_earlier_build_can_read_it() {
         let written = serde_json::to_value(Agent::default()).unwrap();
-        assert!(written.get("overflow").is_none() && written.get("unavailable").is_none(), "{written}");
+        assert!(
+            ["overflow", "unavailable", "hold_music"].iter().all(|field| written.get(field).is_none()),
+            "{written}"
+        );
         let other = Agent {
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
+            hold_music: HoldMusic::None,
             ..Agent::default()
         };
         let read: Agent = serde_json::from_value(serde_json::to_value(&other).unwrap()).unwrap();

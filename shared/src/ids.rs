@@ -75,4 +75,6 @@ ids! {
     RelayId,
     /// The name of an agent: how to answer.
     AgentId,
+    /// Our name of an uploaded piece of hold music: of what it sounds like, so that the same sound has the same name.
+    MusicId,
 }

@@ -12,6 +12,7 @@ pub mod audio;
 pub mod calls;
 pub mod config;
 pub mod control;
+pub mod hold_music;
 pub mod ids;
 pub mod limits;
 pub mod model;

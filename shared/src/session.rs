@@ -174,6 +174,7 @@ impl Session {
             Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
             Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
+            Input::HoldMusic(piece) => self.hold.take_piece(piece),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
             Input::Tick => {}

@@ -8,12 +8,17 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use shared::agent::Agent;
 use shared::audio::Payload;
+use shared::audio::hold_music::Piece;
 use shared::ids::ToolCallId;
 use shared::model::{ModelCommand, ResponseStatus, Severity};
 use shared::session::{Input, ModelLoss, Output, Plan, Session, Succession};
 use shared::testkit::{self, carrier::Carrier, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::twilio::media::StreamEvent;
+
+/// What the vendor's voice is made of, and what uploaded music is.
+const WORD: u8 = 0x11;
+const MUSIC: u8 = 0x33;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -30,6 +35,8 @@ enum Step {
     SocketDrops,
     StreamLost,
     StreamBack,
+    /// The agent's own hold music arrives: so many samples of it.
+    MusicComes(usize),
     /// The relay dies, and another goes on; with the same stream, or with another.
     TakenOver {
         same_stream: bool,
@@ -52,6 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![9 => Just(Wait(5)), 1 => Just(SocketDrops)],
         1 => prop_oneof![9 => Just(Wait(5)), 1 => Just(StreamLost)],
         2 => Just(StreamBack),
+        1 => (8_001_usize..40_000).prop_map(MusicComes),
         1 => prop_oneof![9 => Just(Wait(5)), 1 => any::<bool>().prop_map(|same_stream| TakenOver { same_stream })],
     ]
 }
@@ -124,6 +132,10 @@ impl World {
             Step::SocketDrops if self.vendor_up => self.drop_socket(),
             Step::StreamLost if self.attached => self.lose_stream(),
             Step::StreamBack if !self.attached => self.attach(),
+            Step::MusicComes(samples) => {
+                let piece = Piece::new(&vec![MUSIC; *samples]).unwrap();
+                self.hand_in(Input::HoldMusic(piece));
+            }
             Step::TakenOver { same_stream } => self.take_over(*same_stream),
             _ => {}
         }
@@ -218,7 +230,10 @@ impl World {
             assert!(!self.over, "after the end came {output:?}");
             self.written.write(&output);
             match output {
-                Output::Caller(message) => self.carrier.receive(self.now, &message),
+                Output::Caller(message) => {
+                    self.carrier.receive(self.now, &message);
+                    self.assert_no_word_waits_behind_music();
+                }
                 Output::Model(command) => self.command(command),
                 Output::DialModel => {
                     self.vendor.drop_session();
@@ -236,6 +251,13 @@ impl World {
                 _ => {}
             }
         }
+    }
+
+    /// Whatever else waits at the carrier, a word does not wait for music to end.
+    fn assert_no_word_waits_behind_music(&self) {
+        let is_word = |sound: &&Payload| sound.decode().iter().all(|&byte| byte == WORD);
+        let mut sounds = self.carrier.buffered().filter(|sound| !sound.is_empty()).skip_while(is_word);
+        assert!(!sounds.any(|sound| is_word(&sound)), "the agent speaks behind its hold music");
     }
 
     fn command(&mut self, command: ModelCommand) {

@@ -7,7 +7,8 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
 use serde_json::json;
-use shared::audio::{hold_music, wav};
+use shared::audio::hold_music::Piece;
+use shared::audio::wav;
 use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
@@ -289,7 +290,8 @@ fn limit(query: &str) -> u32 {
 
 /// For callers in line. Twilio keeps it: it is the same until another build sounds otherwise.
 fn hold_music() -> Response {
-    let piece = hold_music::piece(Samples::ZERO, hold_music::LENGTH).decode();
+    let piece = Piece::built_in();
+    let piece: Vec<u8> = piece.parts(Samples::ZERO, piece.length()).flat_map(|part| part.decode()).collect();
     let file = Response::bytes("audio/wav", wav::mulaw_file(1, &piece));
     file.header(header::CACHE_CONTROL, "public, max-age=86400")
 }

@@ -13,8 +13,9 @@ use super::stack::{BUCKET, REGION, TABLE};
 use super::{LOCAL_AUTH_TOKEN, StartError};
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 29] = [
+const FOR_ALL: [&str; 30] = [
     "AGENT_GREETING",
+    "AGENT_HOLD_MUSIC",
     "AGENT_INSTRUCTIONS",
     "AGENT_OVERFLOW_PLACE",
     "AGENT_OVERFLOW_SAY",

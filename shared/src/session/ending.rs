@@ -26,7 +26,7 @@ impl Session {
             return;
         }
         self.cancel_tools();
-        self.end_music(now);
+        self.fade_music(now);
         self.line.speaking = false;
         self.phase = Phase::Closing(ending);
         self.responses.forget_wish();
@@ -85,7 +85,7 @@ impl Session {
 
     fn leave(&mut self, now: CallTime) {
         self.cancel_tools();
-        self.stop_music();
+        self.stop_music(now);
         self.tallies.rest().into_iter().for_each(|event| self.note(event));
         if !self.link.is_down() {
             self.emit(Output::CloseModel);

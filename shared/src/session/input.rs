@@ -1,5 +1,6 @@
 //! What can happen to a call.
 
+use crate::audio::hold_music::Piece;
 use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
 use crate::tools::ToolOutcome;
@@ -31,6 +32,8 @@ pub enum Input {
         outcome: ToolOutcome,
     },
     Operator(OperatorCommand),
+    /// The agent's own hold music is here. Until it is, and without it, the built-in piece plays.
+    HoldMusic(Piece),
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
     /// The process is going away now.

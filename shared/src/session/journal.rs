@@ -286,7 +286,9 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
             StreamEvent::Start(_) | StreamEvent::Dtmf { .. } | StreamEvent::Stop => Some(SOON),
         },
         Input::Model(ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
-        Input::Model(ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. }) | Input::Tick => None,
+        Input::Model(ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. })
+        | Input::HoldMusic(_)
+        | Input::Tick => None,
         Input::Model(_)
         | Input::CallerAttached { .. }
         | Input::CallerDetached { .. }

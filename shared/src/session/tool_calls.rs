@@ -40,7 +40,7 @@ impl Session {
     /// The agent hangs up. If it has said nothing in this breath, it is asked for a goodbye first.
     fn on_hang_up_call(&mut self, now: CallTime, call: &ToolCallId) {
         self.on_tool_outcome(now, call, Ok(Pii::new(r#"{"ok":true}"#.to_owned())));
-        let spoken = self.responses.is_audible() || !self.playback.is_silent(now);
+        let spoken = self.responses.is_audible() || !(self.playback.is_silent(now) || self.hold.sounds());
         self.close(now, Ending::AgentHungUp, (!spoken).then_some(ending::SAY_GOODBYE));
     }
 

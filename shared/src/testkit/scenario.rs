@@ -12,6 +12,7 @@
 //! @0 open                                 or in full
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
+//! @50 music 3000                          the agent's own hold music has come: so many milliseconds of it
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
 //! ~120 timer hold                         a tilde: something the runner made happen, generated
@@ -21,10 +22,12 @@
 //! session is serialised and read back, so every scenario is a hand-over too.
 
 use super::carrier::Carrier;
+use super::dead_air::DeadAir;
 use super::render::render;
 use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
+use crate::audio::hold_music::Piece;
 use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity};
 use crate::redact::Pii;
 use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
@@ -36,6 +39,17 @@ const HIDDEN: [&str; 4] = ["append", "record", "journal", "keep"];
 
 /// Plays a scenario; returns the file as it should be.
 pub fn play(text: &str) -> String {
+    run(text).page.join("\n") + "\n"
+}
+
+/// The longest time for which a caller who waits hears nothing, and when it begins; of a scenario with a tool.
+pub fn longest_silence(text: &str) -> Option<(CallTime, Samples)> {
+    let Run { mut air, mut carrier, now, .. } = run(text);
+    air.listen_to(&mut carrier, now);
+    air.longest(now)
+}
+
+fn run(text: &str) -> Run {
     let mut run = Run::new(text);
     for line in text.lines().filter(|line| !line.starts_with("  ") && !line.starts_with('~')) {
         let Some(rest) = line.strip_prefix('@') else {
@@ -48,7 +62,7 @@ pub fn play(text: &str) -> String {
         run.page.push(line.to_owned());
         run.happen(at, input.trim());
     }
-    run.page.join("\n") + "\n"
+    run
 }
 
 const READY: [(u64, &str); 5] =
@@ -72,6 +86,8 @@ struct Run {
     repeated: usize,
     over: bool,
     written: Written,
+    air: DeadAir,
+    now: CallTime,
 }
 
 impl Run {
@@ -126,6 +142,8 @@ impl Run {
             repeated: 1,
             over: false,
             written: Written { lines, ..Written::default() },
+            air: DeadAir::default(),
+            now: CallTime::ZERO,
         }
     }
 
@@ -137,7 +155,7 @@ impl Run {
             "open" if !self.written.lines.is_empty() => self.succeed(at, Succession::TakenOver),
             "open" => {
                 self.session = Some(Session::open(self.plan.clone(), at));
-                self.drain(at);
+                self.drain(at, &Input::Tick);
             }
             "given" => self.given(rest),
             "frames" => self.frames(at, rest),
@@ -153,7 +171,7 @@ impl Run {
     fn succeed(&mut self, at: CallTime, succession: Succession) {
         self.over = false;
         self.session = Some(Session::resume(self.plan.clone(), self.written.past(succession), at));
-        self.drain(at);
+        self.drain(at, &Input::Tick);
     }
 
     /// What many scenarios begin with, without its output.
@@ -209,17 +227,21 @@ impl Run {
 
     fn hand_in(&mut self, at: CallTime, input: Input) {
         let session = self.session.as_mut().expect("@… open comes first");
-        session.handle(at, input);
-        self.drain(at);
+        self.now = at;
+        self.air.input(at, &input);
+        session.handle(at, input.clone());
+        self.drain(at, &input);
         let saved = serde_json::to_string(self.session.as_ref().unwrap()).unwrap();
         self.session = Some(serde_json::from_str(&saved).expect("a session that was drained reads back"));
     }
 
-    fn drain(&mut self, at: CallTime) {
+    /// `of`: what it comes of.
+    fn drain(&mut self, at: CallTime, of: &Input) {
         while let Some(output) = self.session.as_mut().and_then(Session::poll) {
             assert!(!self.over, "nothing comes after the end, but: {output:?}");
             self.over = matches!(output, Output::HangUp(_) | Output::LetGo(_));
             self.written.write(&output);
+            self.air.output(at, of, &output);
             if let Output::Caller(message) = &output {
                 self.carrier.receive(at, message);
             }
@@ -249,6 +271,7 @@ impl Run {
         match verb {
             "attach" => {
                 if stream.as_str() != rest {
+                    self.air.listen_to(&mut self.carrier, self.now);
                     self.carrier = Carrier::new(rest, 0);
                 }
                 Input::CallerAttached { stream: rest.into() }
@@ -272,6 +295,11 @@ impl Run {
                 cause: ModelLoss { code: word(rest, 0), severity: severity(&word(rest, 1)) },
             },
             "tool" => tool(rest),
+            "music" => {
+                let length = Samples::from_millis(number(rest, 0));
+                let mulaw = vec![0x33; usize::try_from(length.0).unwrap()];
+                Input::HoldMusic(Piece::new(&mulaw).expect("music that is long enough"))
+            }
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,

@@ -66,7 +66,7 @@ async fn the_music_of_the_line_is_a_file_that_may_be_kept_and_needs_neither_toke
     assert!(answer.headers["cache-control"].to_str().unwrap().contains("max-age"));
     let Some(Body::Binary(file)) = &answer.body else { panic!("{:?}", answer.body) };
     let wav = wav::Wav::read(file).unwrap();
-    assert_eq!((wav.rate, wav.mono().len() as u64), (8_000, hold_music::LENGTH.0));
+    assert_eq!((wav.rate, wav.mono().len() as u64), (8_000, Piece::built_in().length().0));
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bytes::Bytes;
-use crate::agent::Agent;
+use crate::agent::{Agent, HoldMusic};
+use crate::audio::hold_music::Piece;
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
 use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{Backend, ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
@@ -63,6 +64,7 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     agent.limits.silence = Duration::from_millis(scale * 500);
     agent.limits.call = Duration::from_secs(scale * 20);
     let mut plan = testkit::plan(agent);
+    plan.agent.hold_music = if manners & 64 == 0 { HoldMusic::BuiltIn } else { HoldMusic::None };
     plan.capabilities.interrupts_itself = manners & 4 == 0;
     plan.capabilities.truncates = manners & 8 == 0;
     plan.reorder_ms = if manners & 16 == 0 { 100 } else { 0 };
@@ -242,6 +244,10 @@ impl Call {
                 0 => Input::CallEnded,
                 1 => Input::Operator(OperatorCommand::HangUp),
                 2 => Input::Shutdown,
+                3..=9 => {
+                    let length = 8_001 + usize::from(bytes.byte()) * 64;
+                    Piece::new(&vec![bytes.byte(); length]).map_or(Input::Tick, Input::HoldMusic)
+                }
                 _ => Input::HandOver,
             },
         }
