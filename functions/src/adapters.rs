@@ -6,6 +6,7 @@ pub mod dynamo;
 pub mod handshake;
 pub mod http_fetch;
 pub mod lambda_tools;
+pub mod music_store;
 pub mod random;
 pub mod relay_frames;
 pub mod s3;

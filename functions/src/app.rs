@@ -22,6 +22,7 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::connections::ControlSockets;
 use crate::adapters::dynamo::Store;
 use crate::adapters::http_fetch::HttpFetch;
+use crate::adapters::music_store::MusicStore;
 use crate::adapters::random::SystemRandom;
 use crate::adapters::relay_frames::FramePosts;
 use crate::adapters::s3::RecordingStore;
@@ -54,11 +55,14 @@ pub fn tool_call(aws: &Aws, config: ToolsConfig) -> ToolCall<Store, HttpFetch> {
     ToolCall::new(aws.store(&config.table), HttpFetch::new(), config)
 }
 
-pub fn api(aws: &Aws, config: ApiConfig) -> Api<Store, RecordingStore, ControlSockets, TwilioRest, SystemClock> {
-    let recordings = aws.recordings(&config.bucket);
+pub fn api(
+    aws: &Aws,
+    config: ApiConfig,
+) -> Api<Store, RecordingStore, MusicStore, ControlSockets, TwilioRest, SystemClock> {
+    let (recordings, music) = (aws.recordings(&config.bucket), aws.music(&config.bucket));
     let relays = ControlSockets::new(aws.connections(&config.control_url));
     let carrier = config.telephony.clone().map(TwilioRest::new);
-    Api::new(aws.store(&config.table), recordings, relays, carrier, SystemClock, config)
+    Api::new(aws.store(&config.table), recordings, music, relays, carrier, SystemClock, config)
 }
 
 /// What a binary cannot start without.

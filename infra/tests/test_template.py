@@ -161,6 +161,7 @@ NOT_IN_THE_CLOUD = {"create_table", "update_time_to_live"}
 FINDS = {
     "Store": "TABLE_NAME",
     "RecordingStore": "RECORDINGS_BUCKET",
+    "MusicStore": "RECORDINGS_BUCKET",
     "ControlSockets": "CONTROL_CONNECTIONS_URL",
     "CallerSockets": "CALL_CONNECTIONS_URL",
     "HandshakeSigner": "CONTROL_WSS_URL",
@@ -459,11 +460,12 @@ NAMES = "<AWS::Region>.<AWS::URLSuffix>"
 API = re.compile(rf"\w+://(<\w+>)\.execute-api\.{NAMES}/(\w+)")
 
 
-def resource(need: Need, where: str) -> str:
+def resource(need: Need, where: str, adapter: str = "") -> str:
     """The ARN of what an adapter finds by its key."""
     if need.on in ("table", "index", "objects", "bucket"):
         arn = re.sub(r">$", ".Arn>", where)
-        return arn + {"index": f"/index/{constant('INDEX')}", "objects": f"/{folder()}/*"}.get(need.on, "")
+        below = {"index": lambda: f"/index/{constant('INDEX')}", "objects": lambda: f"/{folder(adapter)}/*"}
+        return arn + below.get(need.on, str)()
     if need.on == "tool":
         return where
     api, stage = found(API.fullmatch(where), f"API in {where}").groups()
@@ -512,16 +514,17 @@ def constant(name: str) -> str:
     return found(re.search(rf"const {name}: &str = \"(\w+)\"", text), f"constant {name}")[1]
 
 
-def folder() -> str:
-    """Where in the bucket every object is."""
-    names = set(re.findall(r"\bformat!\(\"([^\"]*?)/", code(ROOT / "functions/src/adapters/s3.rs")))
+def folder(adapter: str) -> str:
+    """Where in the bucket every object of an adapter is."""
+    file = {"RecordingStore": "s3.rs", "MusicStore": "music_store.rs"}[adapter]
+    names = set(re.findall(r"\bformat!\(\"([^\"]*?)/", code(ROOT / "functions/src/adapters" / file)))
     (name,) = found(names, "keys of objects")
     return name
 
 
 def needed(program: Deployed, stack: Stack) -> set[tuple[str, str]]:
     rights = {
-        (need.action, resource(need, program.keys[FINDS[adapter]]))
+        (need.action, resource(need, program.keys[FINDS[adapter]], adapter))
         for adapter, opened in doors()[program.binary].items()
         for trait in opened
         for need in adapters().needs(adapter, trait)

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::ids::MusicId;
+use crate::ids::{MusicId, UploadId};
 use crate::time::Samples;
 
 /// Of one piece: ten minutes, after which it begins again.
@@ -119,6 +119,13 @@ pub fn file_id(text: &str) -> Option<MusicId> {
     fits.then(|| MusicId::from(text))
 }
 
+/// An upload's name, if it looks like one of ours.
+pub fn upload_id(text: &str) -> Option<UploadId> {
+    let fits =
+        (16..=64).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it));
+    fits.then(|| UploadId::from(text))
+}
+
 /// What people may call a file, in one line; `None`: nothing that can be read.
 pub fn title(text: &str) -> Option<String> {
     let words: Vec<&str> = text.split(|it: char| it.is_whitespace() || it.is_control()).collect();
@@ -148,6 +155,14 @@ mod tests {
             let error = word.parse::<HoldMusic>().unwrap_err();
             assert!(error.to_string().contains("`built-in`, `none`"), "{word}");
             assert_eq!(file_id(word), None);
+        }
+    }
+
+    #[test]
+    fn an_upload_is_named_by_a_token_and_by_nothing_that_leads_elsewhere() {
+        assert!(upload_id("Zm9vYmFyYmF6cXV4-_").is_some());
+        for text in ["", "short", "../../recordings/CA1", "a/b/c/d/e/f/g/h/i/j", &"a".repeat(65)] {
+            assert_eq!(upload_id(text), None, "{text}");
         }
     }
 

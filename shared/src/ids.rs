@@ -77,4 +77,6 @@ ids! {
     AgentId,
     /// Our name of an uploaded piece of hold music: of what it sounds like, so that the same sound has the same name.
     MusicId,
+    /// Our name of a file on its way to us: a random one.
+    UploadId,
 }

@@ -3,6 +3,8 @@
 //! Health and settings are open. Whatever reveals a call needs the console's token; where none is set, only this very
 //! machine is served.
 
+mod music;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
@@ -12,9 +14,11 @@ use shared::audio::wav;
 use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
-use shared::ids::CallSid;
+use shared::hold_music::file_id;
+use shared::ids::{CallSid, MusicId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, PortError, PortResult, ReadCall, ReadHistory, ReadRecording, RelayControl,
+    CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, ReadCall, ReadHistory, ReadRecording,
+    RelayControl,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -30,9 +34,10 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, R, T, C> {
+pub struct Api<S, B, M, R, T, C> {
     store: S,
     recordings: B,
+    music: M,
     relays: R,
     /// `None` where no account is configured.
     carrier: Option<T>,
@@ -55,6 +60,10 @@ enum Route {
     Sessions,
     Twilio,
     HoldMusic,
+    MusicStatus,
+    MusicFiles,
+    MusicFile(MusicId),
+    MusicUploads,
 }
 
 impl Route {
@@ -73,13 +82,27 @@ impl Route {
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
+            ["hold-music", "status"] => Some(Self::MusicStatus),
+            ["hold-music", "files"] => Some(Self::MusicFiles),
+            ["hold-music", "files", id] => file_id(id).map(Self::MusicFile),
+            ["hold-music", "uploads"] => Some(Self::MusicUploads),
             ["api", "twilio"] => Some(Self::Twilio),
             _ => None,
         }
     }
 
-    fn method(&self) -> Method {
-        if matches!(self, Self::HangUp(_)) { Method::POST } else { Method::GET }
+    /// As the `Allow` header has them.
+    fn methods(&self) -> &'static str {
+        match self {
+            Self::HangUp(_) | Self::MusicUploads => "POST",
+            Self::MusicFiles => "GET, POST",
+            Self::MusicFile(_) => "GET, DELETE",
+            _ => "GET",
+        }
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        self.methods().split(", ").any(|it| it == method.as_str())
     }
 
     /// Tells about a caller, or does something to one.
@@ -97,21 +120,26 @@ impl Route {
             | Self::HangUp(_)
             | Self::Streams
             | Self::Sessions
-            | Self::Twilio => true,
+            | Self::Twilio
+            | Self::MusicStatus
+            | Self::MusicFiles
+            | Self::MusicFile(_)
+            | Self::MusicUploads => true,
         }
     }
 }
 
-impl<S, B, R, T, C> Api<S, B, R, T, C>
+impl<S, B, M, R, T, C> Api<S, B, M, R, T, C>
 where
     S: ReadCall + ReadHistory,
     B: ReadRecording,
+    M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
     C: Clock,
 {
-    pub fn new(store: S, recordings: B, relays: R, carrier: Option<T>, clock: C, config: ApiConfig) -> Self {
-        Self { store, recordings, relays, carrier, clock, config }
+    pub fn new(store: S, recordings: B, music: M, relays: R, carrier: Option<T>, clock: C, config: ApiConfig) -> Self {
+        Self { store, recordings, music, relays, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -124,8 +152,8 @@ where
 
     async fn answer(&self, request: &Request) -> Response {
         let Some(route) = Route::find(&request.path) else { return Response::not_found() };
-        if request.method != route.method() {
-            return Response::not_allowed(if route.method() == Method::POST { "POST" } else { "GET" });
+        if !route.takes(&request.method) {
+            return Response::not_allowed(route.methods());
         }
         if route.is_private()
             && let Some(refusal) = self.refusal(request)
@@ -166,6 +194,10 @@ where
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
             Route::HoldMusic => Ok(hold_music()),
+            Route::MusicStatus => music::status(&self.music).await,
+            Route::MusicFiles => music::files(&self.music, request, self.clock.unix_ms()).await,
+            Route::MusicFile(id) => music::file(&self.music, request, &id).await,
+            Route::MusicUploads => music::uploads(&self.music, request).await,
         }
     }
 

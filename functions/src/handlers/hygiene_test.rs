@@ -119,7 +119,15 @@ async fn the_rest(world: &World) {
         telephony: None,
         console_token: Some(Secret::new(CONSOLE_TOKEN)),
     };
-    let api = Api::new(world.clone(), world.clone(), world.clone(), Some(world.clone()), world.clone(), config);
+    let api = Api::new(
+        world.clone(),
+        world.clone(),
+        world.clone(),
+        world.clone(),
+        Some(world.clone()),
+        world.clone(),
+        config,
+    );
     for token in [CONSOLE_TOKEN, "wrong-token-4711"] {
         let request = Http::get(&format!("/calls/{CALL}")).header("authorization", &format!("Bearer {token}"));
         api.handle(request.event()).await;

@@ -1,5 +1,6 @@
 //! A world in memory for the handlers' tests: every door, and what went through it.
 
+mod music;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
 use shared::control::Control;
-use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::hold_music::MusicFile;
+use shared::ids::{CallSid, ConnectionId, MusicId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
@@ -24,6 +26,7 @@ use shared::time::{CallTime, Samples};
 use shared::tools::{ToolOutcome, ToolRequest};
 use shared::twilio::setup;
 
+pub(super) use self::music::UPLOAD;
 pub(super) use self::requests::{CONNECT, CONNECTION, DISCONNECT, Http, MESSAGE, frame, media, start, ws_event};
 
 pub(super) const CALL: &str = "CA00000000000000000000000000000001";
@@ -55,6 +58,9 @@ pub(super) struct State {
     pub(super) recording: Option<FoundRecording>,
     /// What becomes the recording once it is joined.
     pub(super) unjoined: Option<FoundRecording>,
+    pub(super) music: BTreeMap<MusicId, (MusicFile, Vec<u8>)>,
+    /// What somebody has put where they were told to.
+    pub(super) uploaded: Option<Vec<u8>>,
     pub(super) outcomes: BTreeMap<ToolCallId, Option<ToolOutcome>>,
     pub(super) asked_for_outcome: u32,
     /// Commands to relays.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::audio::hold_music::Piece;
 use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
@@ -19,6 +20,7 @@ use super::caller_link::{CallerLink, LinkId};
 use super::doors::{Doors, Ports};
 use super::driver::Driver;
 use super::inbound::Faults;
+use super::jukebox::Jukebox;
 use super::metrics::Metrics;
 use super::model_socket::Dialler;
 use super::office::{Office, Permit};
@@ -43,6 +45,7 @@ pub struct Common<D: Doors> {
     pub dialler: Dialler,
     /// The way of all recordings.
     pub spool: Arc<Spool<D::Recordings>>,
+    pub jukebox: Arc<Jukebox<D::Music>>,
     pub most_calls: usize,
     /// How many processors may be used.
     pub cores: f32,
@@ -115,13 +118,15 @@ pub struct Taken {
     pub past: Option<Past>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
     HangUp,
     /// The process is about to go, and there is another to go on.
     HandOver,
+    /// The agent's own hold music is here.
+    HoldMusic(Piece),
 }
 
 /// Why a call that does not run here should.
@@ -242,10 +247,23 @@ impl<D: Doors> Calls<D> {
         self.note_held(&sid);
         self.common.metrics.calls_opened.inc();
         self.common.metrics.calls.inc();
+        self.fetch_music(&taken.call, &handle);
         let driver = Driver::new(Arc::clone(self), taken, &handle, self.shutdown.clone());
         let driving = tokio::spawn(driver.run(frames, command_receiver));
         self.drivers.spawn(Arc::clone(self).survive(sid, driving));
         Ok(handle)
+    }
+
+    /// Off the way of everything else: the built-in piece is there at once.
+    fn fetch_music(&self, call: &Call, handle: &CallHandle) {
+        let Some(id) = call.agent.hold_music.file().cloned() else { return };
+        let (jukebox, commands) = (Arc::clone(&self.common.jukebox), handle.commands.clone());
+        tokio::spawn(async move {
+            if let Some(piece) = jukebox.piece(&id).await {
+                // Fails only when the call is over.
+                let _over = commands.send(Command::HoldMusic(piece)).await;
+            }
+        });
     }
 
     /// A bug in one call must not be the other calls' end, nor this one's: its next frame finds no driver here, and

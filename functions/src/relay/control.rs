@@ -142,7 +142,7 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
 }
 
 fn tell<D: Doors>(calls: &Calls<D>, sid: &CallSid, command: Command) {
-    let told = calls.find(sid).is_some_and(|handle| handle.commands.try_send(command).is_ok());
+    let told = calls.find(sid).is_some_and(|handle| handle.commands.try_send(command.clone()).is_ok());
     if !told {
         tracing::info!(call = %sid, ?command, "a command found no call");
     }

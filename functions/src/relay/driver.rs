@@ -245,6 +245,7 @@ fn command_input(command: Command) -> Input {
         Command::CallEnded => Input::CallEnded,
         Command::HangUp => Input::Operator(OperatorCommand::HangUp),
         Command::HandOver => Input::HandOver,
+        Command::HoldMusic(piece) => Input::HoldMusic(piece),
     }
 }
 

@@ -6,6 +6,7 @@ mod fetch;
 mod http_server;
 mod lease;
 mod mischief;
+mod music;
 mod rates;
 mod recordings;
 mod store;

@@ -9,9 +9,11 @@ use shared::twilio::setup::{Account, Number};
 use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
 use super::*;
 
+mod music;
+
 const TOKEN: &str = "console-token";
 
-fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World, World> {
+fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: public_url.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -22,7 +24,7 @@ fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World
         console_token: token.map(Secret::new),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
-    Api::new(world.clone(), world.clone(), world.clone(), carrier, world.clone(), config)
+    Api::new(world.clone(), world.clone(), world.clone(), world.clone(), carrier, world.clone(), config)
 }
 
 async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
@@ -111,6 +113,17 @@ async fn whatever_reveals_a_call_needs_the_consoles_token() {
         assert_eq!(bare.headers["www-authenticate"], "Bearer");
         assert!(matches!(laptop.status_code, 200 | 404), "{path}");
         assert!(!text(&bare).contains(CALLER));
+    }
+    let music = "/hold-music/files/000000000000000000000000";
+    for request in [
+        Http::get("/hold-music/status"),
+        Http::get("/hold-music/files"),
+        Http::post("/hold-music/files"),
+        Http::post("/hold-music/uploads"),
+        Http::get(music),
+        Http::new("DELETE", music),
+    ] {
+        assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await.status_code, 401);
     }
     let hang_up = Http::post(&of_call("/hangup"));
     assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(hang_up.event()).await.status_code, 401);

@@ -17,6 +17,8 @@ pub(in crate::handlers) struct Http {
     query: String,
     headers: BTreeMap<String, String>,
     form: Vec<(String, String)>,
+    /// In place of the form.
+    body: Option<Vec<u8>>,
     address: &'static str,
 }
 
@@ -32,12 +34,25 @@ impl Http {
     pub(in crate::handlers) fn new(method: &'static str, path: &str) -> Self {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let headers = BTreeMap::from([("host".to_owned(), "forged.example.org".to_owned())]);
-        Self { method, path: path.to_owned(), query: query.to_owned(), headers, form: Vec::new(), address: STRANGER }
+        Self {
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            form: Vec::new(),
+            body: None,
+            address: STRANGER,
+        }
     }
 
     pub(in crate::handlers) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         self.form = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         self.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
+    }
+
+    pub(in crate::handlers) fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self.header("content-type", kind)
     }
 
     pub(in crate::handlers) fn from(mut self, address: &'static str) -> Self {
@@ -68,7 +83,8 @@ impl Http {
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["requestContext"]["http"]["sourceIp"] = json!(self.address);
-        event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(form));
+        let body = self.body.clone().unwrap_or(form.into_bytes());
+        event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(body));
         event["isBase64Encoded"] = json!(true);
         serde_json::from_value(event).unwrap()
     }
