@@ -16,9 +16,11 @@ build: ## the Lambda binaries, the relay and the workshop, as `run`, `demo` and 
 run: build ## the cloud on this laptop, at http://localhost:8787 (PORT)
 	$(BIN) serve
 
+# pharmacy, or hold-music
+SCENARIO ?= pharmacy
 .PHONY: demo
-demo: build ## one simulated call: greeting, tool call, barge-in; transcript here, recording at the end
-	$(BIN) demo
+demo: build ## one simulated call (SCENARIO=pharmacy, hold-music): transcript here, recording at the end
+	$(BIN) demo --scenario $(SCENARIO)
 
 .PHONY: chaos
 chaos: build ## 60 calls while relays and more die (CHAOS="--faults kill --seed 7", --rolling, --soak 30m); a verdict on each

@@ -11,6 +11,9 @@ use bytes::Bytes;
 pub const PHARMACY_MODEL: &str = include_str!("../assets/scripts/pharmacy.model");
 /// What the simulated caller does in the demo.
 pub const PHARMACY_CALLER: &str = include_str!("../assets/scripts/pharmacy.caller");
+/// What both do while a tool takes its time.
+pub const HOLD_MUSIC_MODEL: &str = include_str!("../assets/scripts/hold-music.model");
+pub const HOLD_MUSIC_CALLER: &str = include_str!("../assets/scripts/hold-music.caller");
 /// What the scripted model says under chaos.
 pub const CHAOS_MODEL: &str = include_str!("../assets/scripts/chaos.model");
 
@@ -28,9 +31,11 @@ speech![
     "agent-moment",
     "agent-ready",
     "agent-sorry",
+    "agent-weather",
     "caller-goodbye",
     "caller-menu",
     "caller-prescription",
+    "caller-weather",
 ];
 
 /// Finds the sound a script names: `NAME.ulaw` beside the script, or one that we carry.
@@ -62,7 +67,7 @@ mod tests {
 
     #[test]
     fn every_line_of_the_demo_has_its_sound() {
-        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER].concat();
+        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, HOLD_MUSIC_MODEL, HOLD_MUSIC_CALLER].concat();
         let lines: Vec<&str> = scripts.lines().filter_map(|line| line.trim().strip_prefix("say ")).collect();
         assert!(lines.len() >= 10);
         for line in lines {

@@ -4,6 +4,9 @@
 //! while the call runs; what it judges comes from all three: the API, the caller's report, the model's.
 #![allow(clippy::print_stdout, reason = "the demo is for somebody who watches")]
 
+mod hold_music;
+mod scenario;
+mod slow_weather;
 mod tape;
 mod verdict;
 
@@ -11,6 +14,7 @@ use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::calls::MediaPath;
@@ -18,7 +22,8 @@ use shared::calls::MediaPath;
 use crate::api::{Api, Record};
 use crate::call::{CallReport, Caller, Config};
 use crate::cloud::{Cloud, Data, Options};
-use crate::model::{Handle, Script, ScriptedModel};
+use crate::model::{Handle, ScriptedModel};
+use scenario::Scenario;
 use tape::Tape;
 use verdict::Evidence;
 
@@ -26,9 +31,12 @@ const POLL: Duration = Duration::from_millis(250);
 /// After the call: how long the record and the recording may take to be complete.
 const AFTERMATH: Duration = Duration::from_secs(20);
 
-/// One simulated call with greeting, tool call and barge-in; succeeds if all of it worked
+/// One simulated call that shows something; succeeds if all of it worked
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// What is shown
+    #[arg(long, env = "SCENARIO", default_value = "pharmacy")]
+    scenario: Scenario,
     /// How the caller's audio reaches the relay: gateway or direct
     #[arg(long, env = "MEDIA_PATH", default_value = "gateway", value_parser = crate::serve::media_path)]
     media_path: MediaPath,
@@ -39,13 +47,16 @@ pub struct Args {
 
 /// Runs the demo; the exit code says whether it worked.
 pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
-    let model = ScriptedModel::start(Script::pharmacy(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let model = ScriptedModel::start(args.scenario.model(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     println!("Starting the cloud on this machine ({} path) …", path_name(args.media_path));
-    let cloud = Cloud::start(options(args.media_path, &model)?).await?;
+    let mut options = options(args.media_path, &model)?;
+    args.scenario.prepare(&mut options).await?;
+    let cloud = Cloud::start(options).await?;
+    args.scenario.furnish(&cloud).await?;
     println!("It is at {}. A simulated caller rings; the scripted model answers.\n", cloud.origin());
-    let evidence = Box::pin(call(&cloud, &model, &args.folder)).await;
+    let evidence = Box::pin(call(&cloud, &model, args.scenario, &args.folder)).await;
     let logs = cloud.logs().to_owned();
-    let verdict = evidence.map(|evidence| verdict::judge(&evidence));
+    let verdict = evidence.map(|evidence| args.scenario.judge(&evidence));
     if verdict.as_ref().is_ok_and(verdict::Verdict::is_good) {
         cloud.stop().await;
         model.stop().await;
@@ -75,8 +86,14 @@ fn path_name(path: MediaPath) -> &'static str {
 }
 
 /// Places the call, shows it as it goes, and gathers what is known of it afterwards.
-async fn call(cloud: &Cloud, model: &Handle, folder: &Path) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
-    let config = Config::new(cloud.origin().join("twiml")?, cloud.twilio_auth_token().clone());
+async fn call(
+    cloud: &Cloud,
+    model: &Handle,
+    scenario: Scenario,
+    folder: &Path,
+) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
+    let mut config = Config::new(cloud.origin().join("twiml")?, cloud.twilio_auth_token().clone());
+    config.script = Arc::new(scenario.caller());
     let api = Api::new(cloud.origin(), &config.call_sid)?;
     let began = Instant::now();
     let caller = tokio::spawn(Caller::new(config).run());
