@@ -16,10 +16,24 @@ build: ## the Lambda binaries, the relay and the workshop, as `run`, `demo` and 
 run: build ## the cloud on this laptop, at http://localhost:8787 (PORT)
 	$(BIN) serve
 
-# pharmacy, or hold-music
+# What is there already gets another version; the one before can be restored (docs/OPERATIONS.md).
+AGENTS ?= examples/agents
+URL ?= http://localhost:8787
+export CONSOLE_TOKEN
+.PHONY: agents
+agents: ## puts the agents of a folder (AGENTS=examples/agents) where URL says; CONSOLE_TOKEN opens it
+	@put() { printf 'header = "authorization: Bearer %s"\n' "$$CONSOLE_TOKEN" | curl --config - --silent --show-error \
+		--request PUT --header 'content-type: application/yaml' --write-out '\n%{http_code}' "$$@"; }; \
+	for agent in $(AGENTS)/*.yaml; do \
+		url="$(URL)/api/agents/$$(basename "$$agent" .yaml)"; \
+		answer=$$(put --data-binary "@$$agent" "$$url"); \
+		case "$$answer" in *428) answer=$$(put --data-binary "@$$agent" --header 'if-match: *' "$$url");; esac; \
+		case "$$answer" in *200|*201) echo "$$agent is there";; *) echo "$$agent: $$answer" >&2; exit 1;; esac; \
+	done
+
 SCENARIO ?= pharmacy
 .PHONY: demo
-demo: build ## one simulated call (SCENARIO=pharmacy, hold-music): transcript here, recording at the end
+demo: build ## one simulated call (SCENARIO=pharmacy, hold-music, or dtmf: keys and hold); transcript here, recording at the end
 	$(BIN) demo --scenario $(SCENARIO)
 
 .PHONY: chaos

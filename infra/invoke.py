@@ -96,7 +96,7 @@ FUNCTIONS = [
         "api",
         "Api",
         "PUBLIC_URL MEDIA_PATH TABLE_NAME RECORDINGS_BUCKET CONTROL_CONNECTIONS_URL CONSOLE_TOKEN_SECRET_ARN"
-        " TWILIO_ACCOUNT_SID TWILIO_AUTH_TOKEN_SECRET_ARN TWILIO_API_URL",
+        " TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_AUTH_TOKEN_SECRET_ARN TWILIO_API_URL",
     ),
 ]
 
@@ -112,6 +112,7 @@ def environment(function: Function, cloud: Cloud, outside: Outside) -> dict[str,
         "RECORDINGS_BUCKET": BUCKET,
         "CONTROL_CONNECTIONS_URL": f"{outside.url}/control",
         "OPEN_METEO_URL": outside.url,
+        "TOOL_CALL_FUNCTION": "voicebridge-tool-call",
         "TWILIO_ACCOUNT_SID": ACCOUNT,
         "TWILIO_API_URL": outside.url,
         "OPEN_METEO_GEOCODING_URL": outside.url,

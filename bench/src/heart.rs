@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use shared::agent::Agent;
+use shared::agent::words::Facts;
 use shared::audio::Payload;
 use shared::ids::StreamSid;
 use shared::model::{self, Backend, ModelCommand, ModelEvent, ResponseStatus};
@@ -88,6 +89,7 @@ impl Bench {
         let dialect = model::dialect(agent.backend);
         let mut session = Session::open(
             Plan {
+                facts: Facts::default(),
                 sid: "CA00000000000000000000000000000001".into(),
                 tools: Vec::new(),
                 capabilities: dialect.capabilities(),

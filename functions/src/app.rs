@@ -22,13 +22,17 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::connections::ControlSockets;
 use crate::adapters::dynamo::Store;
 use crate::adapters::http_fetch::HttpFetch;
+use crate::adapters::http_tools::{HttpTools, SystemResolver};
+use crate::adapters::lambda_tools::LambdaTools;
 use crate::adapters::music_store::MusicStore;
+use crate::adapters::own_functions::OwnFunctions;
 use crate::adapters::random::SystemRandom;
 use crate::adapters::relay_frames::FramePosts;
 use crate::adapters::s3::RecordingStore;
+use crate::adapters::tool_secrets::SecretsOfTools;
 use crate::adapters::twilio_rest::TwilioRest;
 use crate::handlers::api::Api;
-use crate::handlers::tool_call::ToolCall;
+use crate::handlers::tool_call::{OwnDoors, ToolCall};
 use crate::handlers::twiml::Twiml;
 use crate::handlers::ws_connect::WsConnect;
 use crate::handlers::ws_default::WsDefault;
@@ -51,18 +55,31 @@ pub fn ws_default(aws: &Aws, config: &FramesConfig) -> PortResult<WsDefault<Stor
     Ok(WsDefault::new(aws.store(&config.table), FramePosts::new()?, SystemClock))
 }
 
-pub fn tool_call(aws: &Aws, config: ToolsConfig) -> ToolCall<Store, HttpFetch> {
-    ToolCall::new(aws.store(&config.table), HttpFetch::new(), config)
+pub fn tool_call(
+    aws: &Aws,
+    config: ToolsConfig,
+) -> ToolCall<Store, HttpFetch, HttpTools, SecretsOfTools, OwnFunctions, SystemClock> {
+    let secrets = match &config.secrets_arn {
+        Some(arn) => aws.tool_secrets(arn),
+        None => SecretsOfTools::environment(environment),
+    };
+    let own = OwnDoors {
+        http: HttpTools::new(config.guard.clone(), SystemResolver),
+        secrets,
+        functions: aws.own_functions(config.functions.clone()),
+    };
+    ToolCall::new(aws.store(&config.table), HttpFetch::new(), own, SystemClock, config)
 }
 
 pub fn api(
     aws: &Aws,
     config: ApiConfig,
-) -> Api<Store, RecordingStore, MusicStore, ControlSockets, TwilioRest, SystemClock> {
+) -> Api<Store, RecordingStore, MusicStore, ControlSockets, TwilioRest, LambdaTools, SystemClock> {
     let (recordings, music) = (aws.recordings(&config.bucket), aws.music(&config.bucket));
     let relays = ControlSockets::new(aws.connections(&config.control_url));
     let carrier = config.telephony.clone().map(TwilioRest::new);
-    Api::new(aws.store(&config.table), recordings, music, relays, carrier, SystemClock, config)
+    let tools = aws.tools(&config.tool_call_function);
+    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config)
 }
 
 /// What a binary cannot start without.

@@ -15,6 +15,8 @@ pub mod ws_disconnect;
 mod ws_event;
 
 #[cfg(test)]
+mod anything_test;
+#[cfg(test)]
 mod fixtures_test;
 #[cfg(test)]
 mod hygiene_test;

@@ -137,7 +137,7 @@ impl<D: Doors> Relay<D> {
         let mut upkeep = vec![tokio::spawn(registry), tokio::spawn(hold_office(&calls, stop.clone()))];
         upkeep.push(tokio::spawn(spool.run(stop.clone())));
         if let Some(resume) = settings.resume_url {
-            upkeep.push(tokio::spawn(watch::run(Arc::clone(&calls), resume, stop.clone())));
+            upkeep.push(tokio::spawn(watch::run(Arc::clone(&calls), resume, settings.silent_for, stop.clone())));
         }
         if let Some(url) = settings.control_url {
             upkeep.push(tokio::spawn(control::run(Arc::clone(&calls), url, tls, stop.clone())));

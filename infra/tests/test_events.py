@@ -59,10 +59,34 @@ KINDS: dict[str, set[Any]] = {
         ("GET", "/streams"),
         ("GET", "/realtime/sessions"),
         ("GET", "/api/twilio"),
+        ("GET", "/api/agents"),
+        ("POST", "/api/agents"),
+        ("POST", "/api/agents/validate"),
+        ("GET", "/api/agents/{id}"),
+        ("PUT", "/api/agents/{id}"),
+        ("DELETE", "/api/agents/{id}"),
+        ("GET", "/api/agents/{id}/versions"),
+        ("GET", "/api/agents/{id}/versions/{n}"),
+        ("POST", "/api/agents/{id}/restore"),
+        ("GET", "/api/numbers"),
+        ("GET", "/api/numbers/{e164}"),
+        ("PUT", "/api/numbers/{e164}"),
+        ("DELETE", "/api/numbers/{e164}"),
+        ("POST", "/api/calls/{sid}/agent"),
         ("POST", "/calls"),
         ("GET", "/nowhere"),
     },
 }
+
+
+# What stands in a path for what is named there.
+NAMES = {r"CA\w{32}": "{sid}", r"(?<=/agents/)night": "{id}", r"(?<=/versions/)\d+": "{n}", r"\+\d+": "{e164}"}
+
+
+def named(path: str) -> str:
+    for name, place in NAMES.items():
+        path = re.sub(name, place, path)
+    return path
 
 
 def kind(function: str, event: dict[str, Any]) -> Any:
@@ -70,7 +94,7 @@ def kind(function: str, event: dict[str, Any]) -> Any:
         return event["name"]
     context = event["requestContext"]
     if "http" in context:
-        return context["http"]["method"], re.sub(r"CA\w{32}", "{sid}", event["rawPath"])
+        return context["http"]["method"], named(event["rawPath"])
     if context["eventType"] != "MESSAGE":
         return context["routeKey"], context["stage"]
     message = invoke.parsed(event["body"])
@@ -147,10 +171,15 @@ class Realism(unittest.TestCase):
                 self.assertEqual("queryStringParameters" in event, event["rawQueryString"] != "")
                 self.assertEqual(context["time"], moment(context["timeEpoch"]))
 
-    def test_forms_arrive_in_base64(self) -> None:
-        forms = {name: event for name, event in HTTP.items() if "content-type" in event["headers"]}
-        self.assertEqual({name for name, event in HTTP.items() if "body" in event}, set(forms))
-        for name, event in forms.items():
+    def test_forms_arrive_in_base64_and_documents_as_they_are(self) -> None:
+        bodies = {name: event for name, event in HTTP.items() if "content-type" in event["headers"]}
+        self.assertEqual({name for name, event in HTTP.items() if "body" in event}, set(bodies))
+        documents = {name for name, event in bodies.items() if "form" not in event["headers"]["content-type"]}
+        for name in documents:
+            with self.subTest(name):
+                self.assertFalse(bodies[name]["isBase64Encoded"])
+                self.assertEqual(str(len(bodies[name]["body"].encode())), bodies[name]["headers"]["content-length"])
+        for name, event in ((name, event) for name, event in bodies.items() if name not in documents):
             with self.subTest(name):
                 self.assertTrue(event["isBase64Encoded"])
                 body = base64.b64decode(event["body"], validate=True)

@@ -46,6 +46,8 @@ WAYS: list[list[dict[str, Any]]] = [
             "Architecture": "arm64",
             "MetricMath": "false",
             "RelayMaxCount": 1,
+            "ToolSecretsArn": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:tools-0",
+            "ToolFunctionArns": ",".join(f"arn:aws:lambda:eu-central-1:000000000000:function:{it}" for it in ("a", "b")),
         },
     ],
 ]
@@ -166,6 +168,8 @@ FINDS = {
     "CallerSockets": "CALL_CONNECTIONS_URL",
     "HandshakeSigner": "CONTROL_WSS_URL",
     "LambdaTools": "TOOL_CALL_FUNCTION",
+    "OwnFunctions": "TOOL_FUNCTION_ARNS",
+    "SecretsOfTools": "TOOL_SECRETS_ARN",
 }
 
 CALL = r"\s*(?:::\s*<[^()]*>)?\s*\("
@@ -384,6 +388,7 @@ LEFT = {
     "RELAY_LISTEN": "network.yaml lets its default port in",
     "RELAY_PUBLIC_LISTEN": "network.yaml and balancer.yaml have its default port",
     "RELAY_ADDRESS": "a task asks ECS for its address",
+    "TOOL_ALLOW_HOSTS": "tools reach the open internet and nothing else",
     "RECORDING_SPOOL": "a temporary folder of the process",
     "RECORDING_SPOOL_MB": "its default fits on a task's disk",
     "RELAY_DRAIN": "its default fits into StopTimeout",
@@ -460,14 +465,19 @@ NAMES = "<AWS::Region>.<AWS::URLSuffix>"
 API = re.compile(rf"\w+://(<\w+>)\.execute-api\.{NAMES}/(\w+)")
 
 
+def resources(need: Need, where: str, adapter: str) -> set[str]:
+    """The ARNs of what an adapter finds by its key: of one thing, or of all that a list names."""
+    if need.on in ("tool", "secrets"):
+        return {arn for arn in where.split(",") if arn}
+    return {resource(need, where, adapter)}
+
+
 def resource(need: Need, where: str, adapter: str = "") -> str:
-    """The ARN of what an adapter finds by its key."""
+    """The ARN of the one thing that an adapter finds by its key."""
     if need.on in ("table", "index", "objects", "bucket"):
         arn = re.sub(r">$", ".Arn>", where)
         below = {"index": lambda: f"/index/{constant('INDEX')}", "objects": lambda: f"/{folder(adapter)}/*"}
         return arn + below.get(need.on, str)()
-    if need.on == "tool":
-        return where
     api, stage = found(API.fullmatch(where), f"API in {where}").groups()
     path = "$connect" if need.on == "connect" else f"{need.on}/@connections/*"
     return f"{ARN.format(service='execute-api')}{api}/{stage}/{path}"
@@ -524,10 +534,11 @@ def folder(adapter: str) -> str:
 
 def needed(program: Deployed, stack: Stack) -> set[tuple[str, str]]:
     rights = {
-        (need.action, resource(need, program.keys[FINDS[adapter]], adapter))
+        (need.action, arn)
         for adapter, opened in doors()[program.binary].items()
         for trait in opened
         for need in adapters().needs(adapter, trait)
+        for arn in resources(need, program.keys[FINDS[adapter]], adapter)
     }
     if "Environment::read(" in main(program.binary):
         fetch = adapters().needs("Secrets", None)

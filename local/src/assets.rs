@@ -14,6 +14,10 @@ pub const PHARMACY_CALLER: &str = include_str!("../assets/scripts/pharmacy.calle
 /// What both do while a tool takes its time.
 pub const HOLD_MUSIC_MODEL: &str = include_str!("../assets/scripts/hold-music.model");
 pub const HOLD_MUSIC_CALLER: &str = include_str!("../assets/scripts/hold-music.caller");
+/// What the scripted model says in the demo of keys.
+pub const KEYS_MODEL: &str = include_str!("../assets/scripts/keys.model");
+/// What the simulated caller does in it.
+pub const KEYS_CALLER: &str = include_str!("../assets/scripts/keys.caller");
 /// What the scripted model says under chaos.
 pub const CHAOS_MODEL: &str = include_str!("../assets/scripts/chaos.model");
 
@@ -24,14 +28,18 @@ macro_rules! speech {
 }
 
 speech![
+    "agent-connect",
     "agent-goodbye",
     "agent-greeting",
     "agent-lookup",
     "agent-menu",
     "agent-moment",
+    "agent-number",
     "agent-ready",
     "agent-sorry",
+    "agent-stock",
     "agent-weather",
+    "caller-back",
     "caller-goodbye",
     "caller-menu",
     "caller-prescription",
@@ -67,7 +75,8 @@ mod tests {
 
     #[test]
     fn every_line_of_the_demo_has_its_sound() {
-        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, HOLD_MUSIC_MODEL, HOLD_MUSIC_CALLER].concat();
+        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, HOLD_MUSIC_MODEL, HOLD_MUSIC_CALLER, KEYS_MODEL, KEYS_CALLER];
+        let scripts = scripts.concat();
         let lines: Vec<&str> = scripts.lines().filter_map(|line| line.trim().strip_prefix("say ")).collect();
         assert!(lines.len() >= 10);
         for line in lines {

@@ -34,12 +34,12 @@ const AFTERMATH: Duration = Duration::from_secs(20);
 /// One simulated call that shows something; succeeds if all of it worked
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What is shown
-    #[arg(long, env = "SCENARIO", default_value = "pharmacy")]
-    scenario: Scenario,
     /// How the caller's audio reaches the relay: gateway or direct
     #[arg(long, env = "MEDIA_PATH", default_value = "gateway", value_parser = crate::serve::media_path)]
     media_path: MediaPath,
+    /// What is shown
+    #[arg(long, env = "SCENARIO", value_enum, default_value_t)]
+    scenario: Scenario,
     /// Where the recording goes
     #[arg(long, value_name = "FOLDER", default_value = ".voicebridge/demo")]
     folder: PathBuf,
@@ -47,14 +47,14 @@ pub struct Args {
 
 /// Runs the demo; the exit code says whether it worked.
 pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
-    let model = ScriptedModel::start(args.scenario.model(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let model = ScriptedModel::start(args.scenario.model()?, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     println!("Starting the cloud on this machine ({} path) …", path_name(args.media_path));
-    let mut options = options(args.media_path, &model)?;
+    let mut options = options(&args, &model)?;
     args.scenario.prepare(&mut options).await?;
     let cloud = Cloud::start(options).await?;
     args.scenario.furnish(&cloud).await?;
     println!("It is at {}. A simulated caller rings; the scripted model answers.\n", cloud.origin());
-    let evidence = Box::pin(call(&cloud, &model, args.scenario, &args.folder)).await;
+    let evidence = Box::pin(call(&cloud, &model, &args)).await;
     let logs = cloud.logs().to_owned();
     let verdict = evidence.map(|evidence| args.scenario.judge(&evidence));
     if verdict.as_ref().is_ok_and(verdict::Verdict::is_good) {
@@ -68,11 +68,12 @@ pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn options(media_path: MediaPath, model: &Handle) -> Result<Options, url::ParseError> {
+fn options(args: &Args, model: &Handle) -> Result<Options, url::ParseError> {
     Ok(Options {
         port: 0,
         data: Data::Temporary,
-        media_path,
+        media_path: args.media_path,
+        env: args.scenario.env(),
         model_url: Some(model.url().parse()?),
         ..Options::default()
     })
@@ -86,14 +87,9 @@ fn path_name(path: MediaPath) -> &'static str {
 }
 
 /// Places the call, shows it as it goes, and gathers what is known of it afterwards.
-async fn call(
-    cloud: &Cloud,
-    model: &Handle,
-    scenario: Scenario,
-    folder: &Path,
-) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
-    let mut config = Config::new(cloud.origin().join("twiml")?, cloud.twilio_auth_token().clone());
-    config.script = Arc::new(scenario.caller());
+async fn call(cloud: &Cloud, model: &Handle, args: &Args) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
+    let config = Config::new(cloud.origin().join("twiml")?, cloud.twilio_auth_token().clone());
+    let config = Config { script: Arc::new(args.scenario.caller()?), ..config };
     let api = Api::new(cloud.origin(), &config.call_sid)?;
     let began = Instant::now();
     let caller = tokio::spawn(Caller::new(config).run());
@@ -106,7 +102,7 @@ async fn call(
     let (record, recording) = aftermath(&api).await;
     tape.take(record.as_ref(), true).iter().for_each(|line| println!("{line}"));
     println!("\n  {:.0} s, {} TwiML documents\n", began.elapsed().as_secs_f64(), report.documents);
-    let file = recording.as_deref().map(|wav| save(folder, &report.sid, wav)).transpose()?;
+    let file = recording.as_deref().map(|wav| save(&args.folder, &report.sid, wav)).transpose()?;
     Ok(Evidence {
         record,
         recording,

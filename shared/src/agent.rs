@@ -1,25 +1,65 @@
-//! An agent is how to answer: who speaks, how, with which tools, and within which limits.
+//! An agent is how to answer: who speaks, how, with which tools, when, and within which limits.
+//!
+//! [`document`] reads what people write and names every fault, [`words`] fills in `{{variables}}`, [`hours`] knows when
+//! somebody is there. A field that is added is not written while it is at its default: an earlier build refuses what it does
+//! not know.
 
+mod change;
+pub mod document;
+mod faults;
+pub mod hours;
+mod keypad;
+mod saved;
+pub mod words;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::hours::OpeningHours;
+use self::words::VariableName;
 pub use crate::hold_music::HoldMusic;
 use crate::ids::AgentId;
 use crate::model::Backend;
+use crate::tools::own::OwnTool;
+pub use keypad::{KeyAction, Keypad};
+
+pub use self::faults::LARGEST;
+pub use self::saved::{Entitled, Saved, is_number};
 
 /// How to answer a call. Model and voice are names, not choices of ours: a new one needs no new build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Agent {
     pub id: AgentId,
+    /// Which of the stored ones this is, counted from 1 by the store; 0: none of them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub version: u32,
+    /// For people.
+    #[serde(skip_serializing_if = "is_default_name")]
+    pub name: String,
     pub backend: Backend,
     pub model: String,
     pub voice: String,
     /// 0.25 to 1.5; 1 is the voice's own pace.
     pub speed: f32,
+    /// May have `{{variables}}` in it, as the greeting may and what is said outside the hours.
     pub instructions: String,
+    /// Constants of this agent's own, beside the call's ([`words::CALLS_OWN`]).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<VariableName, String>,
     pub greeting: Greeting,
+    /// BCP 47. What it speaks unless the caller wants otherwise, what the transcription expects, and in which voice Twilio
+    /// says what it has to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// IANA. For the date and time that the agent is told, and for its hours.
+    #[serde(skip_serializing_if = "is_utc")]
+    pub time_zone: String,
+    /// When somebody answers; always, if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hours: Option<OpeningHours>,
     pub turn_detection: TurnDetection,
     pub noise_reduction: Option<NoiseReduction>,
     pub transcription: Option<Transcription>,
@@ -28,6 +68,12 @@ pub struct Agent {
     pub truncation: Truncation,
     /// Names of the tools it may use, out of [`crate::tools::builtin`] and the call-control tools.
     pub tools: Vec<String>,
+    /// Servers of tools that the model's vendor calls itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mcp_servers: Vec<McpServer>,
+    /// Tools that are defined here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own_tools: Vec<OwnTool>,
     pub limits: Limits,
     // Not written while they are the defaults: a relay of an earlier build refuses what it does not know.
     #[serde(skip_serializing_if = "is_default")]
@@ -38,6 +84,8 @@ pub struct Agent {
     /// What a caller hears while a tool works or the model is away.
     #[serde(skip_serializing_if = "HoldMusic::is_built_in")]
     pub hold_music: HoldMusic,
+    #[serde(skip_serializing_if = "keypad::is_default")]
+    pub keypad: Keypad,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -64,23 +112,65 @@ impl Overflow {
 pub enum Greeting {
     /// The model opens, told how.
     Spoken(String),
+    /// The model opens with these words and no others.
+    Words(String),
     /// The caller opens.
     None,
+}
+
+/// A server that speaks the Model Context Protocol. The vendor connects to it: its address is on the open internet, and
+/// whatever it needs to know of us is part of that address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct McpServer {
+    /// By which the model tells servers apart.
+    #[serde(default)]
+    pub label: String,
+    pub url: url::Url,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Those of its tools that may be called; all, if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_tools: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TurnDetection {
-    ServerVad { threshold: f32, prefix_padding_ms: u32, silence_duration_ms: u32 },
-    SemanticVad { eagerness: Eagerness },
+    ServerVad {
+        #[serde(default = "half")]
+        threshold: f32,
+        #[serde(default = "three_hundred")]
+        prefix_padding_ms: u32,
+        #[serde(default = "five_hundred")]
+        silence_duration_ms: u32,
+    },
+    SemanticVad {
+        #[serde(default)]
+        eagerness: Eagerness,
+    },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+fn half() -> f32 {
+    0.5
+}
+
+fn three_hundred() -> u32 {
+    300
+}
+
+fn five_hundred() -> u32 {
+    500
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Eagerness {
     Low,
     Medium,
     High,
+    #[default]
     Auto,
 }
 
@@ -94,7 +184,7 @@ pub enum NoiseReduction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcription {
     pub model: String,
-    /// ISO 639-1; the model guesses without.
+    /// ISO 639-1; the agent's own if not said, and the model guesses without either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
 }
@@ -156,33 +246,57 @@ pub struct Limits {
     /// How long a call waits for its stream, at first and after it was lost.
     #[serde(with = "millis")]
     pub attach: Duration,
+    /// How long a caller is kept on hold at most, whoever put them there.
+    #[serde(with = "millis", skip_serializing_if = "is_longest_hold")]
+    pub longest_hold: Duration,
 }
 
 impl Default for Agent {
     fn default() -> Self {
         Self {
-            id: AgentId::from("default"),
+            id: AgentId::from(DEFAULT_ID),
+            version: 0,
+            name: DEFAULT_NAME.to_owned(),
             backend: Backend::OpenaiRealtime,
             model: "gpt-realtime-2.1".to_owned(),
             voice: "marin".to_owned(),
             speed: 1.0,
             instructions: DEFAULT_INSTRUCTIONS.to_owned(),
+            variables: BTreeMap::new(),
             greeting: Greeting::Spoken("Greet the caller in one short sentence and ask how you can help.".to_owned()),
+            language: None,
+            time_zone: UTC.to_owned(),
+            hours: None,
             turn_detection: TurnDetection::ServerVad {
-                threshold: 0.5,
-                prefix_padding_ms: 300,
-                silence_duration_ms: 500,
+                threshold: half(),
+                prefix_padding_ms: three_hundred(),
+                silence_duration_ms: five_hundred(),
             },
             noise_reduction: Some(NoiseReduction::NearField),
             transcription: Some(Transcription { model: "gpt-live-transcribe".to_owned(), language: None }),
             reasoning: None,
             truncation: Truncation::RetentionRatio(0.8),
             tools: ["get_weather", "lookup_prescription", "lookup_menu", "hang_up"].map(str::to_owned).to_vec(),
+            mcp_servers: Vec::new(),
+            own_tools: Vec::new(),
             limits: Limits::default(),
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
             hold_music: HoldMusic::default(),
+            keypad: Keypad::default(),
         }
+    }
+}
+
+/// The one that answers numbers of which nobody has said who answers them.
+pub const DEFAULT_ID: &str = "default";
+const DEFAULT_NAME: &str = "Receptionist";
+const UTC: &str = "UTC";
+
+impl Agent {
+    /// The tool of its own of this name.
+    pub fn own_tool(&self, name: &str) -> Option<&OwnTool> {
+        self.own_tools.iter().find(|tool| tool.name == name)
     }
 }
 
@@ -192,6 +306,31 @@ const DEFAULT_INSTRUCTIONS: &str = "You are a friendly receptionist on the telep
 
 const DEFAULT_UNAVAILABLE: &str =
     "We are sorry, we cannot take your call right now. Please try again in a few minutes.";
+
+impl Agent {
+    /// The primary language, as a transcription wants it: `de` of `de-AT`.
+    pub fn spoken(&self) -> Option<&str> {
+        self.language.as_deref().and_then(|tag| tag.split('-').next())
+    }
+}
+
+fn is_zero(version: &u32) -> bool {
+    *version == 0
+}
+
+fn is_default_name(name: &str) -> bool {
+    name == DEFAULT_NAME
+}
+
+fn is_utc(zone: &str) -> bool {
+    zone == UTC
+}
+
+const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
+
+fn is_longest_hold(hold: &Duration) -> bool {
+    *hold == LONGEST_HOLD
+}
 
 fn is_default(overflow: &Overflow) -> bool {
     *overflow == Overflow::default()
@@ -227,6 +366,7 @@ impl Default for Limits {
             redials: 3,
             redial_after: Duration::from_secs(2),
             attach: Duration::from_secs(15),
+            longest_hold: LONGEST_HOLD,
         }
     }
 }
@@ -252,14 +392,22 @@ mod tests {
     #[test]
     fn what_is_as_always_is_not_written_so_that_an_earlier_build_can_read_it() {
         let written = serde_json::to_value(Agent::default()).unwrap();
-        assert!(
-            ["overflow", "unavailable", "hold_music"].iter().all(|field| written.get(field).is_none()),
-            "{written}"
-        );
+        let fields: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        let of_the_first_build = "backend greeting id instructions limits model noise_reduction reasoning speed tools \
+                                  transcription truncation turn_detection voice";
+        assert_eq!(fields.join(" "), of_the_first_build);
+        assert!(written["limits"].get("longest_hold").is_none(), "{written}");
         let other = Agent {
+            version: 3,
+            name: "Night".to_owned(),
+            language: Some("de-DE".to_owned()),
+            time_zone: "Europe/Berlin".to_owned(),
+            greeting: Greeting::Words("Guten Tag.".to_owned()),
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
             hold_music: HoldMusic::None,
+            keypad: Keypad { num_digits: 4, ..Keypad::default() },
+            limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
             ..Agent::default()
         };
         let read: Agent = serde_json::from_value(serde_json::to_value(&other).unwrap()).unwrap();

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
+use crate::agent::words::Facts;
 use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
 use crate::redact::Pii;
 use crate::session::Journal;
@@ -57,6 +58,12 @@ pub struct Call {
     pub lease: Option<Lease>,
     /// Streams that were opened for it; the first one and each return by `<Redirect>`.
     pub streams: u32,
+}
+
+impl Call {
+    pub fn facts(&self) -> Facts {
+        Facts { call: self.sid.clone(), from: self.from.clone(), to: self.to.clone(), began_at_ms: self.began_at_ms }
+    }
 }
 
 /// Who may speak for a call. Every write of a holder quotes its fence; a higher one has replaced it.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Agent;
 use crate::calls::Call;
 use crate::ids::CallSid;
 
@@ -17,6 +18,18 @@ pub enum Control {
         sid: CallSid,
     },
     HangUp {
+        sid: CallSid,
+    },
+    /// Another agent is to answer from here on.
+    ChangeAgent {
+        sid: CallSid,
+        agent: Box<Agent>,
+    },
+    /// The caller hears music, until it is resumed.
+    Hold {
+        sid: CallSid,
+    },
+    Resume {
         sid: CallSid,
     },
 }

@@ -12,13 +12,16 @@ pub mod audio;
 pub mod calls;
 pub mod config;
 pub mod control;
+pub mod fault;
 pub mod hold_music;
 pub mod ids;
 pub mod limits;
+pub mod messages;
 pub mod model;
 pub mod ownership;
 pub mod ports;
 pub mod redact;
+pub mod rfc3339;
 pub mod session;
 #[cfg(feature = "testkit")]
 pub mod testkit;

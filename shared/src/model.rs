@@ -4,6 +4,7 @@
 
 pub mod openai_realtime;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -35,6 +36,9 @@ pub fn dialect(backend: Backend) -> &'static dyn Dialect {
 pub trait Dialect: Send + Sync + std::fmt::Debug {
     fn capabilities(&self) -> Capabilities;
 
+    /// What an agent can choose from.
+    fn offer(&self) -> Offer;
+
     /// Where to connect and what to say in the handshake.
     fn handshake(&self, endpoint: &url::Url, agent: &Agent, key: &Secret) -> Handshake;
 
@@ -62,6 +66,16 @@ pub struct Capabilities {
     pub longest_session: Option<Duration>,
 }
 
+/// What a vendor has. It is asked when an agent is written, and never while a call runs: a model that came later, or a
+/// voice, still answers for whoever names it in the environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    pub voices: &'static [&'static str],
+    /// How the id of a voice begins that was made to order.
+    pub own_voices: Option<&'static str>,
+    pub speeds: RangeInclusive<f32>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
     pub url: url::Url,
@@ -78,11 +92,13 @@ pub struct DecodeError(pub String);
 pub enum ModelCommand {
     /// First words of a session. Answered by [`ModelEvent::Ready`].
     Configure(Box<SessionConfig>),
+    /// Another agent in a session that is under way, less what cannot be changed any more. Answered as the first words are.
+    Reconfigure(Box<SessionConfig>),
     AppendAudio(Payload),
     /// Ask for a response. Only the sequencer of the heart sends this, one at a time.
     CreateResponse {
         event: EventId,
-        instructions: Option<String>,
+        instructions: Option<Pii<String>>,
         tools: ToolUse,
     },
     CancelResponse,
@@ -121,7 +137,17 @@ pub enum ToolUse {
 pub struct SessionConfig {
     pub event: EventId,
     pub agent: Agent,
+    /// The agent's, with its variables filled in.
+    pub instructions: Pii<String>,
     pub tools: Vec<ToolSpec>,
+}
+
+/// How far a tool is that the vendor calls itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteStage {
+    Begun,
+    Done,
+    Failed,
 }
 
 /// What the model tells us.
@@ -179,6 +205,11 @@ pub enum ModelEvent {
         call: ToolCallId,
         name: String,
         arguments: Pii<String>,
+    },
+    /// The vendor calls a tool of one of the agent's servers; its result becomes part of the conversation there.
+    RemoteTool {
+        item: ItemId,
+        stage: RemoteStage,
     },
     ResponseDone {
         response: ResponseId,

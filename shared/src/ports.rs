@@ -8,16 +8,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
+use crate::agent::{Agent, Entitled, Saved};
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay, Waiting};
 use crate::control::Control;
 use crate::hold_music::MusicFile;
-use crate::ids::{CallSid, ConnectionId, MusicId, RelayId, StreamSid, UploadId};
+use crate::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
 use crate::limits::Window;
+use crate::messages::{Callback, Message};
 use crate::ownership::{Lost, Outcome};
+use crate::redact::Pii;
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
 use crate::time::{CallTime, Samples};
-use crate::tools::{ToolOutcome, ToolRequest};
+use crate::tools::audit::ToolRun;
+use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
+use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::{setup, twiml};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
@@ -90,10 +95,37 @@ pub trait WriteCall: Send + Sync {
         status: CallStatus,
         lease: &Lease,
     ) -> impl Future<Output = PortResult<()>> + Send;
+    /// Who answers from here on. Refused with [`PortError::Conflict`] if another holds the lease.
+    fn set_agent(&self, sid: &CallSid, agent: &Agent, lease: &Lease) -> impl Future<Output = PortResult<()>> + Send;
     /// The carrier's word, which needs no lease. An ending that is there already stays.
     fn end_call(&self, sid: &CallSid, ending: crate::calls::Ending) -> impl Future<Output = PortResult<()>> + Send;
     /// Another stream of this call was opened; returns how many that makes.
     fn count_stream(&self, sid: &CallSid) -> impl Future<Output = PortResult<u32>> + Send;
+}
+
+/// Agents as they are stored, and whose number is whose.
+pub trait ReadAgents: Send + Sync {
+    /// As it is now.
+    fn agent(&self, id: &AgentId) -> impl Future<Output = PortResult<Option<Saved>>> + Send;
+    fn agent_version(&self, id: &AgentId, version: u32) -> impl Future<Output = PortResult<Option<Saved>>> + Send;
+    /// By their ids. Somewhat later than they are written.
+    fn agents(&self) -> impl Future<Output = PortResult<Vec<Entitled>>> + Send;
+    /// Newest first, those of before a deletion too.
+    fn agent_versions(&self, id: &AgentId) -> impl Future<Output = PortResult<Vec<Entitled>>> + Send;
+    /// Who answers this number, if that was said.
+    fn answering(&self, number: &str) -> impl Future<Output = PortResult<Option<AgentId>>> + Send;
+    /// All numbers of which that was said. Somewhat later than they are written.
+    fn numbers(&self) -> impl Future<Output = PortResult<Vec<(String, AgentId)>>> + Send;
+}
+
+/// Writes of what [`ReadAgents`] reads. Versions are added and never changed; only which one counts does.
+pub trait WriteAgents: Send + Sync {
+    /// The next version. Refused with [`PortError::Conflict`] if `current` is not the one that counts (`None`: none does).
+    fn save_agent(&self, agent: &Agent, current: Option<u32>) -> impl Future<Output = PortResult<Saved>> + Send;
+    /// None counts any more. Refused with [`PortError::Conflict`] if another than `current` does.
+    fn delete_agent(&self, id: &AgentId, current: u32) -> impl Future<Output = PortResult<()>> + Send;
+    fn assign_number(&self, number: &str, to: &AgentId) -> impl Future<Output = PortResult<()>> + Send;
+    fn release_number(&self, number: &str) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// What a relay writes down while a call runs. Batched by the caller. What is written is named by number, or by time and
@@ -286,17 +318,68 @@ pub trait RunTools: Send + Sync {
 
 /// The tool's own record of calls it has carried out, so that one is never carried out twice.
 pub trait ToolLedger: Send + Sync {
-    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome. [`PortError::Conflict`]: it is being done.
+    /// `Ok(None)`: go ahead. `Some`: this was done already, with this outcome. [`PortError::Conflict`]: it is being done, or
+    /// was begun by a process that died, and must not be begun again ([`ToolRequest::is_idempotent`]).
     fn begin(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
     fn finish(&self, request: &ToolRequest, outcome: &ToolOutcome) -> impl Future<Output = PortResult<()>> + Send;
     /// How it ended; `None`: it has not.
     fn outcome(&self, request: &ToolRequest) -> impl Future<Output = PortResult<Option<ToolOutcome>>> + Send;
 }
 
+/// `dynamodb:PutItem`: what callers leave for people. What is kept twice by the same names is kept once, as it was.
+pub trait Mailbox: Send + Sync {
+    fn keep_message(&self, message: &Message) -> impl Future<Output = PortResult<()>> + Send;
+    fn keep_callback(&self, callback: &Callback) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `dynamodb:Query`, and `UpdateItem` for what is not wanted any more.
+pub trait OpenMailbox: Send + Sync {
+    /// Newest first.
+    fn messages(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Message>>> + Send;
+    fn messages_of(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<Message>>> + Send;
+    /// What is due first comes first.
+    fn callbacks(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Callback>>> + Send;
+    /// [`PortError::Gone`] if there is none of this name. To cancel twice is to cancel.
+    fn cancel_callback(&self, sid: &CallSid, id: &ToolCallId) -> impl Future<Output = PortResult<()>> + Send;
+}
+
 /// The items that the lookup tools read.
 pub trait ReferenceData: Send + Sync {
     fn item(&self, kind: &str, id: &str) -> impl Future<Output = PortResult<Option<serde_json::Value>>> + Send;
     fn items(&self, kind: &str) -> impl Future<Output = PortResult<Vec<serde_json::Value>>> + Send;
+}
+
+/// One HTTP request to the open internet, for tools of one's own. Judges where it goes, name and address, by
+/// [`Guard`](crate::tools::address::Guard), and connects to the address that was judged. Follows nothing, repeats nothing.
+pub trait SendHttp: Send + Sync {
+    fn send(&self, request: &HttpRequest) -> impl Future<Output = Result<HttpAnswer, HttpFault>> + Send;
+    /// Between two attempts.
+    fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// `secretsmanager:GetSecretValue` on the tools' secrets: the one of this name.
+pub trait ToolSecrets: Send + Sync {
+    fn secret(&self, name: &str) -> impl Future<Output = PortResult<Option<ToolSecret>>> + Send;
+}
+
+/// `lambda:InvokeFunction` on functions of one's own. Invokes once.
+pub trait InvokeFunction: Send + Sync {
+    fn invoke(
+        &self,
+        arn: &str,
+        event: &Pii<String>,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>, ToolError>> + Send;
+}
+
+/// `dynamodb:PutItem`: that a tool was called, and how it went.
+pub trait AuditTools: Send + Sync {
+    fn note_run(&self, sid: &CallSid, run: &ToolRun) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `dynamodb:Query`: the tools that a call has called, in order.
+pub trait ReadAudit: Send + Sync {
+    fn tool_runs(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<ToolRun>>> + Send;
 }
 
 /// A GET on the open internet that answers JSON.

@@ -11,19 +11,25 @@
 //! comes out, in the order it came. A session serialises at any point at which it is drained.
 //!
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
-//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `hold` · `ending`. Beneath them
+//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what the caller dials) · `on_hold` ·
+//! `hold` (music) · `change` · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
+mod call_control;
 mod caller;
+mod change;
 mod earshot;
 mod ending;
 mod hold;
 mod input;
 mod journal;
+mod keypad;
 mod line;
 mod link;
+mod on_hold;
 mod output;
 mod playback;
+mod remote_tools;
 mod resequence;
 mod responses;
 mod tally;
@@ -39,16 +45,19 @@ use serde::{Deserialize, Serialize};
 
 pub use input::{Input, ModelLoss, OperatorCommand};
 pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
-pub use output::{DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
+pub use on_hold::{HeldBy, OffHold};
+pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use timers::Timer;
 
 use crate::agent::Agent;
+use crate::agent::words::Facts;
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid};
 use crate::model::{Capabilities, Usage};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 use crate::twilio::media::StreamEvent;
+use change::Change;
 use earshot::Earshot;
 use journal::Former;
 use line::CallerLine;
@@ -66,6 +75,8 @@ use transcript::Transcript;
 pub struct Plan {
     pub sid: CallSid,
     pub agent: Agent,
+    /// For the variables in what the agent says and is told.
+    pub facts: Facts,
     pub tools: Vec<ToolSpec>,
     /// What the backend can do: [`crate::model::Dialect::capabilities`].
     pub capabilities: Capabilities,
@@ -91,6 +102,9 @@ pub struct Session {
     playback: Playback,
     tools: Toolbox,
     hold: hold::Hold,
+    change: Change,
+    on_hold: Option<on_hold::OnHold>,
+    keys: keypad::Keys,
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
@@ -140,6 +154,9 @@ impl Session {
             playback: Playback::new(plan.mark_every),
             tools: Toolbox::default(),
             hold: hold::Hold::default(),
+            change: Change::default(),
+            on_hold: None,
+            keys: keypad::Keys::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
@@ -173,8 +190,9 @@ impl Session {
             Input::ModelConnected => self.on_model_connected(now),
             Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
-            Input::Operator(OperatorCommand::HangUp) => self.close(now, Ending::OperatorHungUp, None),
-            Input::HoldMusic(piece) => self.hold.take_piece(piece),
+            Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
+            Input::HoldMusic { file, piece } => self.hold.take_piece(file, piece),
+            Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
             Input::Tick => {}
@@ -196,9 +214,22 @@ impl Session {
         self.timers.next()
     }
 
+    /// Who answers, as of now.
+    pub fn agent(&self) -> &Agent {
+        &self.plan.agent
+    }
+
     /// The call is over: nothing more will come out.
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over
+    }
+
+    fn on_operator(&mut self, now: CallTime, command: OperatorCommand) {
+        match command {
+            OperatorCommand::HangUp => self.close(now, Ending::OperatorHungUp, None),
+            OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
+            OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
+        }
     }
 
     fn on_timer(&mut self, now: CallTime, timer: Timer) {
@@ -216,6 +247,8 @@ impl Session {
             Timer::Silence => self.on_silence(now),
             Timer::LongestCall => self.close(now, Ending::LongestCall, Some(ending::TIME_IS_UP)),
             Timer::Goodbye => self.finish_closing(now),
+            Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
+            Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -225,6 +258,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);
         self.watch_goodbye(now);

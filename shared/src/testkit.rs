@@ -17,17 +17,26 @@ pub mod vendor;
 pub mod written;
 
 use crate::agent::Agent;
+use crate::agent::words::Facts;
+use crate::ids::CallSid;
 use crate::model::Capabilities;
 use crate::session::{Input, Journal, Output, Plan, Session};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
+use crate::tools::own::OwnTool;
 
 /// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
 pub fn plan(agent: Agent) -> Plan {
-    let tools = agent.tools.iter().map(|name| tool(name)).collect();
+    let own = agent.own_tools.iter().map(OwnTool::spec);
+    let tools = agent.tools.iter().map(|name| tool(name)).chain(own).collect();
+    let sid = CallSid::from("CA00000000000000000000000000000001");
+    // A Monday, half past eight in the morning in London.
+    let began_at_ms = 1_795_422_600_000;
+    let facts = Facts { call: sid.clone(), from: "+15551234567".into(), to: "+15557654321".into(), began_at_ms };
     Plan {
-        sid: "CA00000000000000000000000000000001".into(),
+        sid,
         agent,
+        facts,
         tools,
         capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
         mark_every: Samples::from_millis(200),
@@ -44,6 +53,24 @@ pub fn journal(at: CallTime) -> Journal {
         _ => None,
     });
     journal.expect("a session that is told to go lets go")
+}
+
+/// A tool of an agent's own, which must not run twice.
+pub fn own_tool() -> OwnTool {
+    let definition = serde_json::json!({
+        "name": "book_table",
+        "description": "Books a table.",
+        "parameters": { "type": "object", "properties": { "name": { "type": "string" } } },
+        "target": {
+            "type": "http",
+            "method": "POST",
+            "url": "https://api.example.com/bookings",
+            "headers": { "authorization": "Bearer {{secret:CRM_KEY}}" },
+            "body": "arguments",
+        },
+        "on_failure": "Say that tables are booked by mail today.",
+    });
+    serde_json::from_value(definition).unwrap()
 }
 
 fn tool(name: &str) -> ToolSpec {

@@ -1,7 +1,11 @@
 //! Tools: what the model may call. The registry and schemas are here; `functions` runs them in the `tool-call` Lambda.
 
+pub mod address;
+pub mod audit;
 pub mod call_control;
 pub mod menu;
+pub mod messages;
+pub mod own;
 pub mod prescription;
 mod run;
 mod seed;
@@ -10,6 +14,7 @@ mod testing;
 mod validate;
 pub mod weather;
 
+use own::OwnTool;
 pub use run::{LONGEST_OUTPUT, run};
 pub use seed::seed;
 pub use validate::LONGEST_ARGUMENTS;
@@ -17,7 +22,8 @@ pub use weather::WeatherEndpoints;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallSid, ToolCallId};
+use crate::agent::Agent;
+use crate::ids::{AgentId, CallSid, ToolCallId};
 use crate::redact::Pii;
 
 /// A tool as the model sees it.
@@ -34,9 +40,9 @@ pub fn builtin() -> Vec<ToolSpec> {
     vec![weather::spec(), prescription::spec(), menu::spec()]
 }
 
-/// Those and the call-control tools: all that an agent can be given.
+/// Those, the call-control tools, and what callers leave: all that an agent can be given.
 pub fn all() -> Vec<ToolSpec> {
-    builtin().into_iter().chain(call_control::specs()).collect()
+    builtin().into_iter().chain(call_control::specs()).chain(messages::specs()).collect()
 }
 
 /// The tools of these names, in their order and each once; and the names that no tool has.
@@ -53,6 +59,13 @@ pub fn named(names: &[String]) -> (Vec<ToolSpec>, Vec<&str>) {
     (found, unknown)
 }
 
+/// What the model of an agent is told of: what the agent names, and what is its own. And the names that no tool has.
+pub fn of(agent: &Agent) -> (Vec<ToolSpec>, Vec<&str>) {
+    let (mut tools, unknown) = named(&agent.tools);
+    tools.extend(agent.own_tools.iter().map(OwnTool::spec));
+    (tools, unknown)
+}
+
 /// One call of a tool. `call` is the model's id and makes it idempotent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolRequest {
@@ -60,6 +73,19 @@ pub struct ToolRequest {
     pub call: ToolCallId,
     pub name: String,
     pub arguments: Pii<String>,
+    /// Whose model asks.
+    #[serde(default)]
+    pub agent: AgentId,
+    /// Of a tool of the agent's own: what it was when the model called it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<OwnTool>>,
+}
+
+impl ToolRequest {
+    /// Whether it may be begun again when nobody knows how it ended. The built-in tools only look things up.
+    pub fn is_idempotent(&self) -> bool {
+        self.own.as_ref().is_none_or(|tool| tool.is_idempotent())
+    }
 }
 
 /// What came of it: JSON text for the model, or an honest error.
@@ -96,7 +122,17 @@ impl ToolError {
 
     /// The error as the model reads it.
     pub fn to_output(&self) -> Pii<String> {
-        Pii::new(serde_json::json!({ "error": { "kind": self.kind, "message": self.message } }).to_string())
+        self.to_output_saying(None)
+    }
+
+    /// With what it is to say to the caller, unless it can put right by itself what is wrong.
+    pub fn to_output_saying(&self, say: Option<&str>) -> Pii<String> {
+        use ToolErrorKind::{InvalidArguments, TooMany, UnknownTool};
+        let mut error = serde_json::json!({ "kind": self.kind, "message": self.message });
+        if let Some(say) = say.filter(|_| !matches!(self.kind, InvalidArguments | TooMany | UnknownTool)) {
+            error["say"] = say.into();
+        }
+        Pii::new(serde_json::json!({ "error": error }).to_string())
     }
 }
 
@@ -110,11 +146,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_agent_as_it_comes_has_every_tool() {
+    fn an_agent_as_it_comes_names_tools_that_exist() {
         let agent = crate::agent::Agent::default();
         let (tools, unknown) = named(&agent.tools);
         assert_eq!(unknown, Vec::<&str>::new());
-        assert_eq!(tools.len(), all().len());
+        assert_eq!(tools.len(), agent.tools.len());
     }
 
     #[test]

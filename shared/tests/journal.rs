@@ -104,6 +104,33 @@ fn a_call_goes_on_from_the_journal_of_any_build() {
 }
 
 #[test]
+fn a_tool_goes_on_as_it_was_defined_when_it_was_called() {
+    let own = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
+    let mut session = Session::open(testkit::plan(own), CallTime::ZERO);
+    session.handle(CallTime(20), Input::ModelConnected);
+    session.handle(CallTime(40), Input::Model(ModelEvent::Ready));
+    session.handle(CallTime(100), Input::CallerAttached { stream: StreamSid::from("MZ1") });
+    session.handle(CallTime(110), Input::Model(ModelEvent::ResponseStarted { response: "r1".into() }));
+    let arguments = r#"{"name":"Ada"}"#.into();
+    let name = "book_table".to_owned();
+    let asked = ModelEvent::ToolCall { response: "r1".into(), call: "c1".into(), name, arguments };
+    session.handle(CallTime(120), Input::Model(asked));
+    let written = drain(&mut session).into_iter().rev().find_map(|output| match output {
+        Output::Journal(journal) => Some(serde_json::to_string(&journal).unwrap()),
+        _ => None,
+    });
+    let journal = serde_json::from_str(&written.unwrap()).unwrap();
+    let past =
+        Past { succession: Succession::TakenOver, journal: Some(journal), lines: Vec::new(), speech: Vec::new() };
+    let mut successor = Session::resume(testkit::plan(Agent::default()), past, CallTime(2_000));
+    let asked_again = drain(&mut successor).into_iter().find_map(|output| match output {
+        Output::RunTool(request) => Some(request),
+        _ => None,
+    });
+    assert_eq!(asked_again.unwrap().own.as_deref(), Some(&testkit::own_tool()));
+}
+
+#[test]
 fn a_journal_of_a_later_build_is_left_alone() {
     let mut later = eventful();
     later.version += 1;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::agent::{Agent, Eagerness, NoiseReduction, ReasoningEffort, Transcription, Truncation, TurnDetection};
 use shared::audio::Payload;
 use shared::model::{
-    Backend, Dialect, ModelCommand, ModelEvent, ResponseStatus, SessionConfig, ToolUse, Usage, dialect,
+    Backend, Dialect, ModelCommand, ModelEvent, RemoteStage, ResponseStatus, SessionConfig, ToolUse, Usage, dialect,
 };
 use shared::redact::Secret;
 use shared::session::Speaker;
@@ -40,8 +40,13 @@ fn sent(command: &ModelCommand) -> Value {
     serde_json::from_str(&frame).unwrap_or_else(|error| panic!("{error}: {frame}"))
 }
 
+fn config(agent: Agent, tools: Vec<ToolSpec>) -> Box<SessionConfig> {
+    let instructions = agent.instructions.clone().into();
+    Box::new(SessionConfig { event: "cmd_1".into(), agent, instructions, tools })
+}
+
 fn configure(agent: Agent, tools: Vec<ToolSpec>) -> ModelCommand {
-    ModelCommand::Configure(Box::new(SessionConfig { event: "cmd_1".into(), agent, tools }))
+    ModelCommand::Configure(config(agent, tools))
 }
 
 #[track_caller]
@@ -85,6 +90,37 @@ fn a_session_is_configured_for_the_telephone() {
 }
 
 #[test]
+fn a_session_that_has_spoken_is_told_all_but_the_voice() {
+    let agent = Agent { speed: 1.2, language: Some("de-DE".to_owned()), ..Agent::default() };
+    let event = sent(&ModelCommand::Reconfigure(config(agent, Vec::new())));
+    assert_valid(&schema(), &event);
+    let output = json!({ "format": { "type": "audio/pcmu" }, "speed": 1.2 });
+    assert_eq!(event["session"]["audio"]["output"], output);
+    assert_eq!(event["session"]["audio"]["input"]["transcription"]["language"], "de");
+}
+
+#[test]
+fn servers_of_tools_are_the_vendors_to_call() {
+    let server = |json: Value| serde_json::from_value(json).unwrap();
+    let mcp_servers = vec![
+        server(json!({ "label": "crm", "url": "https://crm.example/mcp" })),
+        server(json!({ "label": "stock", "url": "https://stock.example/mcp", "description": "What is in stock",
+            "allowed_tools": ["look_up"] })),
+    ];
+    let event = sent(&configure(Agent { mcp_servers, ..Agent::default() }, Vec::new()));
+    assert_valid(&schema(), &event);
+    assert_eq!(
+        event["session"]["tools"],
+        json!([
+            { "type": "mcp", "server_label": "crm", "server_url": "https://crm.example/mcp",
+                "require_approval": "never" },
+            { "type": "mcp", "server_label": "stock", "server_url": "https://stock.example/mcp",
+                "require_approval": "never", "server_description": "What is in stock", "allowed_tools": ["look_up"] },
+        ])
+    );
+}
+
+#[test]
 fn every_command_is_what_the_vendor_expects() {
     let schema = schema();
     for (command, expected) in [
@@ -99,7 +135,7 @@ fn every_command_is_what_the_vendor_expects() {
         (
             ModelCommand::CreateResponse {
                 event: "e".into(),
-                instructions: Some("Say goodbye.".to_owned()),
+                instructions: Some("Say goodbye.".into()),
                 tools: ToolUse::Forbidden,
             },
             json!({ "type": "response.create", "event_id": "e",
@@ -266,11 +302,18 @@ fn every_example_of_the_vendor_is_understood() {
     assert_eq!(heard, 47);
 }
 
+fn remote(event: &ModelEvent, expected: RemoteStage) -> bool {
+    matches!(event, ModelEvent::RemoteTool { item, stage } if item.as_str() == "mcp_call_001" && *stage == expected)
+}
+
 fn is_expected(kind: &str, event: &ModelEvent) -> bool {
     match kind {
         "session.created" => matches!(event, ModelEvent::Created { session, expires_at: Some(1_756_324_625) }
             if session == "sess_C9G5QPteg4UIbotdKLoYQ"),
         "session.updated" => *event == ModelEvent::Ready,
+        "response.mcp_call.in_progress" => remote(event, RemoteStage::Begun),
+        "response.mcp_call.completed" => remote(event, RemoteStage::Done),
+        "response.mcp_call.failed" => remote(event, RemoteStage::Failed),
         "input_audio_buffer.speech_started" => {
             *event == ModelEvent::SpeechStarted { item: "msg_003".into(), at_ms: 1_000 }
         }

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use shared::agent::Agent;
+use shared::agent::{Agent, HoldMusic, KeyAction};
 use shared::audio::Payload;
 use shared::audio::hold_music::Piece;
 use shared::ids::ToolCallId;
 use shared::model::{ModelCommand, ResponseStatus, Severity};
-use shared::session::{Input, ModelLoss, Output, Plan, Session, Succession};
+use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession};
 use shared::testkit::{self, carrier::Carrier, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::twilio::media::StreamEvent;
@@ -19,6 +19,7 @@ use shared::twilio::media::StreamEvent;
 /// What the vendor's voice is made of, and what uploaded music is.
 const WORD: u8 = 0x11;
 const MUSIC: u8 = 0x33;
+const MUSIC_FILE: &str = "00ff00ff00ff00ff00ff00ff";
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -27,7 +28,16 @@ enum Step {
     VendorReads,
     VendorTells,
     VendorSpeaks(u64),
-    VendorCallsTool,
+    VendorCallsRemoteTool,
+    AgentChanges(u32),
+    VendorCallsTool {
+        own: bool,
+    },
+    VendorHolds,
+    VendorSendsDtmf,
+    KeyPressed(char),
+    OperatorHolds,
+    OperatorResumes,
     VendorFinishes,
     SpeechStarts,
     SpeechEnds,
@@ -51,7 +61,12 @@ fn step() -> impl Strategy<Value = Step> {
         12 => Just(VendorReads),
         14 => Just(VendorTells),
         8 => (1_u64..9_000).prop_map(VendorSpeaks),
-        1 => Just(VendorCallsTool),
+        1 => Just(VendorCallsRemoteTool),
+        1 => (1_u32..9).prop_map(AgentChanges),
+        1 => any::<bool>().prop_map(|own| VendorCallsTool { own }),
+        1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
+        2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
+        1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
         3 => Just(VendorFinishes),
         3 => Just(SpeechStarts),
         4 => Just(SpeechEnds),
@@ -66,11 +81,15 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Of an agent that waits for everything.
 fn patient_plan() -> Plan {
-    let mut agent = Agent::default();
+    let hold_music = HoldMusic::File(MUSIC_FILE.into());
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], hold_music, ..Agent::default() };
     agent.limits.redials = 1_000;
     agent.limits.silence = std::time::Duration::from_secs(100_000);
     agent.limits.attach = std::time::Duration::from_secs(100_000);
     agent.limits.call = std::time::Duration::from_secs(1_000_000);
+    agent.limits.longest_hold = std::time::Duration::from_secs(100);
+    agent.tools.extend(["hold", "send_dtmf"].map(str::to_owned));
+    agent.keypad.actions.extend([("0".to_owned(), KeyAction::Hold {}), ("9".to_owned(), KeyAction::Repeat {})]);
     testkit::plan(agent)
 }
 
@@ -87,6 +106,9 @@ struct World {
     ran: BTreeSet<ToolCallId>,
     written: Written,
     over: bool,
+    /// The agent that was asked for last, of this relay; and the one that was stored last.
+    changed_to: Option<u32>,
+    stored: Option<u32>,
     one_way_ms: u64,
     /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
     sent: Samples,
@@ -107,6 +129,8 @@ impl World {
             ran: BTreeSet::new(),
             written: Written::default(),
             over: false,
+            changed_to: None,
+            stored: None,
             one_way_ms,
             sent: Samples::ZERO,
         };
@@ -124,7 +148,24 @@ impl World {
             Step::VendorReads if self.vendor_up => self.vendor.read(),
             Step::VendorTells => self.tell(),
             Step::VendorSpeaks(samples) => self.vendor.speak(Samples(*samples)),
-            Step::VendorCallsTool => self.vendor.call_tool(),
+            Step::VendorCallsRemoteTool => self.vendor.call_remote_tool(),
+            Step::AgentChanges(version) => {
+                let Plan { agent, tools, .. } = patient_plan();
+                let agent = Box::new(Agent { version: *version, ..agent });
+                self.changed_to = Some(*version);
+                self.hand_in(Input::AgentChanged { agent, tools });
+            }
+            Step::VendorCallsTool { own } => {
+                self.vendor.call_tool(if *own { "book_table" } else { "get_weather" }, "{}");
+            }
+            Step::VendorHolds => self.vendor.call_tool("hold", r#"{"seconds":3}"#),
+            Step::VendorSendsDtmf => self.vendor.call_tool("send_dtmf", r#"{"digits":"1w2"}"#),
+            Step::KeyPressed(digit) if self.attached => {
+                let key = self.carrier.message(StreamEvent::Dtmf { digit: *digit });
+                self.hand_in(Input::Caller(key));
+            }
+            Step::OperatorHolds => self.hand_in(Input::Operator(OperatorCommand::Hold)),
+            Step::OperatorResumes => self.hand_in(Input::Operator(OperatorCommand::Resume)),
             Step::VendorFinishes => self.vendor.finish(ResponseStatus::Completed),
             Step::SpeechStarts if self.vendor_up => self.vendor.hear_speech(),
             Step::SpeechEnds => self.vendor.hear_pause(),
@@ -134,7 +175,7 @@ impl World {
             Step::StreamBack if !self.attached => self.attach(),
             Step::MusicComes(samples) => {
                 let piece = Piece::new(&vec![MUSIC; *samples]).unwrap();
-                self.hand_in(Input::HoldMusic(piece));
+                self.hand_in(Input::HoldMusic { file: MUSIC_FILE.into(), piece });
             }
             Step::TakenOver { same_stream } => self.take_over(*same_stream),
             _ => {}
@@ -180,6 +221,7 @@ impl World {
         (self.vendor_up, self.dialling) = (false, false);
         self.tools.clear();
         self.ran.clear();
+        self.changed_to = self.stored;
         self.session = Session::resume(patient_plan(), self.written.past(Succession::TakenOver), self.now);
         self.drain();
         let stream = self.carrier.stream.clone();
@@ -245,8 +287,10 @@ impl World {
                 }
                 Output::RunTool(request) => {
                     assert!(self.ran.insert(request.call.clone()), "{} was run twice", request.call);
+                    assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
+                Output::Agent(agent) => self.stored = Some(agent.version),
                 Output::HangUp(_) | Output::LetGo(_) => self.over = true,
                 _ => {}
             }
@@ -298,6 +342,7 @@ proptest! {
         prop_assert!(world.vendor.is_idle(), "{:?}", world.vendor);
         prop_assert_eq!(world.vendor.unanswered, 0, "a turn was closed and nobody answered");
         prop_assert!(!world.over);
+        prop_assert_eq!(world.stored, world.changed_to, "the last agent that was asked for answers");
     }
 
     /// Any order within the window comes out as it was sent, byte for byte.

@@ -4,6 +4,8 @@
 //! write, so that two processes which try at the same time cannot both succeed. The SDK repeats a write whose answer
 //! was lost; each condition lets our own first attempt count as ours.
 
+mod agents;
+mod audit;
 mod calls;
 mod chronicle;
 mod connections;
@@ -13,6 +15,7 @@ mod item;
 mod lease;
 mod ledger;
 mod line;
+mod mailbox;
 mod pulses;
 mod rates;
 mod relays;

@@ -4,6 +4,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
 use shared::ports::RunTools;
+use shared::tools::own::unknown_end;
 use shared::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest};
 
 use super::sdk::{is_timeout, port_error};
@@ -31,6 +32,7 @@ impl RunTools for LambdaTools {
         let payload = serde_json::to_vec(request).map_err(|_| internal("the request could not be written"))?;
         let invoke = self.client.invoke().function_name(&self.function).payload(Blob::new(payload));
         match invoke.send().await {
+            Ok(answer) if answer.function_error().is_some() => Err(broken(request)),
             Ok(answer) => outcome(&answer),
             Err(error) if is_timeout(&error) => Err(ToolError::new(ToolErrorKind::TimedOut, "the tool took too long")),
             Err(error) => {
@@ -41,11 +43,13 @@ impl RunTools for LambdaTools {
     }
 }
 
-/// A function that failed has written why to its own log; its answer may quote what it was asked.
+/// A function that failed has written why to its own log; its answer may quote what it was asked. What it had done by then
+/// nobody knows.
+fn broken(request: &ToolRequest) -> ToolError {
+    if request.is_idempotent() { internal("the tool failed") } else { unknown_end(ToolErrorKind::Internal) }
+}
+
 fn outcome(answer: &InvokeOutput) -> ToolOutcome {
-    if answer.function_error().is_some() {
-        return Err(internal("the tool failed"));
-    }
     let payload = answer.payload().map(AsRef::as_ref).unwrap_or_default();
     serde_json::from_slice(payload).unwrap_or_else(|_| Err(internal("the tool gave an answer of no known shape")))
 }
@@ -58,22 +62,30 @@ fn internal(message: &str) -> ToolError {
 mod tests {
     use super::*;
 
-    fn answered(payload: &str, error: Option<&str>) -> ToolOutcome {
-        let payload = Blob::new(payload.as_bytes());
-        outcome(&InvokeOutput::builder().payload(payload).set_function_error(error.map(str::to_owned)).build())
+    fn answered(payload: &str) -> ToolOutcome {
+        outcome(&InvokeOutput::builder().payload(Blob::new(payload.as_bytes())).build())
     }
 
     #[test]
     fn an_outcome_is_read_as_it_was_written() {
-        assert_eq!(answered(r#"{"Ok":"{\"sky\":\"clear\"}"}"#, None).unwrap().reveal(), r#"{"sky":"clear"}"#);
-        let refused = answered(r#"{"Err":{"kind":"not_found","message":"no such dish"}}"#, None).unwrap_err();
+        assert_eq!(answered(r#"{"Ok":"{\"sky\":\"clear\"}"}"#).unwrap().reveal(), r#"{"sky":"clear"}"#);
+        let refused = answered(r#"{"Err":{"kind":"not_found","message":"no such dish"}}"#).unwrap_err();
         assert_eq!((refused.kind, refused.message.as_str()), (ToolErrorKind::NotFound, "no such dish"));
     }
 
     #[test]
-    fn a_function_that_failed_is_an_internal_error_and_its_words_stay_out() {
-        let crashed = answered(r#"{"errorMessage":"panicked at +15551234567"}"#, Some("Unhandled")).unwrap_err();
-        assert_eq!((crashed.kind, crashed.message.as_str()), (ToolErrorKind::Internal, "the tool failed"));
-        assert_eq!(answered("null", None).unwrap_err().kind, ToolErrorKind::Internal);
+    fn a_function_that_failed_is_an_internal_error_and_may_have_done_what_must_not_be_done_twice() {
+        let mut request = ToolRequest {
+            sid: "CA1".into(),
+            call: "c1".into(),
+            name: "get_weather".to_owned(),
+            arguments: "{}".into(),
+            agent: "default".into(),
+            own: None,
+        };
+        assert_eq!(broken(&request), internal("the tool failed"));
+        request.own = Some(Box::new(shared::testkit::own_tool()));
+        assert_eq!(broken(&request), unknown_end(ToolErrorKind::Internal));
+        assert_eq!(answered("null").unwrap_err().kind, ToolErrorKind::Internal);
     }
 }

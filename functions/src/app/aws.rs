@@ -11,12 +11,15 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use url::Url;
 
+use crate::adapters::clock::{ServerDate, SystemClock};
 use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
 use crate::adapters::music_store::MusicStore;
+use crate::adapters::own_functions::OwnFunctions;
 use crate::adapters::s3::RecordingStore;
 use crate::adapters::secrets::Secrets;
+use crate::adapters::tool_secrets::SecretsOfTools;
 
 /// A tool has its own, shorter, time limit in the heart; this is for an answer that never comes.
 const TOOL_PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +35,7 @@ impl Aws {
         let loader = aws_config::defaults(BehaviorVersion::latest())
             .region(aws_config::environment::EnvironmentVariableRegionProvider::new())
             .credentials_provider(credentials())
+            .time_source(SystemClock)
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
         Self(loader.load().await)
@@ -41,8 +45,13 @@ impl Aws {
         Secrets::new(aws_sdk_secretsmanager::Client::new(&self.0))
     }
 
+    pub fn tool_secrets(&self, arn: &str) -> SecretsOfTools {
+        SecretsOfTools::stored(aws_sdk_secretsmanager::Client::new(&self.0), arn)
+    }
+
     pub fn store(&self, table: &str) -> Store {
-        Store::new(aws_sdk_dynamodb::Client::new(&self.0), table)
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.0).interceptor(ServerDate);
+        Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), table)
     }
 
     /// Buckets in the path, so that an S3 on a laptop needs no name of its own for each.
@@ -71,6 +80,13 @@ impl Aws {
     /// For the relay's control channel; `None` where no region is set.
     pub fn handshakes(&self) -> Option<HandshakeSigner> {
         Some(HandshakeSigner::new(self.0.region()?.as_ref(), self.0.credentials_provider()?))
+    }
+
+    /// Each is invoked once: what it did it must not do twice.
+    pub fn own_functions(&self, allowed: Vec<String>) -> OwnFunctions {
+        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).operation_timeout(TOOL_PATIENCE);
+        let config = aws_sdk_lambda::config::Builder::from(&self.0).retry_config(RetryConfig::disabled());
+        OwnFunctions::new(aws_sdk_lambda::Client::from_conf(config.timeout_config(patience.build()).build()), allowed)
     }
 
     pub fn tools(&self, function: &str) -> LambdaTools {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+use shared::calls::HEARTBEAT_EXPIRES_MS;
 use shared::config::{RelayConfig, WebhookAuth};
 use shared::ports::PortResult;
 use url::Url;
@@ -69,6 +71,7 @@ fn settings(config: RelayConfig) -> Settings {
         ecs_agent: config.ecs_agent_url,
         emf: config.stack.map(Emf::new),
         resume_url: config.public_url.and_then(|url| url.join("twiml/resume").ok()),
+        silent_for: Duration::from_millis(HEARTBEAT_EXPIRES_MS),
         public_wss_url: config.public_wss_url,
         signing_token: match config.auth {
             WebhookAuth::Signed(token) => Some(token),

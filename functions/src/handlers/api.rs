@@ -3,7 +3,13 @@
 //! Health and settings are open. Whatever reveals a call needs the console's token; where none is set, only this very
 //! machine is served.
 
+mod agents;
+mod documents;
+mod mailbox;
 mod music;
+mod numbers;
+mod running;
+mod tools;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -15,10 +21,10 @@ use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::hold_music::file_id;
-use shared::ids::{CallSid, MusicId};
+use shared::ids::{CallSid, MusicId, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, ReadCall, ReadHistory, ReadRecording,
-    RelayControl,
+    CarrierAccount, Clock, FoundRecording, KeepMusic, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit,
+    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -34,11 +40,12 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, M, R, T, C> {
+pub struct Api<S, B, M, R, T, X, C> {
     store: S,
     recordings: B,
     music: M,
     relays: R,
+    tools: X,
     /// `None` where no account is configured.
     carrier: Option<T>,
     clock: C,
@@ -52,10 +59,21 @@ enum Route {
     Status,
     PublicUrl,
     Tools,
+    TryTool,
     Calls,
     Call(CallSid),
     Recording(CallSid),
     HangUp(CallSid),
+    ChangeAgent(CallSid),
+    Agents(agents::Route),
+    Numbers(numbers::Route),
+    Hold(CallSid),
+    Resume(CallSid),
+    Messages,
+    MessagesOf(CallSid),
+    Callbacks,
+    Callback(CallSid, ToolCallId),
+    ToolRuns(CallSid),
     Streams,
     Sessions,
     Twilio,
@@ -79,6 +97,12 @@ impl Route {
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
+            ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
+            ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
+            ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
+            ["api", "messages"] => Some(Self::Messages),
+            ["api", "callbacks"] => Some(Self::Callbacks),
+            ["api", "callbacks", sid, id] => Some(Self::Callback(call(sid)?, mailbox::id(id)?)),
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
@@ -87,22 +111,30 @@ impl Route {
             ["hold-music", "files", id] => file_id(id).map(Self::MusicFile),
             ["hold-music", "uploads"] => Some(Self::MusicUploads),
             ["api", "twilio"] => Some(Self::Twilio),
+            ["api", "calls", sid, "agent"] => call(sid).map(Self::ChangeAgent),
+            ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
+            ["api", "numbers", ref rest @ ..] => numbers::Route::find(rest).map(Self::Numbers),
+            ["api", "tools", "try"] => Some(Self::TryTool),
+            ["api", "calls", sid, "tools"] => call(sid).map(Self::ToolRuns),
             _ => None,
         }
     }
 
-    /// As the `Allow` header has them.
-    fn methods(&self) -> &'static str {
+    fn allow(&self) -> &'static str {
         match self {
-            Self::HangUp(_) | Self::MusicUploads => "POST",
+            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::ChangeAgent(_) => "POST",
+            Self::TryTool | Self::MusicUploads => "POST",
             Self::MusicFiles => "GET, POST",
             Self::MusicFile(_) => "GET, DELETE",
+            Self::Callback(..) => "DELETE",
+            Self::Agents(route) => route.allow(),
+            Self::Numbers(route) => route.allow(),
             _ => "GET",
         }
     }
 
-    fn takes(&self, method: &Method) -> bool {
-        self.methods().split(", ").any(|it| it == method.as_str())
+    fn allows(&self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
 
     /// Tells about a caller, or does something to one.
@@ -118,6 +150,17 @@ impl Route {
             | Self::Call(_)
             | Self::Recording(_)
             | Self::HangUp(_)
+            | Self::ChangeAgent(_)
+            | Self::Agents(_)
+            | Self::Numbers(_)
+            | Self::Hold(_)
+            | Self::Resume(_)
+            | Self::Messages
+            | Self::MessagesOf(_)
+            | Self::Callbacks
+            | Self::Callback(..)
+            | Self::ToolRuns(_)
+            | Self::TryTool
             | Self::Streams
             | Self::Sessions
             | Self::Twilio
@@ -129,17 +172,25 @@ impl Route {
     }
 }
 
-impl<S, B, M, R, T, C> Api<S, B, M, R, T, C>
+impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
-    S: ReadCall + ReadHistory,
+    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording,
     M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
+    X: RunTools,
     C: Clock,
 {
-    pub fn new(store: S, recordings: B, music: M, relays: R, carrier: Option<T>, clock: C, config: ApiConfig) -> Self {
-        Self { store, recordings, music, relays, carrier, clock, config }
+    pub fn new(
+        (store, recordings, music): (S, B, M),
+        relays: R,
+        carrier: Option<T>,
+        tools: X,
+        clock: C,
+        config: ApiConfig,
+    ) -> Self {
+        Self { store, recordings, music, relays, tools, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -152,8 +203,8 @@ where
 
     async fn answer(&self, request: &Request) -> Response {
         let Some(route) = Route::find(&request.path) else { return Response::not_found() };
-        if !route.takes(&request.method) {
-            return Response::not_allowed(route.methods());
+        if !route.allows(&request.method) {
+            return Response::not_allowed(route.allow());
         }
         if route.is_private()
             && let Some(refusal) = self.refusal(request)
@@ -161,7 +212,7 @@ where
             return refusal;
         }
         self.route(route, request).await.unwrap_or_else(|error| {
-            tracing::error!(code = "store_failed", path = request.path, %error);
+            tracing::error!(code = "store_failed", path = nameless(&request.path), %error);
             Response::problem(StatusCode::SERVICE_UNAVAILABLE, "what was asked for cannot be had right now")
         })
     }
@@ -174,7 +225,7 @@ where
         if given.is_some_and(|given| given.as_bytes().ct_eq(token.reveal().as_bytes()).into()) {
             return None;
         }
-        tracing::warn!(code = "console_token_refused", path = request.path);
+        tracing::warn!(code = "console_token_refused", path = nameless(&request.path));
         let refusal = Response::problem(StatusCode::UNAUTHORIZED, "the console's token is needed");
         Some(refusal.header(header::WWW_AUTHENTICATE, "Bearer"))
     }
@@ -186,10 +237,23 @@ where
             Route::Status => self.status().await,
             Route::PublicUrl => Ok(Response::json(&json!({ "public_url": self.config.public_url }))),
             Route::Tools => Ok(Response::json(&json!({ "tools": shared::tools::all() }))),
+            Route::TryTool => {
+                tools::try_out((&self.store, &self.tools, &self.clock), &self.config.guard, request).await
+            }
+            Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(limit(&request.query)).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
-            Route::HangUp(sid) => self.hang_up(&sid).await,
+            Route::ChangeAgent(sid) => self.change_agent(&sid, request).await,
+            Route::Agents(route) => self.agents(route, request).await,
+            Route::Numbers(route) => self.numbers(route, request).await,
+            Route::HangUp(sid) => self.send(&sid, Control::HangUp { sid: sid.clone() }).await,
+            Route::Hold(sid) => self.send(&sid, Control::Hold { sid: sid.clone() }).await,
+            Route::Resume(sid) => self.send(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
+            Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
+            Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,
+            Route::Callback(sid, id) => mailbox::cancel(&self.store, &sid, &id).await,
             Route::Streams => self.streams().await,
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
@@ -245,17 +309,27 @@ where
         Ok(self.store.call(sid).await?.is_some_and(|call| call.status.ended().is_some()))
     }
 
-    async fn hang_up(&self, sid: &CallSid) -> PortResult<Response> {
+    async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
         let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
-        let Some(call) = call? else { return Ok(Response::not_found()) };
+        self.command(call?, relays?, &command, Response::empty(StatusCode::ACCEPTED)).await
+    }
+
+    /// To the relay that holds the call, if it runs.
+    async fn command(
+        &self,
+        call: Option<Call>,
+        relays: Vec<Relay>,
+        command: &Control,
+        accepted: Response,
+    ) -> PortResult<Response> {
+        let Some(call) = call else { return Ok(Response::not_found()) };
         if call.status.ended().is_some() {
             return Ok(Response::problem(StatusCode::CONFLICT, "the call is over"));
         }
-        let relays = relays?;
         let holder = call.lease.and_then(|lease| relays.into_iter().find(|relay| relay.id == lease.relay));
         let Some(relay) = holder else { return Ok(unreachable_relay()) };
-        match self.relays.send(&relay, &Control::HangUp { sid: sid.clone() }).await {
-            Ok(()) => Ok(Response::empty(StatusCode::ACCEPTED)),
+        match self.relays.send(&relay, command).await {
+            Ok(()) => Ok(accepted),
             Err(PortError::Gone) => Ok(unreachable_relay()),
             Err(error) => Err(error),
         }
@@ -313,6 +387,11 @@ where
 
 fn call(sid: &str) -> Option<CallSid> {
     is_sid(sid, "CA").then(|| CallSid::from(sid))
+}
+
+/// For the log, where no number belongs.
+fn nameless(path: &str) -> &str {
+    if path.starts_with("/api/numbers/") { "/api/numbers/…" } else { path }
 }
 
 fn limit(query: &str) -> u32 {

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
+use shared::fault::Fault;
 
 pub(super) struct Request {
     pub(super) method: Method,
@@ -78,6 +79,10 @@ impl Response {
         }
     }
 
+    pub(super) fn yaml(text: String) -> Self {
+        Self::of("application/yaml", Body::Text(text))
+    }
+
     pub(super) fn bytes(kind: &'static str, bytes: Vec<u8>) -> Self {
         Self::of(kind, Body::Binary(bytes))
     }
@@ -90,6 +95,20 @@ impl Response {
     pub(super) fn problem(status: StatusCode, detail: &str) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
         let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+        Self::of("application/problem+json", Body::Text(body.to_string())).status(status)
+    }
+
+    /// With all that is wrong with the document that was sent, each fault at its place.
+    pub(super) fn faults(detail: &str, faults: &[Fault]) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        let title = status.canonical_reason().unwrap_or_default();
+        let errors: Vec<_> = faults
+            .iter()
+            .map(|Fault { pointer, detail }| json!({ "pointer": format!("#{pointer}"), "detail": detail }))
+            .collect();
+        let body = json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail, "errors": errors,
+        });
         Self::of("application/problem+json", Body::Text(body.to_string())).status(status)
     }
 

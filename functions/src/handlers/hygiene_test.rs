@@ -11,15 +11,16 @@ use shared::limits::{CallLimits, Gate, Rate};
 use shared::ownership::Outcome;
 use shared::redact::Secret;
 use shared::tools::ToolRequest;
+use shared::tools::own::HttpFault;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::api::Api;
 use super::testing::{
-    AUTH_TOKEN, CALL, CALLED, CALLER, CONNECT, CONNECTION, DISCONNECT, Http, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL,
-    STRANGER, STREAM, World, frame, media, start, ws_event,
+    AUTH_TOKEN, CALL, CALLED, CALLER, CONNECT, CONNECTION, CRM_KEY, DISCONNECT, Http, NOW_MS, PUBLIC_URL,
+    PUBLIC_WSS_URL, STRANGER, STREAM, World, frame, media, start, ws_event,
 };
-use super::tool_call::ToolCall;
+use super::tool_call::{OwnDoors, ToolCall};
 use super::twiml::Twiml;
 use super::ws_connect::WsConnect;
 use super::ws_default::WsDefault;
@@ -117,14 +118,15 @@ async fn the_rest(world: &World) {
         bucket: "b".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
+        tool_call_function: "tool-call".to_owned(),
+        guard: Default::default(),
         console_token: Some(Secret::new(CONSOLE_TOKEN)),
     };
     let api = Api::new(
-        world.clone(),
-        world.clone(),
-        world.clone(),
+        (world.clone(), world.clone(), world.clone()),
         world.clone(),
         Some(world.clone()),
+        world.clone(),
         world.clone(),
         config,
     );
@@ -132,18 +134,50 @@ async fn the_rest(world: &World) {
         let request = Http::get(&format!("/calls/{CALL}")).header("authorization", &format!("Bearer {token}"));
         api.handle(request.event()).await;
     }
+    for (method, path, document) in [
+        ("POST", "/api/agents".to_owned(), json!({ "id": "night", "instructions": SPOKEN })),
+        ("PUT", format!("/api/numbers/{CALLED}"), json!({ "agent": "night" })),
+        ("POST", format!("/api/calls/{CALL}/agent"), json!({ "agent": "night" })),
+        ("PUT", "/api/agents/night".to_owned(), json!({ "voice": SPOKEN })),
+    ] {
+        for token in [CONSOLE_TOKEN, "wrong-token-4711"] {
+            let request = Http::new(method, &path).json(&document);
+            api.handle(request.header("authorization", &format!("Bearer {token}")).event()).await;
+        }
+    }
     let nowhere: url::Url = "http://127.0.0.1:9".parse().unwrap();
-    let config = ToolsConfig { table: "t".to_owned(), weather_url: nowhere.clone(), geocoding_url: nowhere };
-    let tools = ToolCall::new(world.clone(), world.clone(), config);
+    let config = ToolsConfig {
+        table: "t".to_owned(),
+        weather_url: nowhere.clone(),
+        geocoding_url: nowhere,
+        guard: Default::default(),
+        secrets_arn: None,
+        functions: Vec::new(),
+    };
+    let own = OwnDoors { http: world.clone(), secrets: world.clone(), functions: world.clone() };
+    let tools = ToolCall::new(world.clone(), world.clone(), own, world.clone(), config);
+    world.state().tools.answers = [Err(HttpFault::BrokenOff)].into();
+    let booking = Box::new(shared::testkit::own_tool());
     for (call, name, arguments) in [
+        ("0", "book_table", format!("{{\"name\":\"{SPOKEN}\"}}")),
         ("1", "get_weather", format!("{{\"place\":\"{SPOKEN}\"}}")),
         ("1", "get_weather", format!("{{\"place\":\"{SPOKEN}\"}}")),
         ("2", "lookup_prescription", format!("{{\"number\":\"{SPOKEN}\"}}")),
         ("3", "lookup_menu", SPOKEN.to_owned()),
+        ("4", "take_message", format!("{{\"number\":\"{CALLER}\",\"text\":\"{SPOKEN}\"}}")),
+        ("5", "schedule_callback", format!("{{\"number\":\"{CALLER}\",\"when\":\"{SPOKEN}\",\"why\":\"x\"}}")),
     ] {
         let arguments = arguments.as_str().into();
-        let _outcome =
-            tools.handle(&ToolRequest { sid: CALL.into(), call: call.into(), name: name.to_owned(), arguments }).await;
+        let _outcome = tools
+            .handle(&ToolRequest {
+                sid: CALL.into(),
+                call: call.into(),
+                name: name.to_owned(),
+                arguments,
+                agent: "default".into(),
+                own: (name == "book_table").then(|| booking.clone()),
+            })
+            .await;
     }
 }
 
@@ -186,10 +220,12 @@ fn no_number_no_word_and_no_secret_is_said_aloud() {
         "caller_limited",
         "address_limited",
         "rate_not_counted",
+        "agent_saved",
+        "console_token_refused",
     ]) {
         assert!(log.contains(&format!("\"code\":\"{code}\"")), "`{code}` was not provoked:\n{log}");
     }
-    for secret in ["1555", STRANGER, "4711", SPOKEN, AUTH_TOKEN, "token-1"] {
+    for secret in ["1555", STRANGER, "4711", SPOKEN, AUTH_TOKEN, "token-1", CRM_KEY] {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "`{secret}` is in the log");
     }

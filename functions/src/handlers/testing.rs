@@ -1,7 +1,10 @@
 //! A world in memory for the handlers' tests: every door, and what went through it.
 
+mod agents;
+mod mailbox;
 mod music;
 mod requests;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,11 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use shared::agent::{Agent, Saved};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
 use shared::control::Control;
 use shared::hold_music::MusicFile;
-use shared::ids::{CallSid, ConnectionId, MusicId, RelayId, ToolCallId};
+use shared::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, ToolCallId};
 use shared::limits::Window;
+use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
     CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
@@ -28,6 +33,7 @@ use shared::twilio::setup;
 
 pub(super) use self::music::UPLOAD;
 pub(super) use self::requests::{CONNECT, CONNECTION, DISCONNECT, Http, MESSAGE, frame, media, start, ws_event};
+pub(super) use self::tools::CRM_KEY;
 
 pub(super) const CALL: &str = "CA00000000000000000000000000000001";
 pub(super) const STREAM: &str = "MZ00000000000000000000000000000001";
@@ -80,6 +86,7 @@ pub(super) struct State {
     pub(super) bound_after: Option<(u32, Binding)>,
     pub(super) looks: u32,
     pub(super) fetched: u32,
+    pub(super) tools: tools::Tools,
     /// What was counted, of whom, and when. None of the `writes`: it is no word of anybody's.
     pub(super) rates: BTreeMap<(&'static str, String, Window), u32>,
     pub(super) writes: u32,
@@ -88,8 +95,14 @@ pub(super) struct State {
     pub(super) hangs: bool,
     /// Since the beginning of the test.
     pub(super) passed_ms: u64,
+    /// Each version of each agent; and which counts.
+    pub(super) agents: BTreeMap<AgentId, Vec<Saved>>,
+    pub(super) counting: BTreeMap<AgentId, u32>,
+    pub(super) numbers: BTreeMap<String, AgentId>,
     /// Callers who wait, and until when they are believed to.
     pub(super) line: BTreeMap<Waiting, u64>,
+    pub(super) messages: Vec<Message>,
+    pub(super) callbacks: Vec<Callback>,
 }
 
 /// A frame, as a relay got it.
@@ -177,7 +190,7 @@ pub(super) fn call(status: CallStatus) -> Call {
         sid: CALL.into(),
         from: CALLER.into(),
         to: CALLED.into(),
-        agent: shared::agent::Agent::default(),
+        agent: Agent::default(),
         media_path: shared::calls::MediaPath::Gateway,
         status,
         began_at_ms: NOW_MS,
@@ -254,6 +267,11 @@ impl WriteCall for World {
         if call.status.ended().is_none() {
             call.status = status;
         }
+        Ok(())
+    }
+
+    async fn set_agent(&self, sid: &CallSid, agent: &Agent, lease: &Lease) -> PortResult<()> {
+        self.write()?.held(sid, lease)?.agent = agent.clone();
         Ok(())
     }
 

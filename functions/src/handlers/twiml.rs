@@ -1,27 +1,30 @@
 //! The voice webhook and its callbacks: what Twilio asks, and what it tells.
 //!
 //! Nothing is believed and nothing written before the signature has been checked, but that one was wrong. Afterwards
-//! the caller always gets an answer in TwiML: a fault of ours is an apology, not a dropped call.
+//! the caller always gets an answer in TwiML: while the store or the relays are away it is music, and they come back.
 
+mod answering;
 mod line;
 mod webhook;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join3, join4};
 use http::{Method, StatusCode, header};
-use shared::calls::{Call, CallStatus, Ending, Relay, Waiting};
+use shared::agent::Agent;
+use shared::calls::{Call, Ending, Relay, Waiting};
 use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::limits::{self, Window};
 use shared::ports::{
-    Clock, CountRates, Placements, PortError, PortResult, Random, ReadCall, ReadHistory, RelayControl, Tokens,
-    WaitingLine, WriteCall,
+    Clock, CountRates, Placements, PortError, PortResult, Random, ReadAgents, ReadCall, ReadHistory, RelayControl,
+    Tokens, WaitingLine, WriteCall,
 };
 use shared::redact::Secret;
 use shared::twilio::twiml::{self, Stream};
 use shared::twilio::webhook::{CallStatusUpdate, CarrierStatus, Form, IncomingCall, StreamStatus, StreamStatusUpdate};
 
+use self::answering::Words;
 use self::line::Ticket;
 use self::webhook::{Fault, Webhook};
 use super::http::{Request, Response};
@@ -29,8 +32,9 @@ use super::strangers::Strangers;
 
 /// Twilio opens the stream at once; a token that is older was stolen.
 const TOKEN_LIVES_MS: u64 = 60_000;
-/// Streams of one call, all in all: the breaker against a loop of streams that close at once.
-const MOST_STREAMS: u32 = 10;
+/// Streams of one call within a minute: the breaker against a loop of streams that close at once. A call that lives on
+/// through many deaths of relays is none.
+const MOST_STREAMS: u32 = 20;
 
 const BUSY: &str = "All our lines are busy at the moment. Please try again in a few minutes.";
 
@@ -58,11 +62,11 @@ enum Route {
 #[derive(Debug)]
 enum Next {
     Stream(Box<Call>),
-    /// There is no room yet. The place is known unless the store is away.
-    Hold(Ticket, Option<u32>),
+    /// There is no room yet, or nobody. The place is known to those who stand in line.
+    Hold(Option<u32>, Box<Agent>),
     HangUp,
     /// This is said, and nothing more.
-    Tell(String),
+    Tell(Words),
     /// One call too many.
     Busy {
         answered: bool,
@@ -91,7 +95,7 @@ impl Route {
 
 impl<S, R, C, T> Twiml<S, R, C, T>
 where
-    S: ReadCall + WriteCall + ReadHistory + Tokens + CountRates + Placements + WaitingLine,
+    S: ReadAgents + ReadCall + WriteCall + ReadHistory + Tokens + CountRates + Placements + WaitingLine,
     R: RelayControl,
     C: Clock,
     T: Random,
@@ -138,17 +142,16 @@ where
     async fn route(&self, route: Route, form: &Form, query: &str) -> Result<Response, Fault> {
         match route {
             Route::Incoming => {
-                let call = IncomingCall::try_from(form)?;
-                Ok(self.caller_gets(&call.call, self.incoming(&call).await).await)
+                let (call, ticket) = (IncomingCall::try_from(form)?, Ticket::new(self.clock.unix_ms()));
+                Ok(self.caller_gets(&call.call, ticket, self.incoming(&call, ticket)).await)
             }
             Route::Resume => {
-                let call = IncomingCall::try_from(form)?;
-                Ok(self.caller_gets(&call.call, self.resume(&call).await).await)
+                let (call, ticket) = (IncomingCall::try_from(form)?, Ticket::new(self.clock.unix_ms()));
+                Ok(self.caller_gets(&call.call, ticket, self.resume(&call)).await)
             }
             Route::Line => {
-                let call = IncomingCall::try_from(form)?;
-                let ticket = Ticket::read(query, self.clock.unix_ms());
-                Ok(self.caller_gets(&call.call, Ok(self.in_line(&call, ticket).await)).await)
+                let (call, ticket) = (IncomingCall::try_from(form)?, Ticket::read(query, self.clock.unix_ms()));
+                Ok(self.caller_gets(&call.call, ticket, self.in_line(&call, ticket)).await)
             }
             Route::CallStatus => Ok(self.call_status(&CallStatusUpdate::try_from(form)?).await),
             Route::StreamStatus => Ok(stream_status(&StreamStatusUpdate::try_from(form)?)),
@@ -156,40 +159,30 @@ where
     }
 
     /// A new call, or a webhook that Twilio sent twice: then the call that is there gets a fresh token.
-    async fn incoming(&self, incoming: &IncomingCall) -> PortResult<Next> {
+    async fn incoming(&self, incoming: &IncomingCall, ticket: Ticket) -> PortResult<Next> {
         let now = self.clock.unix_ms();
-        let (relays, line, too_often) =
-            join3(self.store.relays(), self.line(), self.calls_too_often(incoming, now)).await;
-        let relays = relays?;
+        let asked = (self.store.relays(), self.line(), self.calls_too_often(incoming, now), self.answering(incoming));
+        let (relays, line, too_often, agent) = join4(asked.0, asked.1, asked.2, asked.3).await;
+        let (relays, agent) = (relays?, agent?);
         if self.is_one_too_many(incoming, too_often, self.is_full(&relays, now)).await? {
             return Ok(Next::Busy { answered: !incoming.status.is_before_answer() });
         }
+        if let Some(words) = self.closed(incoming, &agent, now).await? {
+            return Ok(Next::Tell(words));
+        }
         if Relay::pick(&relays, now).is_none() {
             tracing::error!(code = "no_relay", call = %incoming.call);
-            return Ok(self.apologise());
         }
-        self.take_in(incoming, Ticket::new(now), &relays, &line).await
+        self.take_in(incoming, ticket, agent, &relays, &line).await
     }
 
-    /// A caller who waits asks again. Whatever is not there right now, they go on waiting.
-    async fn in_line(&self, incoming: &IncomingCall, ticket: Ticket) -> Next {
+    /// A caller who waits asks again.
+    async fn in_line(&self, incoming: &IncomingCall, ticket: Ticket) -> PortResult<Next> {
         if incoming.status.is_over() {
-            return Next::HangUp;
+            return Ok(Next::HangUp);
         }
-        let look = async {
-            let (relays, line) = join(self.store.relays(), self.line()).await;
-            self.take_in(incoming, ticket, &relays?, &line).await
-        };
-        let error = match tokio::time::timeout(line::PATIENCE, Box::pin(look)).await {
-            Ok(Ok(next)) => return next,
-            Ok(Err(error)) => error,
-            Err(_) => PortError::Unavailable("the line was not seen in time".to_owned()),
-        };
-        tracing::error!(code = "store_failed", call = %incoming.call, %error);
-        if ticket.is_over(self.clock.unix_ms(), &self.config.agent.overflow) {
-            return self.overflow(&incoming.call);
-        }
-        Next::Hold(ticket, None)
+        let (relays, line, agent) = join3(self.store.relays(), self.line(), self.answering(incoming)).await;
+        self.take_in(incoming, ticket, agent?, &relays?, &line).await
     }
 
     /// Nobody in it, if it cannot be read: then whoever asks first is served first.
@@ -205,6 +198,7 @@ where
         &self,
         incoming: &IncomingCall,
         ticket: Ticket,
+        agent: Agent,
         relays: &[Relay],
         line: &[Waiting],
     ) -> PortResult<Next> {
@@ -213,28 +207,21 @@ where
         match waiting.turn(line, relays, now).filter(|_| !self.is_full(relays, now)) {
             Some(relay) => {
                 let stood = line.contains(&waiting).then_some(&waiting);
-                self.open(incoming, relay, relays, stood).await
+                self.open(self.new_call(incoming, agent, relay), relay, relays, stood).await
             }
             None if self.store.call(&incoming.call).await?.is_some() => self.proceed(&incoming.call, relays).await,
-            None => self.wait(&waiting, ticket, waiting.place(line)).await,
+            None => self.wait(&waiting, ticket, agent, waiting.place(line)).await,
         }
     }
 
-    async fn open(
-        &self,
-        incoming: &IncomingCall,
-        relay: &Relay,
-        relays: &[Relay],
-        stood: Option<&Waiting>,
-    ) -> PortResult<Next> {
-        let call = self.new_call(incoming, relay, self.clock.unix_ms());
+    async fn open(&self, call: Call, relay: &Relay, relays: &[Relay], stood: Option<&Waiting>) -> PortResult<Next> {
         match self.store.open_call(&call).await {
             Ok(()) => {
                 tracing::info!(code = "call_opened", call = %call.sid, relay = %relay.id);
                 join(self.give(relay, &call), self.leave(stood)).await;
                 Ok(Next::Stream(Box::new(call)))
             }
-            Err(PortError::Conflict(_)) => self.proceed(&incoming.call, relays).await,
+            Err(PortError::Conflict(_)) => self.proceed(&call.sid, relays).await,
             Err(error) => Err(error),
         }
     }
@@ -272,17 +259,17 @@ where
         Ok(true)
     }
 
-    async fn wait(&self, waiting: &Waiting, ticket: Ticket, place: u32) -> PortResult<Next> {
+    async fn wait(&self, waiting: &Waiting, ticket: Ticket, agent: Agent, place: u32) -> PortResult<Next> {
         let now = self.clock.unix_ms();
-        if place > line::LONGEST || ticket.is_over(now, &self.config.agent.overflow) {
+        if place > line::LONGEST || ticket.is_over(now, &agent.overflow) {
             self.leave(Some(waiting)).await;
-            return Ok(self.overflow(&waiting.call));
+            return Ok(overflow(&waiting.call, &agent));
         }
         if ticket.told.is_none() {
             tracing::warn!(code = "caller_waits", call = %waiting.call, place);
         }
         self.store.stand_in_line(waiting, now + line::STAYS_MS).await?;
-        Ok(Next::Hold(ticket, Some(place)))
+        Ok(Next::Hold(Some(place), Box::new(agent)))
     }
 
     /// An entry that stays is taken for gone soon.
@@ -293,27 +280,8 @@ where
         }
     }
 
-    fn overflow(&self, sid: &CallSid) -> Next {
-        tracing::warn!(code = "caller_overflowed", call = %sid);
-        Next::Tell(self.config.agent.overflow.say.clone())
-    }
-
     fn apologise(&self) -> Next {
-        Next::Tell(self.config.agent.unavailable.clone())
-    }
-
-    fn new_call(&self, incoming: &IncomingCall, relay: &Relay, now: u64) -> Call {
-        Call {
-            sid: incoming.call.clone(),
-            from: incoming.from.clone(),
-            to: incoming.to.clone(),
-            agent: self.config.agent.clone(),
-            media_path: self.config.media_path,
-            status: CallStatus::Ringing,
-            began_at_ms: now,
-            lease: Some(relay.holder().lease(1)),
-            streams: 1,
-        }
+        Next::Tell(Words::unavailable(&self.config.agent))
     }
 
     /// The stream has ended. The call goes on unless it is over.
@@ -324,7 +292,11 @@ where
         let relays = self.store.relays().await?;
         let next = self.proceed(&incoming.call, &relays).await?;
         let Next::Stream(call) = next else { return Ok(next) };
-        if self.store.count_stream(&call.sid).await? > MOST_STREAMS {
+        let window = Window::at(self.clock.unix_ms());
+        let lately = self.store.count_rate("STREAM", call.sid.as_str(), window);
+        let (counted, lately) = join(self.store.count_stream(&call.sid), lately).await;
+        counted?;
+        if lately? > MOST_STREAMS {
             tracing::error!(code = "too_many_streams", call = %call.sid);
             return Ok(self.apologise());
         }
@@ -339,7 +311,7 @@ where
         };
         if let Some(ending) = call.status.ended() {
             let sorry = ending == Ending::ModelUnavailable;
-            return Ok(if sorry { Next::Tell(call.agent.unavailable) } else { Next::HangUp });
+            return Ok(if sorry { Next::Tell(Words::unavailable(&call.agent)) } else { Next::HangUp });
         }
         let now = self.clock.unix_ms();
         let holds = |relay: &&Relay| call.lease.as_ref().is_some_and(|lease| lease.relay == relay.id);
@@ -356,7 +328,7 @@ where
             (Some(_), None) => {}
             (None, None) => {
                 tracing::error!(code = "no_relay", call = %sid);
-                return Ok(self.apologise());
+                return Ok(Next::Hold(None, Box::new(call.agent)));
             }
         }
         Ok(Next::Stream(Box::new(call)))
@@ -379,24 +351,48 @@ where
         }
     }
 
-    async fn caller_gets(&self, sid: &CallSid, next: PortResult<Next>) -> Response {
-        let document = match next {
-            Ok(Next::Stream(call)) => self.stream(&call).await,
-            Ok(Next::HangUp) => Ok(twiml::Response::new().hangup()),
-            Ok(Next::Hold(ticket, place)) => Ok(self.hold(ticket, place)),
-            Ok(Next::Tell(text)) => Ok(tell(text)),
-            Ok(Next::Busy { answered }) => Ok(busy(answered)),
-            Err(error) => Err(error),
+    /// What is found out in time; otherwise they wait, and come back.
+    async fn caller_gets(
+        &self,
+        sid: &CallSid,
+        ticket: Ticket,
+        next: impl Future<Output = PortResult<Next>>,
+    ) -> Response {
+        let found = async { self.document(sid, ticket, next.await?).await };
+        let error = match tokio::time::timeout(line::PATIENCE, Box::pin(found)).await {
+            Ok(Ok(document)) => return Response::xml(twiml::CONTENT_TYPE, &document),
+            Ok(Err(error)) => error,
+            Err(_) => PortError::Unavailable("the store did not answer in time".to_owned()),
         };
-        let document = document.unwrap_or_else(|error| {
-            tracing::error!(code = "store_failed", call = %sid, %error);
-            tell(self.config.agent.unavailable.clone())
-        });
+        tracing::error!(code = "store_failed", call = %sid, %error);
+        let document = match error {
+            PortError::Unavailable(_) | PortError::Throttled(_) | PortError::Conflict(_) => {
+                self.hold(sid, ticket, None, &self.config.agent)
+            }
+            PortError::Gone | PortError::Corrupt(_) => Words::unavailable(&self.config.agent).told(),
+        };
         Response::xml(twiml::CONTENT_TYPE, &document)
     }
 
-    fn hold(&self, ticket: Ticket, place: Option<u32>) -> twiml::Response {
-        line::hold(ticket, place, &self.config.agent.overflow, |path| self.webhook.url(path))
+    async fn document(&self, sid: &CallSid, ticket: Ticket, next: Next) -> PortResult<twiml::Response> {
+        match next {
+            Next::Stream(call) => self.stream(&call).await,
+            Next::HangUp => Ok(twiml::Response::new().hangup()),
+            Next::Hold(place, agent) => Ok(self.hold(sid, ticket, place, &agent)),
+            Next::Tell(words) => Ok(words.told()),
+            Next::Busy { answered } => Ok(busy(answered)),
+        }
+    }
+
+    /// As long as the agent lets them wait.
+    fn hold(&self, sid: &CallSid, ticket: Ticket, place: Option<u32>, agent: &Agent) -> twiml::Response {
+        if !ticket.is_over(self.clock.unix_ms(), &agent.overflow) {
+            return line::hold(ticket, place, agent, |path| self.webhook.url(path));
+        }
+        tracing::warn!(code = "caller_overflowed", call = %sid);
+        let stood_in_line = place.or(ticket.told).is_some();
+        let words = if stood_in_line { Words::of(&agent.overflow.say, agent) } else { Words::unavailable(agent) };
+        words.told()
     }
 
     async fn stream(&self, call: &Call) -> PortResult<twiml::Response> {
@@ -458,8 +454,9 @@ where
     }
 }
 
-fn tell(text: String) -> twiml::Response {
-    twiml::Response::new().say(text).hangup()
+fn overflow(sid: &CallSid, agent: &Agent) -> Next {
+    tracing::warn!(code = "caller_overflowed", call = %sid);
+    Next::Tell(Words::of(&agent.overflow.say, agent))
 }
 
 /// A call that was not answered yet is left so, which costs nothing.

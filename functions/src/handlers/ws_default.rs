@@ -26,6 +26,8 @@ use super::ws_event::{WsEvent, answer};
 
 /// Between looks at the store for a binding that another process is about to write: 970 ms in all.
 const WAITS_MS: [u64; 6] = [20, 50, 100, 200, 300, 300];
+/// A `start` that has not come by then went with the process that had it: Twilio sends none again.
+const START_PATIENCE_MS: u64 = 3_000;
 
 #[derive(Debug)]
 pub struct WsDefault<S, R, C> {
@@ -57,8 +59,18 @@ enum Refusal {
     NoCall,
     #[error("the call was given to no relay")]
     NoRelay,
+    #[error("its `start` was lost")]
+    LostStart,
     #[error("the store")]
     Store(#[from] PortError),
+}
+
+/// What became of waiting for another process's binding.
+#[derive(Debug)]
+enum Awaited {
+    Bound(Binding),
+    LostStart,
+    Nothing,
 }
 
 impl<S, R, C> WsDefault<S, R, C>
@@ -96,6 +108,7 @@ where
             Ok(Message::Connected) => {}
             Ok(Message::Stream(message)) => match message.event {
                 StreamEvent::Start(start) => self.begin(event, message.stream.detached(), &start).await,
+                _ if self.bindings.is_given_up(&event.connection) => self.note("frame_unbound", &event.connection),
                 _ => self.follow(event).await,
             },
             Err(_) => self.note("frame_garbled", &event.connection),
@@ -170,30 +183,39 @@ where
     /// A later frame in a process that has not seen its `start`.
     async fn follow(&self, event: &WsEvent) {
         match self.await_binding(&event.connection).await {
-            Ok(Some(binding)) => {
+            Ok(Awaited::Bound(binding)) => {
                 let bound = Bound::new(binding, None);
                 self.bindings.insert(&event.connection, &bound);
                 self.deliver(event, bound).await;
             }
-            Ok(None) => self.note("frame_unbound", &event.connection),
+            Ok(Awaited::LostStart) => {
+                self.bindings.give_up(&event.connection);
+                self.refuse(&event.connection, &Refusal::LostStart).await;
+            }
+            Ok(Awaited::Nothing) => self.note("frame_unbound", &event.connection),
             Err(error) => {
                 tracing::warn!(code = "store_failed", connection = %event.connection, %error);
             }
         }
     }
 
-    async fn await_binding(&self, id: &ConnectionId) -> PortResult<Option<Binding>> {
+    async fn await_binding(&self, id: &ConnectionId) -> PortResult<Awaited> {
         let mut waits = WAITS_MS.into_iter().map(Duration::from_millis);
         loop {
             match self.store.connection(id).await? {
                 // Closed and forgotten already, or never let in.
-                None => return Ok(None),
-                Some(Connection { binding: Some(binding), .. }) => return Ok(Some(binding)),
+                None => return Ok(Awaited::Nothing),
+                Some(Connection { binding: Some(binding), .. }) => return Ok(Awaited::Bound(binding)),
+                Some(Connection { opened_at_ms, .. })
+                    if self.clock.unix_ms().saturating_sub(opened_at_ms) >= START_PATIENCE_MS =>
+                {
+                    return Ok(Awaited::LostStart);
+                }
                 Some(Connection { binding: None, .. }) => {}
             }
             match waits.next() {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => return Ok(None),
+                None => return Ok(Awaited::Nothing),
             }
         }
     }

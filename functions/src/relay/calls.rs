@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::agent::Agent;
 use shared::audio::hold_music::Piece;
 use shared::calls::{Call, Holder, Lease, Relay};
-use shared::ids::{CallSid, ConnectionId, StreamSid};
+use shared::ids::{CallSid, ConnectionId, MusicId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
 use shared::ports::{Clock as _, Holdings as _, PortError, ReadHistory as _};
 use shared::session::Past;
@@ -118,15 +119,18 @@ pub struct Taken {
     pub past: Option<Past>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
     HangUp,
+    ChangeAgent(Box<Agent>),
+    Hold,
+    Resume,
     /// The process is about to go, and there is another to go on.
     HandOver,
-    /// The agent's own hold music is here.
-    HoldMusic(Piece),
+    /// A file of hold music is here.
+    HoldMusic(MusicId, Piece),
 }
 
 /// Why a call that does not run here should.
@@ -247,7 +251,7 @@ impl<D: Doors> Calls<D> {
         self.note_held(&sid);
         self.common.metrics.calls_opened.inc();
         self.common.metrics.calls.inc();
-        self.fetch_music(&taken.call, &handle);
+        self.fetch_music(&taken.call.agent, &handle);
         let driver = Driver::new(Arc::clone(self), taken, &handle, self.shutdown.clone());
         let driving = tokio::spawn(driver.run(frames, command_receiver));
         self.drivers.spawn(Arc::clone(self).survive(sid, driving));
@@ -255,13 +259,13 @@ impl<D: Doors> Calls<D> {
     }
 
     /// Off the way of everything else: the built-in piece is there at once.
-    fn fetch_music(&self, call: &Call, handle: &CallHandle) {
-        let Some(id) = call.agent.hold_music.file().cloned() else { return };
+    pub fn fetch_music(&self, agent: &Agent, handle: &CallHandle) {
+        let Some(id) = agent.hold_music.file().cloned() else { return };
         let (jukebox, commands) = (Arc::clone(&self.common.jukebox), handle.commands.clone());
         tokio::spawn(async move {
             if let Some(piece) = jukebox.piece(&id).await {
                 // Fails only when the call is over.
-                let _over = commands.send(Command::HoldMusic(piece)).await;
+                let _over = commands.send(Command::HoldMusic(id, piece)).await;
             }
         });
     }

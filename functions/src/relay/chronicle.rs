@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use shared::agent::Agent;
 use shared::calls::{CallStatus, Lease};
 use shared::ids::CallSid;
 use shared::ports::{Chronicle, PortError, PortResult, WriteCall};
@@ -55,6 +56,7 @@ enum Note {
         mulaw: Bytes,
     },
     Status(CallStatus),
+    Agent(Box<Agent>),
     Journal(Box<Journal>),
     /// Answered when everything before it is written.
     Flush(oneshot::Sender<()>),
@@ -95,6 +97,10 @@ impl Scribe {
 
     pub fn status(&self, status: CallStatus) {
         self.put(Note::Status(status));
+    }
+
+    pub fn agent(&self, agent: Box<Agent>) {
+        self.put(Note::Agent(agent));
     }
 
     pub fn journal(&self, journal: Box<Journal>) {
@@ -201,6 +207,12 @@ impl<S: Chronicle + WriteCall> Desk<S> {
             match self.ask(self.store.set_status(&self.sid, status, &self.lease)).await {
                 Outcome::Later => return false,
                 Outcome::Done | Outcome::Never => self.unwritten.wrote_status(),
+            }
+        }
+        if let Some(agent) = self.unwritten.agent() {
+            match self.ask(self.store.set_agent(&self.sid, agent, &self.lease)).await {
+                Outcome::Later => return false,
+                Outcome::Done | Outcome::Never => self.unwritten.wrote_agent(),
             }
         }
         if let Some(journal) = self.unwritten.journal() {

@@ -136,6 +136,14 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         }
         Ok(Control::CallEnded { sid }) => tell(calls, &sid, Command::CallEnded),
         Ok(Control::HangUp { sid }) => tell(calls, &sid, Command::HangUp),
+        Ok(Control::ChangeAgent { sid, agent }) => {
+            if let Some(handle) = calls.find(&sid) {
+                calls.fetch_music(&agent, &handle);
+            }
+            tell(calls, &sid, Command::ChangeAgent(agent));
+        }
+        Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
+        Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
         // Commands carry callers' numbers, and the parser may quote them.
         Err(error) => tracing::warn!(at = error.column(), "a command was not understood"),
     }
@@ -144,6 +152,6 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
 fn tell<D: Doors>(calls: &Calls<D>, sid: &CallSid, command: Command) {
     let told = calls.find(sid).is_some_and(|handle| handle.commands.try_send(command.clone()).is_ok());
     if !told {
-        tracing::info!(call = %sid, ?command, "a command found no call");
+        tracing::info!(call = %sid, "a command found no call");
     }
 }

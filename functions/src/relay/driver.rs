@@ -15,12 +15,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use shared::agent::Agent;
 use shared::calls::{Call, Ending, Lease, MediaPath};
 use shared::ids::CallSid;
 use shared::model::{Capabilities, Dialect, ModelEvent};
 use shared::ports::Clock as _;
 use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
 use shared::time::{CallTime, Samples};
+use shared::tools::ToolSpec;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +41,6 @@ use tools::Tools;
 pub struct Driver<D: Doors> {
     sid: CallSid,
     lease: Lease,
-    agent: shared::agent::Agent,
     path: MediaPath,
     common: Arc<Common<D>>,
     calls: Arc<Calls<D>>,
@@ -106,7 +107,6 @@ impl<D: Doors> Driver<D> {
             fenced,
             end: None,
             told: Told::default(),
-            agent: call.agent,
             path: call.media_path,
             sid: call.sid,
             lease,
@@ -244,8 +244,14 @@ fn command_input(command: Command) -> Input {
     match command {
         Command::CallEnded => Input::CallEnded,
         Command::HangUp => Input::Operator(OperatorCommand::HangUp),
+        Command::ChangeAgent(agent) => {
+            let tools = tools_of(&agent);
+            Input::AgentChanged { agent, tools }
+        }
+        Command::Hold => Input::Operator(OperatorCommand::Hold),
+        Command::Resume => Input::Operator(OperatorCommand::Resume),
         Command::HandOver => Input::HandOver,
-        Command::HoldMusic(piece) => Input::HoldMusic(piece),
+        Command::HoldMusic(file, piece) => Input::HoldMusic { file, piece },
     }
 }
 
@@ -258,22 +264,27 @@ async fn sleep_until(due: Option<Instant>) {
 
 /// Through API Gateway a mark is a paid message and frames overtake each other; on a socket neither is so.
 fn plan(call: &Call, capabilities: Capabilities) -> Plan {
-    let (tools, unknown) = shared::tools::named(&call.agent.tools);
-    if !unknown.is_empty() {
-        tracing::warn!(call = %call.sid, ?unknown, "the agent names tools that do not exist");
-    }
     let (mark_every_ms, reorder) = match call.media_path {
         MediaPath::Gateway => (500, Duration::from_millis(120)),
         MediaPath::Direct => (200, Duration::ZERO),
     };
     Plan {
         sid: call.sid.clone(),
+        tools: tools_of(&call.agent),
+        facts: call.facts(),
         agent: call.agent.clone(),
-        tools,
         capabilities,
         mark_every: Samples::from_millis(mark_every_ms),
         reorder_ms: u64::try_from(reorder.as_millis()).unwrap_or_default(),
     }
+}
+
+fn tools_of(agent: &Agent) -> Vec<ToolSpec> {
+    let (tools, unknown) = shared::tools::of(agent);
+    if !unknown.is_empty() {
+        tracing::warn!(agent = %agent.id, ?unknown, "the agent names tools that do not exist");
+    }
+    tools
 }
 
 impl<D: Doors> std::fmt::Debug for Driver<D> {

@@ -267,11 +267,20 @@ impl Told {
             | Event::CallerAttached { .. }
             | Event::CallerDetached
             | Event::ModelReady { .. }
+            | Event::AgentChanged { .. }
+            | Event::AgentRefused { .. }
             | Event::ResponseDone { .. }
             | Event::ToolStarted { .. }
             | Event::HoldStarted
             | Event::HoldStopped
-            | Event::Dtmf { .. } => {}
+            | Event::Dtmf { .. }
+            | Event::Digits { .. }
+            | Event::DtmfSent { .. }
+            | Event::OnHold { .. }
+            | Event::OffHold { .. }
+            | Event::HangUpAsked { .. }
+            | Event::MessageTaken { .. }
+            | Event::CallbackScheduled { .. } => {}
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Settings {
     pub emf: Option<Emf>,
     /// Where the carrier asks what to do with a call that has lost its stream (`PUBLIC_URL`).
     pub resume_url: Option<Url>,
+    /// How long another relay's heartbeat may stand still before its calls are called back.
+    pub silent_for: Duration,
     /// The URL that Twilio connects to and signs (`PUBLIC_WSS_URL`).
     pub public_wss_url: Url,
     /// Checks the signatures of upgrades. `None` lets everyone in: the configuration grants that to loopback only.

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agents;
 mod fetch;
 mod http_server;
 mod lease;
+mod mailbox;
 mod mischief;
 mod music;
+mod own_tools;
 mod rates;
 mod recordings;
 mod store;

@@ -101,7 +101,14 @@ fn journal() -> Journal {
 }
 
 fn tool() -> ToolRequest {
-    ToolRequest { sid: call(1).sid, call: "call_1".into(), name: "lookup_menu".to_owned(), arguments: "{}".into() }
+    ToolRequest {
+        sid: call(1).sid,
+        call: "call_1".into(),
+        name: "lookup_menu".to_owned(),
+        arguments: "{}".into(),
+        agent: "default".into(),
+        own: None,
+    }
 }
 
 /// Every write that must happen once, each met with the mischief.

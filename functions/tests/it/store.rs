@@ -406,7 +406,14 @@ async fn a_call_of_before_the_lease_had_an_item_of_its_own_is_still_read() {
 }
 
 fn tool(call: &str) -> ToolRequest {
-    ToolRequest { sid: sid(), call: call.into(), name: "lookup_menu".to_owned(), arguments: "{}".into() }
+    ToolRequest {
+        sid: sid(),
+        call: call.into(),
+        name: "lookup_menu".to_owned(),
+        arguments: "{}".into(),
+        agent: "default".into(),
+        own: None,
+    }
 }
 
 #[tokio::test]
@@ -428,6 +435,21 @@ async fn a_tool_call_is_begun_once_and_its_outcome_kept() {
     assert_eq!(store.begin(&tool("call_2")).await, Ok(Some(error.clone())));
     assert_eq!(store.outcome(&tool("call_2")).await, Ok(Some(error)));
     assert_eq!(store.outcome(&tool("call_3")).await, Ok(None), "never begun");
+}
+
+#[tokio::test]
+async fn what_a_process_died_over_is_begun_again_unless_it_must_not_happen_twice() {
+    let client = dynamo().await;
+    let store = Store::new(client.clone(), TABLE);
+    let booking = ToolRequest { own: Some(Box::new(shared::testkit::own_tool())), ..tool("call_2") };
+    for request in [&tool("call_1"), &booking] {
+        let text = |text: String| AttributeValue::S(text);
+        let put = client.put_item().table_name(TABLE).item("pk", text(format!("CALL#{}", request.sid)));
+        let put = put.item("sk", text(format!("TOOL#{}", request.call))).item("begun_by", text("dead".to_owned()));
+        put.item("begun_at_ms", AttributeValue::N("1".to_owned())).send().await.unwrap();
+    }
+    assert_eq!(store.begin(&tool("call_1")).await, Ok(None));
+    assert!(matches!(store.begin(&booking).await, Err(PortError::Conflict(_))));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -36,6 +37,12 @@ pub(crate) async fn dynamo() -> aws_sdk_dynamodb::Client {
 
 pub(crate) fn dynamo_at(url: &Url) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(&sdk(url))
+}
+
+/// Tried once, as the app does it.
+pub(crate) fn lambda_at(url: &Url) -> aws_sdk_lambda::Client {
+    let config = aws_sdk_lambda::config::Builder::from(&sdk(url));
+    aws_sdk_lambda::Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
 }
 
 pub(crate) async fn store() -> Store {

@@ -9,19 +9,21 @@ use functions::relay::Settings;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::agent::Agent;
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::control::Control;
 use shared::ids::ConnectionId;
 use shared::session::Event;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use url::Url;
 
 use crate::caller::{Caller, Posting, Talk};
 use crate::model::Model;
-use crate::world::{AUTH_TOKEN, House, MODEL_KEY, settings, soon, until};
+use crate::world::{AUTH_TOKEN, CALLER_NUMBER, House, MODEL_KEY, settings, soon, until};
 
 #[tokio::test]
 async fn the_model_is_dialled_when_the_call_is_announced_with_the_agents_model_and_key() {
@@ -128,9 +130,8 @@ fn command(command: &Control) -> Message {
     Message::text(serde_json::to_string(command).unwrap())
 }
 
-#[tokio::test]
-async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is_lost() {
-    let mut model = Model::new().await;
+/// A relay, and the API's end of its control channel, which was lost once before.
+async fn under_control(model: &Model) -> (House, WebSocketStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = settings(&model.url);
     settings.control_url = Some(Url::parse(&format!("ws://{}/control", listener.local_addr().unwrap())).unwrap());
@@ -143,19 +144,57 @@ async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is
         headers = Some(request.headers().clone());
         Ok(response)
     };
-    let mut control = soon(tokio_tungstenite::accept_hdr_async(stream, note)).await.unwrap();
+    let control = soon(tokio_tungstenite::accept_hdr_async(stream, note)).await.unwrap();
     let headers = headers.unwrap();
     assert_eq!(headers["x-voicebridge-relay"], house.id().as_str());
     assert_eq!(headers["authorization"], "signed");
+    (house, control)
+}
+
+#[tokio::test]
+async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is_lost() {
+    let mut model = Model::new().await;
+    let (house, mut control) = under_control(&model).await;
     let call = house.webhook("CA1", MediaPath::Gateway).await;
     control.send(Message::text("{nonsense")).await.unwrap();
     control.send(command(&Control::Prepare { call: Box::new(call) })).await.unwrap();
-    let _session = model.session().await;
+    let mut session = model.session().await;
+    session.configure().await;
+    let pirate = Agent { version: 2, instructions: "Arr, {{caller_number}}.".to_owned(), ..Agent::default() };
+    let change = Control::ChangeAgent { sid: "CA1".into(), agent: Box::new(pirate.clone()) };
+    control.send(command(&change)).await.unwrap();
+    let update = session.expect("session.update").await;
+    assert_eq!(update["session"]["instructions"], format!("Arr, {CALLER_NUMBER}."));
+    assert_eq!(update["session"]["audio"]["output"]["voice"], Value::Null);
+    session.say(json!({ "type": "session.updated", "event_id": "e", "session": {} })).await;
+    until(&house.store.books, |books| (books.calls[&"CA1".into()].agent == pirate).then_some(())).await;
     control.send(command(&Control::HangUp { sid: "CA1".into() })).await.unwrap();
     assert_eq!(house.store.ended(&"CA1".into()).await, Ending::OperatorHungUp);
     until(&house.carrier.hung_up, |hung_up| hung_up.contains(&"CA1".into()).then_some(())).await;
     soon(house.relay.stop()).await;
     assert!(!matches!(soon(control.next()).await, Some(Ok(Message::Text(_)))));
+}
+
+#[tokio::test]
+async fn an_operator_puts_a_caller_on_hold_and_back() {
+    let mut model = Model::new().await;
+    let (house, mut control) = under_control(&model).await;
+    let call = house.webhook("CA1", MediaPath::Direct).await;
+    control.send(command(&Control::Prepare { call: Box::new(call) })).await.unwrap();
+    let mut session = model.ready().await;
+    let mut caller = Caller::call(&house, "CA1").await;
+    session.expect("response.create").await;
+    session.say(json!({ "type": "response.created", "response": { "id": "r1" } })).await;
+    session.say(json!({ "type": "response.done", "response": { "id": "r1", "status": "completed" } })).await;
+    control.send(command(&Control::Hold { sid: "CA1".into() })).await.unwrap();
+    let music = caller.hear(4_000).await;
+    assert!(music.iter().any(|&byte| byte != 0xFF));
+    control.send(command(&Control::Resume { sid: "CA1".into() })).await.unwrap();
+    let asked = session.expect("response.create").await;
+    assert!(asked["response"]["instructions"].as_str().unwrap().contains("on hold"));
+    caller.stop().await;
+    assert_eq!(house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
+    soon(house.relay.stop()).await;
 }
 
 #[tokio::test]

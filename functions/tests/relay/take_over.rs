@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::caller::{Posting, Talk, audio_of};
 use crate::model::{Model, Session};
 use crate::world::{House, settings, until};
+use functions::relay::Settings;
 
 /// A gateway call that its first relay has greeted, and a second relay.
 struct Pair {
@@ -169,13 +170,14 @@ async fn a_direct_call_of_a_relay_that_fell_silent_is_called_back() {
     let model = Model::new().await;
     let house = House::new(&model.url).await;
     let mut silent = until(&house.store.books, |books| books.relays.get(&house.id()).cloned()).await;
-    (silent.id, silent.heartbeat_at_ms) = ("silent".into(), 0);
+    silent.id = "silent".into();
     let mut call = house.call("CA1", MediaPath::Direct);
     call.lease = Some(silent.holder().lease(1));
     house.store.open_call(&call).await.unwrap();
     house.store.note_held(&silent.id, &call.sid).await.unwrap();
     house.store.register(&silent).await.unwrap();
-    let watching = house.beside(settings(&model.url)).await;
+    let watching = Settings { silent_for: Duration::from_millis(300), ..settings(&model.url) };
+    let watching = house.beside(watching).await;
     let instructed = until(&watching.carrier.instructed, |instructed| instructed.first().cloned()).await;
     assert_eq!(instructed.0, call.sid);
     assert!(instructed.1.contains("https://voice.example.com/twiml/resume"), "{}", instructed.1);

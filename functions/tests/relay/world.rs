@@ -258,6 +258,7 @@ pub fn settings(model: &Url) -> Settings {
         ecs_agent: None,
         emf: None,
         resume_url: Some(Url::parse("https://voice.example.com/twiml/resume").unwrap()),
+        silent_for: Duration::from_secs(15),
         public_wss_url: Url::parse("wss://voice.example.com/call").unwrap(),
         signing_token: Some(Secret::new(AUTH_TOKEN)),
         gate: Gate::default(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
+use shared::audio::wav::Wav;
 use shared::redact::Secret;
 use url::Url;
 
@@ -71,6 +72,10 @@ pub(super) fn fresh_sid(prefix: &str) -> String {
     format!("{prefix}{:032x}", fastrand::u128(..))
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// One simulated phone call.
 #[derive(Debug)]
 pub struct Caller {
@@ -83,6 +88,8 @@ pub struct Caller {
     said: Vec<String>,
     warnings: Vec<Warning>,
     documents: u32,
+    /// When the first stream was opened.
+    streamed_at: Option<Instant>,
 }
 
 /// What a document's verbs lead to.
@@ -117,6 +124,7 @@ impl Caller {
             said: Vec::new(),
             warnings: Vec::new(),
             documents: 0,
+            streamed_at: None,
             config,
         }
     }
@@ -131,7 +139,8 @@ impl Caller {
             sid: self.identity.call,
             ended,
             script_played: self.person.is_done(),
-            lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+            lasted_ms: millis(lasted),
+            waited_ms: millis(self.streamed_at.map_or(lasted, |at| at.duration_since(answered))),
             streams: self.streams,
             said: self.said,
             documents: self.documents,
@@ -172,6 +181,7 @@ impl Caller {
         for verb in verbs {
             match verb {
                 Verb::Say(text) => self.said.push(text),
+                Verb::Play(address) => self.play(&address, document).await,
                 Verb::Pause(length) => tokio::time::sleep(length).await,
                 Verb::Hangup => return Next::End(Ended::ServerHungUp),
                 Verb::Redirect(address) => {
@@ -190,8 +200,26 @@ impl Caller {
         Next::End(Ended::ServerHungUp)
     }
 
+    /// What cannot be played is passed over, with a warning, as Twilio does.
+    async fn play(&mut self, address: &str, document: &Url) {
+        let file = match resolve_url(address, document) {
+            Ok(url) => self.poster.get(&url).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let length = file.and_then(|file| Wav::read(&file).map(|wav| wav.lasts()).map_err(|error| error.to_string()));
+        match length {
+            Ok(length) => {
+                let from = Instant::now();
+                tokio::time::sleep(length).await;
+                self.person.was_played(from, Instant::now());
+            }
+            Err(why) => self.warnings.push(Warning { code: 11_200, what: format!("<Play> of `{address}`: {why}") }),
+        }
+    }
+
     /// Holds a media stream. `None`: the server or a fault closed it, and the next verb is due.
     async fn stream(&mut self, stream: twiml::Stream) -> Option<Ended> {
+        self.streamed_at.get_or_insert_with(Instant::now);
         let breaks_after = self.config.faults.breaks_after.filter(|_| self.streams.is_empty());
         let session = Session {
             identity: &self.identity,

@@ -1,5 +1,6 @@
 //! What Twilio posts: webhooks and status callbacks, with their usual parameters and a valid signature.
 
+use bytes::Bytes;
 use reqwest::Client;
 use shared::redact::Secret;
 use shared::twilio::signature::{HEADER, Signer};
@@ -88,6 +89,15 @@ impl Poster {
 
     pub(super) fn sign(&self, url: &str, form: &Form) -> String {
         Signer::new(&self.token).sign(url, form)
+    }
+
+    pub(super) async fn get(&self, url: &Url) -> Result<Bytes, PostError> {
+        let unreachable = |error| PostError::Unreachable(url.clone(), error);
+        let response = self.client.get(url.clone()).send().await.map_err(unreachable)?;
+        if !response.status().is_success() {
+            return Err(PostError::Status(url.clone(), response.status()));
+        }
+        response.bytes().await.map_err(unreachable)
     }
 
     /// Returns the body.

@@ -175,6 +175,13 @@ impl Interview {
         self.report.arrivals.push(now);
     }
 
+    /// Music, without a stream.
+    pub(super) fn was_played(&mut self, from: Instant, to: Instant) {
+        self.report.heard.push(Stretch { from, to, sound: Sound::Music });
+        self.report.arrivals.push(from);
+        self.sound_at = to;
+    }
+
     /// What was being said when the line broke was not said to its end.
     pub(super) fn connected(&mut self, now: Instant) {
         self.streams += 1;

@@ -65,6 +65,13 @@ impl Person {
         }
     }
 
+    /// A piece was played to them while there was no stream.
+    pub(super) fn was_played(&mut self, from: Instant, to: Instant) {
+        if let Self::Asking(interview) = self {
+            interview.was_played(from, to);
+        }
+    }
+
     /// Sound has arrived. It will be heard when it is its turn.
     pub(super) fn sent_sound(&mut self, now: Instant) {
         if let Self::Asking(interview) = self {

@@ -14,6 +14,8 @@ pub struct CallReport {
     pub script_played: bool,
     /// From the answer to the end.
     pub lasted_ms: u64,
+    /// From the answer to the first stream: what was heard in line. The whole call, if there was none.
+    pub waited_ms: u64,
     pub streams: Vec<StreamReport>,
     /// The text of every `<Say>`.
     pub said: Vec<String>,

@@ -17,6 +17,7 @@ const LONGEST_PARAMETER: usize = 500;
 pub(super) enum Verb {
     Stream(Stream),
     Say(String),
+    Play(String),
     Pause(Duration),
     Redirect(String),
     Hangup,
@@ -78,7 +79,7 @@ impl Document<'_> {
             (None, _) => return Err(TwimlError::NoResponse),
             (Some("Connect"), "Stream") => self.stream(&attributes),
             (Some("Stream"), "Parameter") => self.parameter(&attributes),
-            (Some("Response"), "Connect" | "Say" | "Pause" | "Redirect" | "Hangup") => {}
+            (Some("Response"), "Connect" | "Say" | "Play" | "Pause" | "Redirect" | "Hangup") => {}
             (Some(parent), _) => self.warn(12_200, format!("<{name}> in <{parent}> is not known here")),
         }
         self.open.push((name, attributes));
@@ -119,6 +120,7 @@ impl Document<'_> {
         }
         match name.as_str() {
             "Say" => self.verbs.push(Verb::Say(text)),
+            "Play" => self.verbs.push(Verb::Play(text)),
             "Redirect" => self.verbs.push(Verb::Redirect(text)),
             "Hangup" => self.verbs.push(Verb::Hangup),
             "Pause" => {
@@ -169,7 +171,7 @@ mod tests {
         let verbs = read(
             r#"<?xml version="1.0" encoding="UTF-8"?><Response><Say voice="x">Fish &amp; chips &#233;</Say>
                <Connect><Stream url="wss://a.example/call" statusCallback="https://a.example/s?x=1&amp;y=2">
-               <Parameter name="token" value="a&quot;b"/></Stream></Connect><Pause length="2"/>
+               <Parameter name="token" value="a&quot;b"/></Stream></Connect><Play>/music.wav</Play><Pause length="2"/>
                <Redirect method="POST">https://a.example/next</Redirect><Hangup/></Response>"#,
             &mut warnings,
         );
@@ -184,6 +186,7 @@ mod tests {
             [
                 Verb::Say("Fish & chips é".to_owned()),
                 Verb::Stream(stream),
+                Verb::Play("/music.wav".to_owned()),
                 Verb::Pause(Duration::from_secs(2)),
                 Verb::Redirect("https://a.example/next".to_owned()),
                 Verb::Hangup

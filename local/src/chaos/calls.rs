@@ -8,8 +8,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Client;
 use serde::Deserialize;
 use shared::audio::wav::Wav;
+use shared::calls::Ending;
 use shared::redact::Secret;
-use shared::session::Line;
+use shared::session::{Event, Line};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -134,11 +135,17 @@ async fn gather(origin: &Url, report: CallReport, began: Instant, over: Instant)
         began,
         over,
         report,
+        end_unheard: record.as_ref().is_some_and(|record| record.call.status.ended() == Some(Ending::Abandoned)),
+        take_overs: record.as_ref().map_or(0, take_overs),
         transcript: record.map(transcript),
         recording,
         tools: BTreeMap::new(),
         posts: Vec::new(),
     }
+}
+
+fn take_overs(record: &Record) -> usize {
+    record.events.iter().filter(|timed| matches!(timed.event, Event::Resumed { .. })).count()
 }
 
 fn transcript(record: Record) -> Vec<Line> {
@@ -152,16 +159,10 @@ async fn aftermath(api: &Api) -> (Option<Record>, Option<Duration>) {
         let recording = api.recording().await.ok().flatten();
         let complete = record.as_ref().is_some_and(Record::has_ended) && recording.is_some();
         if complete || Instant::now() >= deadline {
-            return (record, recording.as_deref().and_then(length));
+            return (record, recording.and_then(|file| Some(Wav::read(&file).ok()?.lasts())));
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-fn length(file: &[u8]) -> Option<Duration> {
-    let wav = Wav::read(file).ok()?;
-    let rate = u64::from(wav.rate) * u64::from(wav.channels);
-    Some(Duration::from_millis((wav.samples.len() as u64 * 1_000).checked_div(rate)?))
 }
 
 /// Adds to each call who spoke to it and which tools ran for it.

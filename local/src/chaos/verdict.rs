@@ -13,8 +13,10 @@ use crate::call::interview::{Asked, InterviewReport};
 use crate::call::{CallReport, Ended};
 use crate::cloud::Post;
 
-/// A recording begins with the webhook and ends a little after the last word.
+/// A recording begins with the webhook that gave the caller a stream, and ends a little after the last word.
 const RECORDING_TOLERANCE: Duration = Duration::from_secs(6);
+/// How much longer a recording is when a relay waits in vain.
+const UNHEARD: Duration = Duration::from_secs(18);
 /// What a relay that dies had posted may arrive so much later, and is not its successor's.
 const IN_FLIGHT: Duration = Duration::from_millis(100);
 /// A question is undisturbed if nothing happens from so long before it until so long after it.
@@ -30,8 +32,12 @@ pub struct Evidence {
     /// `None`: the API does not know the call.
     pub transcript: Option<Vec<Line>>,
     pub recording: Option<Duration>,
+    /// Twilio's word that it was over was lost with a process: the relay waited for the caller to come back.
+    pub end_unheard: bool,
     /// How often each tool ran.
     pub tools: BTreeMap<String, u32>,
+    /// How often a relay went on with it where another, or the same, had left it.
+    pub take_overs: usize,
     /// What relays posted to it, in order.
     pub posts: Vec<Post>,
 }
@@ -210,7 +216,8 @@ fn tools(call: &Evidence) -> Vec<String> {
     twice.map(|(tool, runs)| format!("{tool} ran {runs} times")).collect()
 }
 
-/// A relay that has been followed by another must not come back.
+/// A relay that has been followed by another must not come back, unless it was given the call again: then somebody went on
+/// with it as often as the voice changed.
 fn one_voice(call: &Evidence) -> Vec<String> {
     let mut voices: Vec<&str> = Vec::new();
     let mut faults = Vec::new();
@@ -223,6 +230,9 @@ fn one_voice(call: &Evidence) -> Vec<String> {
             faults.push(format!("{} speaks again {after} ms into the call, after {}", name(&post.by), joined(&voices)));
         }
         voices.push(&post.by);
+    }
+    if voices.len() <= call.take_overs + 1 {
+        faults.clear();
     }
     faults
 }
@@ -238,9 +248,10 @@ fn name(by: &str) -> String {
 }
 
 fn recording(call: &Evidence) -> Vec<String> {
-    let lasted = Duration::from_millis(call.report.lasted_ms);
+    let lasted = Duration::from_millis(call.report.lasted_ms.saturating_sub(call.report.waited_ms));
     match call.recording {
         None => vec!["there is none".to_owned()],
+        Some(length) if call.end_unheard && (lasted..lasted + UNHEARD).contains(&length) => Vec::new(),
         Some(length) if length.abs_diff(lasted) > RECORDING_TOLERANCE => {
             vec![format!("it lasts {:.1} s, the call {:.1} s", length.as_secs_f64(), lasted.as_secs_f64())]
         }

@@ -13,13 +13,15 @@ use super::stack::{BUCKET, REGION, TABLE};
 use super::{LOCAL_AUTH_TOKEN, StartError};
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 30] = [
+const FOR_ALL: [&str; 33] = [
     "AGENT_GREETING",
     "AGENT_HOLD_MUSIC",
     "AGENT_INSTRUCTIONS",
+    "AGENT_KEYPAD",
     "AGENT_OVERFLOW_PLACE",
     "AGENT_OVERFLOW_SAY",
     "AGENT_OVERFLOW_WAIT",
+    "AGENT_TOOLS",
     "AGENT_UNAVAILABLE",
     "ALLOWED_ADDRESSES",
     "CALLER_RATE",
@@ -33,6 +35,7 @@ const FOR_ALL: [&str; 30] = [
     "REALTIME_VOICE",
     "RECONNECT_DELAY",
     "STRANGER_RATE",
+    "TOOL_ALLOW_HOSTS",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_KEY",
     "TWILIO_API_SECRET",
@@ -108,6 +111,7 @@ impl Variables {
             // Simulated callers all have one number.
             functions.entry("CALLER_RATE".to_owned()).or_insert_with(|| "0".to_owned());
         }
+        functions.extend(secrets_of_tools(options));
         functions.extend(deployed(options.media_path, addresses, services));
         functions.extend(credentials(&services.key));
         let mut relays = chosen(options, &FOR_RELAYS);
@@ -164,6 +168,12 @@ fn credentials(key: &AccessKey) -> [(String, String); 6] {
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+/// `TOOL_SECRET_CRM_KEY` and the like: what they are called is their owner's affair.
+fn secrets_of_tools(options: &Options) -> impl Iterator<Item = (String, String)> {
+    let secrets = options.env.iter().filter(|(key, _)| key.starts_with("TOOL_SECRET_"));
+    secrets.map(|(key, value)| (key.clone(), value.clone()))
 }
 
 fn chosen(options: &Options, keys: &[&str]) -> BTreeMap<String, String> {

@@ -1,38 +1,55 @@
-//! What is shown: a conversation, what it needs around it, and what must be true of it afterwards.
+//! What a demo can show: its two scripts, how the agent is set up for it, what it needs around it, and what must have come of
+//! it.
 
+use std::collections::BTreeMap;
 use std::error::Error;
-
-use crate::assets::{HOLD_MUSIC_CALLER, HOLD_MUSIC_MODEL};
-use crate::call::timeline;
-use crate::cloud::{Cloud, Options};
-use crate::model::Script;
 
 use super::verdict::{self, Evidence, Verdict};
 use super::{hold_music, slow_weather};
+use crate::assets::{HOLD_MUSIC_CALLER, HOLD_MUSIC_MODEL, KEYS_CALLER, KEYS_MODEL};
+use crate::call::timeline;
+use crate::cloud::{Cloud, Options};
+use crate::lines::ScriptError;
+use crate::model;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(super) enum Scenario {
-    /// A prescription, the menu, and a caller who cuts in
+    /// Greeting, tool calls and barge-in
+    #[default]
     Pharmacy,
     /// A tool that takes its time, and a piece of music that was uploaded
     HoldMusic,
+    /// Keys, the caller's and the agent's, and hold
+    Dtmf,
 }
 
 impl Scenario {
-    #[allow(clippy::expect_used, reason = "a constant that a test parses")]
-    pub(super) fn model(self) -> Script {
+    pub(super) fn model(self) -> Result<model::Script, ScriptError> {
         match self {
-            Self::Pharmacy => Script::pharmacy(),
-            Self::HoldMusic => HOLD_MUSIC_MODEL.parse().expect("the scenario's script"),
+            Self::Pharmacy => Ok(model::Script::pharmacy()),
+            Self::HoldMusic => HOLD_MUSIC_MODEL.parse(),
+            Self::Dtmf => KEYS_MODEL.parse(),
         }
     }
 
-    #[allow(clippy::expect_used, reason = "a constant that a test parses")]
-    pub(super) fn caller(self) -> timeline::Script {
+    pub(super) fn caller(self) -> Result<timeline::Script, ScriptError> {
         match self {
-            Self::Pharmacy => timeline::Script::pharmacy(),
-            Self::HoldMusic => HOLD_MUSIC_CALLER.parse().expect("the scenario's script"),
+            Self::Pharmacy => Ok(timeline::Script::pharmacy()),
+            Self::HoldMusic => HOLD_MUSIC_CALLER.parse(),
+            Self::Dtmf => KEYS_CALLER.parse(),
         }
+    }
+
+    /// The agent, as the environment describes it.
+    pub(super) fn env(self) -> BTreeMap<String, String> {
+        let pairs: &[(&str, &str)] = match self {
+            Self::Pharmacy | Self::HoldMusic => &[],
+            Self::Dtmf => &[
+                ("AGENT_TOOLS", "send_dtmf,hold,hang_up"),
+                ("AGENT_KEYPAD", r#"{"timeout":1000,"actions":{"9":{"do":"repeat"},"0":{"do":"hold"}}}"#),
+            ],
+        };
+        pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// Before the cloud starts.
@@ -58,6 +75,7 @@ impl Scenario {
         match self {
             Self::Pharmacy => verdict::judge(evidence),
             Self::HoldMusic => hold_music::judge(evidence),
+            Self::Dtmf => verdict::judge_keys(evidence),
         }
     }
 }
@@ -69,10 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_scenario_has_two_scripts_that_read() {
+    fn the_scripts_of_every_scenario_are_understood() {
         for scenario in Scenario::value_variants() {
-            assert!(!scenario.model().turns.is_empty());
-            let _caller = scenario.caller();
+            assert!(scenario.model().is_ok_and(|script| !script.greeting.is_empty()), "{scenario:?}");
+            assert!(scenario.caller().is_ok_and(|script| script != timeline::Script::default()), "{scenario:?}");
         }
     }
 }

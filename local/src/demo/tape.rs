@@ -109,6 +109,10 @@ impl Tape {
             Event::ToolFinished { name, took_ms, error: Some(kind), .. } => {
                 ("tool", "31", format!("{name} failed after {took_ms} ms: {kind:?}"))
             }
+            Event::Digits { count, action: Some(action), .. } => ("keys", "36", format!("{count} pressed: {action}")),
+            Event::DtmfSent { count, lasts_ms } => ("keys", "32", format!("the agent presses {count}, {lasts_ms} ms")),
+            Event::OnHold { .. } => ("♪", "33", "on hold".to_owned()),
+            Event::OffHold { why, after_ms } => ("♪", "33", format!("back after {}: {why:?}", seconds(*after_ms))),
             Event::HoldStarted => ("♪", "90", "hold music".to_owned()),
             Event::HoldStopped => ("♪", "90", "hold music ends".to_owned()),
             Event::ModelLost { code, .. } => ("!", "31", format!("the model is lost: {code}")),

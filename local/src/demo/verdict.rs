@@ -1,5 +1,7 @@
 //! Did it work? Every claim of the demo, checked against what the API, the caller and the model know.
 
+mod keys;
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -10,6 +12,7 @@ use shared::session::{Event, Speaker};
 use crate::api::Record;
 use crate::call::{CallReport, Ended};
 use crate::model::SessionReport;
+pub(super) use keys::judge as judge_keys;
 
 /// Everything that is known once the call is over.
 #[derive(Debug)]

@@ -27,6 +27,8 @@ pub struct SessionReport {
     pub truncations: Vec<(String, u64)>,
     /// Call id and output of every tool.
     pub outputs: Vec<(String, String)>,
+    /// Every system message, as it was told.
+    pub notes: Vec<String>,
     /// The status of every response that is done.
     pub responses: Vec<String>,
     /// Code (or message, where there is none) of every error that was sent.

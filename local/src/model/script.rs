@@ -17,6 +17,10 @@
 //!   call lookup {"id": 7}
 //! result lookup          # the reply once `lookup` has given its result
 //!   say "It is."
+//! pressed "4711"         # the reply when the caller has pressed these keys, and the model was told so
+//!   say "Thank you."
+//! told "say once more"   # the reply to a request whose instructions contain this, whatever happened before
+//!   say "It is."
 //! otherwise              # the reply to anything else; "I have nothing more to say." if there is none
 //!   fail server_error    # the response ends as failed, with this code
 //!
@@ -62,6 +66,8 @@ pub struct Script {
     pub greeting: Vec<Act>,
     pub turns: Vec<Turn>,
     pub results: BTreeMap<String, Vec<Act>>,
+    pub pressed: BTreeMap<String, Vec<Act>>,
+    pub told: BTreeMap<String, Vec<Act>>,
     pub otherwise: Vec<Act>,
     pub resumed: Vec<Act>,
     pub unclear: Vec<Act>,
@@ -191,6 +197,8 @@ impl Default for Script {
             greeting: Vec::new(),
             turns: Vec::new(),
             results: BTreeMap::new(),
+            pressed: BTreeMap::new(),
+            told: BTreeMap::new(),
             otherwise: vec![say("I have nothing more to say.")],
             resumed: Vec::new(),
             unclear: Vec::new(),
@@ -212,6 +220,8 @@ enum Block {
     Greeting,
     Turn,
     Result(String),
+    Pressed(String),
+    Told(String),
     Otherwise,
     Resumed,
     Unclear,
@@ -240,6 +250,8 @@ impl Reader<'_> {
             Block::Greeting => Some(&mut self.script.greeting),
             Block::Turn => self.script.turns.last_mut().map(|turn| &mut turn.reply),
             Block::Result(name) => self.script.results.get_mut(name),
+            Block::Pressed(keys) => self.script.pressed.get_mut(keys),
+            Block::Told(what) => self.script.told.get_mut(what),
             Block::Otherwise => Some(&mut self.script.otherwise),
             Block::Resumed => Some(&mut self.script.resumed),
             Block::Unclear => Some(&mut self.script.unclear),
@@ -265,6 +277,16 @@ impl Reader<'_> {
                 let name = line.expect("the name of a tool")?.to_owned();
                 self.script.results.insert(name.clone(), Vec::new());
                 Block::Result(name)
+            }
+            "pressed" => {
+                let keys = line.text()?;
+                self.script.pressed.insert(keys.clone(), Vec::new());
+                Block::Pressed(keys)
+            }
+            "told" => {
+                let what = line.text()?;
+                self.script.told.insert(what.clone(), Vec::new());
+                Block::Told(what)
             }
             _ => return Ok(false),
         });
@@ -382,6 +404,12 @@ mod tests {
             matches!(&script.turns[0].reply[..], [Act::Say { .. }, Act::Call { name, .. }] if name == "lookup_prescription")
         );
         assert!(script.results.contains_key("lookup_menu"));
+    }
+
+    #[test]
+    fn keys_and_instructions_have_replies_of_their_own() {
+        let script: Script = "pressed \"47\"\n  say \"Thanks.\"\ntold \"once more\"\n  fail e".parse().unwrap();
+        assert_eq!((&script.pressed["47"][..], script.told["once more"].len()), (&[say("Thanks.")][..], 1));
     }
 
     #[test]

@@ -44,6 +44,8 @@ enum Stimulus {
     Nothing,
     Utterance(usize),
     Results(Vec<String>),
+    /// The keys that the caller has pressed.
+    Pressed(String),
 }
 
 #[derive(Debug)]
@@ -325,12 +327,23 @@ impl Session {
             self.stimulus = Stimulus::Utterance(self.utterances);
             self.utterances += 1;
         }
+        if item["role"] == "system" {
+            self.take_note(item["content"][0]["text"].as_str().unwrap_or_default());
+        }
         if item["type"] == "function_call_output" {
             self.take_result(&item);
         }
         self.send_item("conversation.item.added", item.clone());
         self.send_item("conversation.item.done", item);
         Ok(())
+    }
+
+    fn take_note(&mut self, note: &str) {
+        self.record.report.notes.push(note.to_owned());
+        let keys = note.strip_prefix("The caller pressed ").and_then(|rest| rest.strip_suffix(" on the keypad."));
+        if let Some(keys) = keys {
+            self.stimulus = Stimulus::Pressed(keys.to_owned());
+        }
     }
 
     fn take_result(&mut self, item: &Value) {

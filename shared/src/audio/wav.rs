@@ -1,5 +1,7 @@
 //! WAV files: what people hand in (PCM or µ-law, mono or stereo, any rate), and the µ-law that recordings are kept in.
 
+use std::time::Duration;
+
 use super::mulaw;
 use super::resample::resample;
 
@@ -39,6 +41,11 @@ pub enum WavError {
 }
 
 impl Wav {
+    pub fn lasts(&self) -> Duration {
+        let a_second = u64::from(self.rate) * u64::from(self.channels);
+        Duration::from_millis((self.samples.len() as u64 * 1_000).checked_div(a_second).unwrap_or_default())
+    }
+
     /// A file that was cut short, or whose writer never learned its length, is read as far as it goes.
     pub fn read(file: &[u8]) -> Result<Self, WavError> {
         let Some((riff, chunks)) = file.split_at_checked(12) else { return Err(WavError::NotWav) };

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::parts::seconds;
 use super::{Reader, Source};
-use crate::agent::{Agent, Greeting};
+use crate::agent::{Agent, Greeting, Keypad};
 
 const SPAN: RangeInclusive<f64> = 0.1..=60.0;
 
 /// `REALTIME_MODEL`, `REALTIME_VOICE`, `AGENT_INSTRUCTIONS`, `AGENT_GREETING` (`none`: the caller opens),
+/// `AGENT_TOOLS` (names, with commas between them), `AGENT_KEYPAD` (JSON, see [`crate::agent::Keypad`]),
 /// `MAX_RECONNECT_ATTEMPTS`, `RECONNECT_DELAY` and `WEBSOCKET_TIMEOUT` (seconds); `AGENT_OVERFLOW_WAIT` (seconds in line),
 /// `AGENT_OVERFLOW_PLACE` (`{place}` in it), `AGENT_OVERFLOW_SAY` and `AGENT_UNAVAILABLE`: what callers hear who cannot be served;
 /// `AGENT_HOLD_MUSIC`: what they hear who wait for a tool or the model.
@@ -19,6 +20,8 @@ pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
     replace(&mut agent.voice, reader.text("REALTIME_VOICE"));
     replace(&mut agent.instructions, reader.text("AGENT_INSTRUCTIONS"));
     replace(&mut agent.greeting, reader.text("AGENT_GREETING").map(greeting));
+    replace(&mut agent.tools, tools(reader));
+    replace(&mut agent.keypad, keypad(reader));
     replace(&mut agent.limits.redials, reader.within("MAX_RECONNECT_ATTEMPTS", 0..=20, "a whole number from 0 to 20"));
     replace(&mut agent.limits.redial_after, seconds(reader, "RECONNECT_DELAY", SPAN, "seconds from 0.1 to 60"));
     replace(&mut agent.limits.model_ready, websocket_timeout(reader));
@@ -32,6 +35,26 @@ pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
 
 pub(super) fn websocket_timeout<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Option<Duration> {
     seconds(reader, "WEBSOCKET_TIMEOUT", SPAN, "seconds from 0.1 to 60")
+}
+
+fn tools<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Option<Vec<String>> {
+    const KEY: &str = "AGENT_TOOLS";
+    let names: Vec<String> = reader.text(KEY)?.split(',').map(|name| name.trim().to_owned()).collect();
+    let known = crate::tools::named(&names).1.is_empty();
+    if !known {
+        reader.invalid(KEY, "names of tools (GET /tools lists them), with commas between them");
+    }
+    known.then_some(names)
+}
+
+fn keypad<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Option<Keypad> {
+    const KEY: &str = "AGENT_KEYPAD";
+    let keypad: Option<Keypad> = serde_json::from_str(&reader.text(KEY)?).ok();
+    let keypad = keypad.filter(|keypad| keypad.faults().is_empty());
+    if keypad.is_none() {
+        reader.invalid(KEY, r#"a keypad that can be dialled, as in {"actions":{"9":{"do":"repeat"}}}"#);
+    }
+    keypad
 }
 
 fn greeting(text: String) -> Greeting {
@@ -82,6 +105,31 @@ mod tests {
         assert_eq!((agent.overflow.say.as_str(), agent.unavailable.as_str()), ("Bis morgen.", "Gerade nicht."));
         assert_eq!(agent.hold_music, HoldMusic::None);
         assert_eq!((agent.limits.redials, agent.limits.redial_after), (5, Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn the_environment_gives_tools_and_keys() {
+        let agent = read(&[
+            ("AGENT_TOOLS", "hold, send_dtmf,hang_up"),
+            ("AGENT_KEYPAD", r#"{"timeout":1000,"actions":{"9":{"do":"repeat"}}}"#),
+        ])
+        .unwrap();
+        assert_eq!(agent.tools, ["hold", "send_dtmf", "hang_up"]);
+        assert_eq!(agent.keypad.actions["9"].name(), "repeat");
+    }
+
+    #[test]
+    fn tools_that_nobody_has_and_keys_that_nobody_can_press_are_faults() {
+        for keypad in ["no JSON", r#"{"actions":{"9":{"do":"fly"}}}"#, r#"{"actions":{"x":{"do":"hold"}}}"#] {
+            let source = |key: &str| match key {
+                "AGENT_TOOLS" => Some("hang_up, order_pizza".to_owned()),
+                "AGENT_KEYPAD" => Some(keypad.to_owned()),
+                _ => None,
+            };
+            let mut reader = Reader::new(&source);
+            let agent = agent(&mut reader);
+            assert_eq!(reader.finish(agent).unwrap_err().0.len(), 2, "{keypad}");
+        }
     }
 
     #[test]

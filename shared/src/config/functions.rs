@@ -11,6 +11,7 @@ use crate::agent::Agent;
 use crate::calls::MediaPath;
 use crate::limits::{CallLimits, Gate};
 use crate::redact::Secret;
+use crate::tools::address::Guard;
 use crate::twilio::rest::Access;
 
 /// `twiml`: the voice webhook and its callbacks.
@@ -104,6 +105,12 @@ pub struct ToolsConfig {
     pub table: String,
     pub weather_url: url::Url,
     pub geocoding_url: url::Url,
+    /// Where tools of one's own may go besides the open internet.
+    pub guard: Guard,
+    /// The secret that holds theirs; without it they are variables of the environment.
+    pub secrets_arn: Option<String>,
+    /// ARNs of functions that may be tools.
+    pub functions: Vec<String>,
 }
 
 impl ToolsConfig {
@@ -113,6 +120,9 @@ impl ToolsConfig {
             table: table(&mut reader),
             weather_url: url_or(&mut reader, "OPEN_METEO_URL", "https://api.open-meteo.com"),
             geocoding_url: url_or(&mut reader, "OPEN_METEO_GEOCODING_URL", "https://geocoding-api.open-meteo.com"),
+            guard: guard(&mut reader),
+            secrets_arn: reader.text("TOOL_SECRETS_ARN"),
+            functions: list(reader.text("TOOL_FUNCTION_ARNS").as_deref().unwrap_or_default()),
         };
         reader.finish(config)
     }
@@ -129,6 +139,10 @@ pub struct ApiConfig {
     pub control_url: url::Url,
     /// The account whose set-up is looked at.
     pub telephony: Option<Access>,
+    /// Runs tools that a person tries.
+    pub tool_call_function: String,
+    /// Where tools may go: definitions are judged by it.
+    pub guard: Guard,
     /// Opens the routes that reveal calls. Without it they are open on a loopback address only.
     pub console_token: Option<Secret>,
 }
@@ -143,10 +157,21 @@ impl ApiConfig {
             bucket: bucket(&mut reader),
             control_url: control_url(&mut reader),
             telephony: Access::read(&mut reader),
+            tool_call_function: reader.required("TOOL_CALL_FUNCTION", "the function that runs tools"),
+            guard: guard(&mut reader),
             console_token: reader.secret("CONSOLE_TOKEN"),
         };
         reader.finish(config)
     }
+}
+
+/// `TOOL_ALLOW_HOSTS`.
+fn guard<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Guard {
+    reader.parsed("TOOL_ALLOW_HOSTS", "a list of hosts, as in localhost:9000,10.1.2.3").unwrap_or_default()
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
 fn control_url<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> url::Url {
@@ -168,8 +193,8 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "AGENT_GREETING AGENT_HOLD_MUSIC AGENT_INSTRUCTIONS AGENT_OVERFLOW_PLACE AGENT_OVERFLOW_SAY AGENT_OVERFLOW_WAIT \
-                 AGENT_UNAVAILABLE ALLOWED_ADDRESSES CALLER_RATE CONTROL_CONNECTIONS_URL MAX_CALLS \
+                "AGENT_GREETING AGENT_HOLD_MUSIC AGENT_INSTRUCTIONS AGENT_KEYPAD AGENT_OVERFLOW_PLACE AGENT_OVERFLOW_SAY \
+                 AGENT_OVERFLOW_WAIT AGENT_TOOLS AGENT_UNAVAILABLE ALLOWED_ADDRESSES CALLER_RATE CONTROL_CONNECTIONS_URL MAX_CALLS \
                  MAX_RECONNECT_ATTEMPTS MEDIA_PATH PUBLIC_URL PUBLIC_WSS_URL REALTIME_MODEL REALTIME_VOICE \
                  RECONNECT_DELAY STRANGER_RATE TABLE_NAME TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"
@@ -192,7 +217,12 @@ mod tests {
         assert_eq!(source.asked(), keys("TABLE_NAME"));
         let source = Recording::new([]);
         let _faults = ToolsConfig::read(&source).unwrap_err();
-        assert_eq!(source.asked(), keys("OPEN_METEO_GEOCODING_URL OPEN_METEO_URL TABLE_NAME"));
+        assert_eq!(
+            source.asked(),
+            keys(
+                "OPEN_METEO_GEOCODING_URL OPEN_METEO_URL TABLE_NAME TOOL_ALLOW_HOSTS TOOL_FUNCTION_ARNS TOOL_SECRETS_ARN"
+            )
+        );
         // The rest of an account is asked for only if there is one.
         let source = Recording::new([("TWILIO_ACCOUNT_SID", "AC1")]);
         let _faults = ApiConfig::read(&source).unwrap_err();
@@ -200,9 +230,22 @@ mod tests {
             source.asked(),
             keys(
                 "CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
-                 TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET TWILIO_API_URL TWILIO_AUTH_TOKEN"
+                 TOOL_ALLOW_HOSTS TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
+                 TWILIO_API_URL TWILIO_AUTH_TOKEN"
             )
         );
+    }
+
+    #[test]
+    fn tools_reach_the_open_internet_unless_more_is_allowed() {
+        let table = ("TABLE_NAME", "t");
+        let config = ToolsConfig::read(&Recording::new([table])).unwrap();
+        assert_eq!((config.guard, config.functions.len(), config.secrets_arn), (Guard::default(), 0, None));
+        let more = [table, ("TOOL_ALLOW_HOSTS", "localhost:9000"), ("TOOL_FUNCTION_ARNS", "arn:a, arn:b")];
+        let config = ToolsConfig::read(&Recording::new(more)).unwrap();
+        assert_eq!((config.guard, config.functions.len()), ("localhost:9000".parse().unwrap(), 2));
+        let wrong = ToolsConfig::read(&Recording::new([table, ("TOOL_ALLOW_HOSTS", "http://localhost")])).unwrap_err();
+        assert!(wrong.to_string().contains("TOOL_ALLOW_HOSTS"), "{wrong}");
     }
 
     #[test]

@@ -12,9 +12,15 @@ use std::time::Duration;
 use bytestring::ByteString;
 use url::Url;
 
-use super::{Capabilities, DecodeError, Dialect, Handshake, ModelCommand, ModelEvent, Severity};
+use super::{Capabilities, DecodeError, Dialect, Handshake, ModelCommand, ModelEvent, Offer, Severity};
 use crate::agent::Agent;
 use crate::redact::Secret;
+
+const VOICES: [&str; 10] = ["marin", "cedar", "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse"];
+/// A voice made to order goes by its id.
+const OWN_VOICE: &str = "voice_";
+const SLOWEST: f32 = 0.25;
+const FASTEST: f32 = 1.5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenaiRealtime;
@@ -22,6 +28,10 @@ pub struct OpenaiRealtime;
 impl Dialect for OpenaiRealtime {
     fn capabilities(&self) -> Capabilities {
         Capabilities { interrupts_itself: true, truncates: true, longest_session: Some(Duration::from_secs(60 * 60)) }
+    }
+
+    fn offer(&self) -> Offer {
+        Offer { voices: &VOICES, own_voices: Some(OWN_VOICE), speeds: SLOWEST..=FASTEST }
     }
 
     fn handshake(&self, endpoint: &Url, agent: &Agent, key: &Secret) -> Handshake {

@@ -13,7 +13,6 @@ use crate::audio::recording::{RecordOp, Track};
 use crate::calls::{CallStatus, Ending};
 use crate::ids::StreamSid;
 use crate::model::ModelCommand;
-use crate::redact::Pii;
 use crate::time::{CallTime, Samples};
 use crate::twilio::media::{Media, Start, StreamEvent, StreamMessage};
 
@@ -114,11 +113,10 @@ impl Session {
     /// A message whose turn has come.
     fn carry(&mut self, now: CallTime, event: StreamEvent) {
         match event {
-            _ if self.phase == Phase::Over => {}
             StreamEvent::Media(media) => self.on_media(now, media),
             StreamEvent::Mark { name } => self.on_mark(now, &name),
             StreamEvent::Start(start) => self.on_start(&start),
-            StreamEvent::Dtmf { digit } => self.on_dtmf(digit),
+            StreamEvent::Dtmf { digit } => self.on_dtmf(now, digit),
             StreamEvent::Stop => self.end(now, Ending::CallerHungUp),
         }
     }
@@ -190,14 +188,6 @@ impl Session {
         let Self { playback, out, stream, .. } = self;
         let Some(stream) = stream else { return };
         playback.played(mark, now, |send| put_on_wire(out, stream, send));
-    }
-
-    fn on_dtmf(&mut self, digit: char) {
-        self.note(Event::Dtmf { digit: Pii::new(digit) });
-        if self.link.is_ready() {
-            let text = Pii::new(format!("The caller pressed {digit} on the keypad."));
-            self.emit(Output::Model(ModelCommand::Note { text }));
-        }
     }
 
     fn drop_frame(&mut self, reason: DropReason) {

@@ -1,6 +1,7 @@
 //! How a call ends: once, whoever wants it, and with the last words heard.
 
 use super::output::{Event, Output};
+use super::resequence::Resequencer;
 use super::responses::{Reason, Wish};
 use super::{Phase, Session, Timer};
 use crate::audio::recording::RecordOp;
@@ -26,6 +27,8 @@ impl Session {
             return;
         }
         self.cancel_tools();
+        self.forget_keys();
+        self.forget_hold();
         self.fade_music(now);
         self.line.speaking = false;
         self.phase = Phase::Closing(ending);
@@ -71,11 +74,14 @@ impl Session {
 
     /// Nobody speaks, nothing is owed, and nothing is to be heard: nobody would notice if another went on from here.
     pub(super) fn watch_hand_over(&mut self, now: CallTime) {
-        let quiet = self.playback.is_silent(now)
+        let music_only = self.is_on_hold() && self.hold.sounds();
+        let quiet = (music_only || self.playback.is_silent(now))
+            && !self.keys.is_dialling()
             && self.responses.is_idle()
             && !self.line.speaking
             && !self.earshot.is_owed()
             && !self.tools.is_pending()
+            && !self.change.is_pending()
             && self.phase == Phase::Talking
             && self.link.is_ready();
         if self.leaving && (quiet || !self.is_present()) {
@@ -91,6 +97,8 @@ impl Session {
             self.emit(Output::CloseModel);
         }
         self.emit(Output::Record(RecordOp::Finish { at: now.into() }));
+        // What waits behind the end is not carried any more.
+        self.order = Resequencer::default();
         self.timers.clear();
         self.phase = Phase::Over;
     }
@@ -103,7 +111,8 @@ impl Session {
     pub(super) fn on_silence(&mut self, now: CallTime) {
         let limit = self.plan.agent.limits.silence;
         let last_word = self.turn.caller_spoke_at.max(self.playback.ends_at()).max(self.attached_at.unwrap_or(now));
-        let busy = self.line.speaking || self.tools.is_pending() || !self.link.is_ready() || !self.responses.is_idle();
+        let waits = self.tools.is_pending() || self.is_on_hold() || self.keys.is_dialling();
+        let busy = self.line.speaking || waits || !self.link.is_ready() || !self.responses.is_idle();
         if busy {
             return self.rearm_silence(now);
         }

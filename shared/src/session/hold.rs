@@ -13,6 +13,7 @@ use super::{Phase, Session, Timer};
 use crate::agent::HoldMusic;
 use crate::audio::Payload;
 use crate::audio::hold_music::{FADE, Piece};
+use crate::ids::MusicId;
 use crate::time::{CallTime, Samples};
 
 /// How much is sent at a time, and how long before its end the next.
@@ -29,10 +30,10 @@ const WAITED: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Hold {
     state: State,
-    /// `None`: the one that is built in.
+    /// The file that is playing, or played last; `None`: the piece that is built in.
     piece: Option<Piece>,
-    /// To be played from the next time on.
-    next: Option<Piece>,
+    /// The file that came last. It plays from the next time on, if it is the agent's.
+    own: Option<(MusicId, Piece)>,
     /// Where in the piece to go on, so that it does not begin anew each time.
     offset: Samples,
     /// Since when it has been playing.
@@ -70,18 +71,19 @@ impl Hold {
     }
 
     /// The agent's own piece has come. What is playing is not broken off for it.
-    pub(super) fn take_piece(&mut self, piece: Piece) {
-        self.next = Some(piece);
+    pub(super) fn take_piece(&mut self, file: MusicId, piece: Piece) {
+        self.own = Some((file, piece));
     }
 
     pub(super) fn sounds(&self) -> bool {
         self.state != State::Silent
     }
 
-    fn begin(&mut self, now: CallTime) {
+    fn begin(&mut self, now: CallTime, choice: &HoldMusic) {
         self.state = State::Playing;
         self.since = now;
-        self.piece = self.next.take().or_else(|| self.piece.take());
+        let own = self.own.as_ref().filter(|(file, _)| choice.file() == Some(file));
+        self.piece = own.map(|(_, piece)| piece.clone());
     }
 
     fn piece(&self) -> Piece {
@@ -113,7 +115,7 @@ impl Session {
 
     fn await_dead_air(&mut self, now: CallTime) {
         let borne = self.plan.agent.limits.hold_after;
-        let patience = if self.hold.at_once { AT_ONCE } else { borne };
+        let patience = if self.hold.at_once || self.is_on_hold() { AT_ONCE } else { borne };
         let last_word = self.playback.ends_at();
         let mut due = last_word.max(now) + patience;
         if self.is_tool_at_work() {
@@ -133,14 +135,14 @@ impl Session {
             && self.phase == Phase::Talking
             && self.is_present()
             && !self.line.speaking
-            && (self.is_tool_at_work() || !self.link.is_ready() || self.hold.at_once)
+            && (self.is_tool_at_work() || !self.link.is_ready() || self.hold.at_once || self.is_on_hold())
     }
 
     pub(super) fn on_hold_timer(&mut self, now: CallTime) {
         match self.hold.state {
             State::Silent if !self.playback.is_silent(now) => self.await_dead_air(now),
             State::Silent => {
-                self.hold.begin(now);
+                self.hold.begin(now, &self.plan.agent.hold_music);
                 self.note(Event::HoldStarted);
                 let rising = self.hold.piece().rising(self.hold.offset, STRETCH);
                 self.play(now, [rising]);

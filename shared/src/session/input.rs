@@ -1,9 +1,10 @@
 //! What can happen to a call.
 
+use crate::agent::Agent;
 use crate::audio::hold_music::Piece;
-use crate::ids::{StreamSid, ToolCallId};
+use crate::ids::{MusicId, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
-use crate::tools::ToolOutcome;
+use crate::tools::{ToolOutcome, ToolSpec};
 use crate::twilio::media::StreamMessage;
 
 /// One thing that happened. The driver hands each over once, in the order in which it learned of them.
@@ -32,8 +33,16 @@ pub enum Input {
         outcome: ToolOutcome,
     },
     Operator(OperatorCommand),
-    /// The agent's own hold music is here. Until it is, and without it, the built-in piece plays.
-    HoldMusic(Piece),
+    /// A file of hold music is here. It plays while it is the agent's; until it is here, and without it, the built-in piece.
+    HoldMusic {
+        file: MusicId,
+        piece: Piece,
+    },
+    /// Another agent is to answer from here on, as far as it can take the place of the one that began.
+    AgentChanged {
+        agent: Box<Agent>,
+        tools: Vec<ToolSpec>,
+    },
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
     /// The process is going away now.
@@ -53,4 +62,7 @@ pub struct ModelLoss {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperatorCommand {
     HangUp,
+    /// The caller hears music, and nobody else talks to them.
+    Hold,
+    Resume,
 }

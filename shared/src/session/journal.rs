@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Input;
 use super::earshot::Earshot;
+use super::keypad::Keys;
 use super::line::CallerLine;
 use super::link::millis;
+use super::on_hold::OnHold;
 use super::output::{Event, Interruption, Line, Output, Speaker};
 use super::playback::Playback;
 use super::resequence::Resequencer;
@@ -23,10 +25,9 @@ use super::transcript::Transcript;
 use super::turns::{Back, Turn};
 use super::{Phase, Plan, Session, Timer};
 use crate::calls::Ending;
-use crate::ids::StreamSid;
+use crate::ids::{StreamSid, ToolCallId};
 use crate::model::{ModelEvent, ToolUse, Usage};
 use crate::time::{CallTime, Samples};
-use crate::tools::ToolRequest;
 use crate::twilio::media::StreamEvent;
 
 /// Of what is written here.
@@ -68,6 +69,11 @@ pub struct Journal {
     understood: Samples,
     /// The caller was speaking, or had spoken and was not made out.
     unclear: bool,
+    /// What was being dialled, and what the model may not have made anything of.
+    #[serde(default, skip_serializing_if = "Keys::is_empty")]
+    keys: Keys,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_hold: Option<OnHold>,
 }
 
 /// The carrier's stream, as far as it was read.
@@ -155,7 +161,11 @@ impl Session {
         self.former = Some(Former { stream, at, closing });
         let broken_off = self.settle_what_was_said(journal.unsettled) && journal.cut;
         self.tools = journal.tools;
-        self.run_tools_again(now);
+        self.run_tools_again(now, self.tools.calls());
+        self.go_on_dialling(now, journal.keys);
+        if let Some(on_hold) = journal.on_hold {
+            self.stay_on_hold(now, on_hold);
+        }
         self.owe(broken_off, journal.wish, heard_again);
     }
 
@@ -174,10 +184,9 @@ impl Session {
     }
 
     /// By their ids: what was carried out already is not carried out again, and its outcome comes back.
-    fn run_tools_again(&mut self, now: CallTime) {
-        let sid = self.plan.sid.clone();
-        let requests: Vec<ToolRequest> = self.tools.requests(&sid).collect();
-        for request in requests {
+    fn run_tools_again(&mut self, now: CallTime, calls: impl Iterator<Item = ToolCallId>) {
+        for call in calls {
+            let Some(request) = self.tools.request(&self.plan.sid, &call, &self.plan.agent.id) else { continue };
             self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
             self.emit(Output::RunTool(request));
         }
@@ -214,6 +223,10 @@ impl Session {
                 let cuts = self.playback.cut(at);
                 self.playback.forget_unknown();
                 cuts.iter().for_each(|cut| self.truncate(cut));
+                if !cuts.is_empty() {
+                    let calls = self.tools.was_not_heard();
+                    self.run_tools_again(now, calls);
+                }
                 self.turn.left_alone();
             }
         }
@@ -248,6 +261,8 @@ impl Session {
             heard: self.earshot.position(),
             understood: self.earshot.understood(),
             unclear: self.earshot.is_owed(),
+            keys: self.keys.clone(),
+            on_hold: self.on_hold.clone(),
         }
     }
 
@@ -287,7 +302,7 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
         },
         Input::Model(ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
         Input::Model(ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. })
-        | Input::HoldMusic(_)
+        | Input::HoldMusic { .. }
         | Input::Tick => None,
         Input::Model(_)
         | Input::CallerAttached { .. }
@@ -297,6 +312,7 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
         | Input::ModelDisconnected { .. }
         | Input::Tool { .. }
         | Input::Operator(_)
+        | Input::AgentChanged { .. }
         | Input::HandOver
         | Input::Shutdown => Some(SOON),
     }
@@ -313,6 +329,8 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::Tool(_)
         | Timer::Silence
         | Timer::LongestCall
+        | Timer::Keypad
+        | Timer::OnHold
         | Timer::Goodbye => Some(SOON),
     }
 }

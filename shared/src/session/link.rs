@@ -6,7 +6,7 @@ use super::output::{Event, Output};
 use super::responses::{Reason, Wish};
 use super::tool_calls::note_of;
 use super::turns::Back;
-use super::{ModelLoss, Phase, Session, Timer};
+use super::{ModelLoss, Phase, Plan, Session, Timer};
 use crate::calls::Ending;
 use crate::ids::EventId;
 use crate::model::{ModelCommand, SessionConfig, Severity, ToolUse};
@@ -69,21 +69,29 @@ impl Session {
         self.timers.arm(Timer::ModelReady, now + self.plan.agent.limits.model_ready);
     }
 
-    pub(super) fn on_model_connected(&mut self, _now: CallTime) {
+    pub(super) fn session_config(&self, now: CallTime, event: EventId) -> SessionConfig {
+        let Plan { agent, facts, tools, .. } = &self.plan;
+        let instructions = agent.brief(facts, self.unix_ms(now));
+        SessionConfig { event, agent: agent.clone(), instructions, tools: tools.clone() }
+    }
+
+    pub(super) fn unix_ms(&self, now: CallTime) -> u64 {
+        self.plan.facts.began_at_ms.saturating_add(now.as_millis())
+    }
+
+    pub(super) fn on_model_connected(&mut self, now: CallTime) {
         if self.link.state != State::Dialling {
             return;
         }
         self.link.state = State::Configuring;
         self.link.sessions = self.link.sessions.saturating_add(1);
-        let config = SessionConfig {
-            event: self.link.configure_event(),
-            agent: self.plan.agent.clone(),
-            tools: self.plan.tools.clone(),
-        };
+        let config = self.session_config(now, self.link.configure_event());
+        self.change.goes_with(&config);
         self.emit(Output::Model(ModelCommand::Configure(Box::new(config))));
     }
 
     pub(super) fn on_model_ready(&mut self, now: CallTime) {
+        self.on_change_taken();
         if self.link.state != State::Configuring {
             return;
         }
@@ -104,7 +112,8 @@ impl Session {
             self.emit(Output::Model(ModelCommand::Remember { speaker, text }));
         }
         let notes: Vec<_> = self.tools.results().map(|(name, output)| note_of(name, output)).collect();
-        notes.into_iter().for_each(|note| self.emit(Output::Model(note)));
+        let notes = notes.into_iter().chain(self.keys.notes());
+        notes.for_each(|note| self.emit(Output::Model(note)));
     }
 
     pub(super) fn on_model_disconnected(&mut self, now: CallTime, cause: &ModelLoss) {
@@ -139,6 +148,8 @@ impl Session {
             self.responses.forget_answer();
         }
         self.turn.forget(broken_off);
+        self.change.lose_session();
+        self.forget_remote_tools();
         let limits = self.plan.agent.limits;
         let fatal = cause.severity == Severity::Fatal || self.link.attempts >= limits.redials;
         self.note(Event::ModelLost { code: cause.code.clone(), fatal });
@@ -176,6 +187,11 @@ impl Session {
         }
         if !self.turn.greeted {
             return self.greet();
+        }
+        if self.is_on_hold() {
+            // They will be spoken to when that is over.
+            self.turn.back = Back::Nothing;
+            return;
         }
         let nothing_else = self.responses.is_idle() && !self.earshot.is_heard_again();
         let back = match std::mem::take(&mut self.turn.back) {

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::journal::{Journal, Succession};
+use super::on_hold::{HeldBy, OffHold};
+use crate::agent::Agent;
 use crate::audio::Payload;
 use crate::audio::recording::RecordOp;
 use crate::calls::{CallStatus, Ending};
@@ -14,6 +16,7 @@ use crate::ids::{ItemId, ResponseId, StreamSid, ToolCallId};
 use crate::model::{ModelCommand, Usage};
 use crate::redact::Pii;
 use crate::time::{CallTime, Samples};
+use crate::tools::call_control::HangUpReason;
 use crate::tools::{ToolErrorKind, ToolRequest};
 
 /// One thing to do, in the order given.
@@ -34,6 +37,8 @@ pub enum Output {
     /// For the log, the metrics and whoever watches.
     Event(Event),
     Status(CallStatus),
+    /// The model has taken this agent; whoever goes on with the call answers as it does.
+    Agent(Box<Agent>),
     /// What a successor needs, as of now; replaces the one before. Those of the outputs before it that are to be written down
     /// are written first, and a [`RunTool`](Self::RunTool) after it waits until it is.
     Journal(Box<Journal>),
@@ -178,8 +183,42 @@ pub enum Event {
     },
     HoldStarted,
     HoldStopped,
+    /// The caller pressed a key. Which one is masked: together they may be the number of a card.
     Dtmf {
         digit: Pii<char>,
+    },
+    /// A string of digits has ended. `action`: what the agent's keypad did with it; otherwise the model was told.
+    Digits {
+        count: u32,
+        ended_by: DigitsEnd,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        action: Option<String>,
+    },
+    /// The agent pressed keys.
+    DtmfSent {
+        count: u32,
+        lasts_ms: u64,
+    },
+    OnHold {
+        by: HeldBy,
+        longest_ms: u64,
+    },
+    OffHold {
+        why: OffHold,
+        after_ms: u64,
+    },
+    /// The agent wants the call to end.
+    HangUpAsked {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<HangUpReason>,
+    },
+    /// A message for somebody is written down.
+    MessageTaken {
+        call: ToolCallId,
+    },
+    /// A request to be called back is written down.
+    CallbackScheduled {
+        call: ToolCallId,
     },
     /// Frames of the caller's that never came. Counts like this one run over the whole call and are told at powers
     /// of two and at the end, so that a bad line does not fill the log.
@@ -200,6 +239,14 @@ pub enum Event {
     AudioDropped {
         ms: u64,
     },
+    /// Another agent answers from here on. `version`: which of those that are stored under its id.
+    AgentChanged {
+        version: u32,
+    },
+    /// The model did not take another agent; the one before goes on.
+    AgentRefused {
+        code: String,
+    },
     /// A message that made no sense where it came: another stream's, a second `start` …
     Unexpected {
         what: String,
@@ -208,6 +255,17 @@ pub enum Event {
         ending: Ending,
         after_ms: u64,
     },
+}
+
+/// What ended a string of digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DigitsEnd {
+    FinishOnKey,
+    NumDigits,
+    Timeout,
+    /// It is an entry of the keypad's, and these act at once.
+    Entry,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

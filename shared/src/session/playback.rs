@@ -45,11 +45,8 @@ const UNKNOWN_MARKS: u64 = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Source {
     /// `session`: which of the model's sessions said it; another one knows nothing of it.
-    Item {
-        item: ItemId,
-        content_index: u32,
-        session: u32,
-    },
+    Item { item: ItemId, content_index: u32, session: u32 },
+    /// Of our own: music, or tones. Nobody is told how much of it was heard.
     HoldMusic,
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{EventId, ResponseId};
 use crate::model::{ModelCommand, Severity, ToolUse};
+use crate::redact::Pii;
 use crate::time::CallTime;
 
 /// Why a response is wanted. When wishes meet, the greater one stands.
@@ -80,7 +81,8 @@ impl Responses {
         self.heard_at = now;
         let event = EventId::new(format!("respond-{}", self.asked));
         self.state = State::Requested { event: event.clone(), wish: wish.clone(), stale: false };
-        Some(ModelCommand::CreateResponse { event, instructions: wish.instructions, tools: wish.tools })
+        let instructions = wish.instructions.map(Pii::new);
+        Some(ModelCommand::CreateResponse { event, instructions, tools: wish.tools })
     }
 
     /// A response has begun. Returns whether it should be cancelled, because nobody wants it any more.

@@ -1,6 +1,7 @@
 //! Every wait of a call has a name; nothing waits without one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,17 +32,40 @@ pub enum Timer {
     LongestCall,
     /// The last words have taken too long.
     Goodbye,
+    /// No further digit has come.
+    Keypad,
+    /// The caller has been on hold for long enough.
+    OnHold,
     /// What has happened is to be written down.
     Journal,
 }
 
+/// A tick that is later than this says that the process was held up, and what is awaited may have come meanwhile unread.
+const LATE: Duration = Duration::from_millis(20);
+/// For reading it.
+const GRACE: Duration = Duration::from_millis(100);
+
+impl Timer {
+    /// Waits for somebody else, unlike what the session has planned itself.
+    fn awaits(&self) -> bool {
+        !matches!(self, Self::Redial | Self::Retry | Self::Hold | Self::LongestCall | Self::OnHold | Self::Journal)
+    }
+}
+
 /// What is armed. Few at a time, so a map kept in order is all it takes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Timers(#[serde(with = "as_pairs")] BTreeMap<Timer, CallTime>);
+pub(super) struct Timers(#[serde(with = "as_pairs")] BTreeMap<Timer, Armed>);
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Armed {
+    at: CallTime,
+    /// It was due while the process was held up.
+    excused: bool,
+}
 
 impl Timers {
     pub(super) fn arm(&mut self, timer: Timer, at: CallTime) {
-        self.0.insert(timer, at);
+        self.0.insert(timer, Armed { at, excused: false });
     }
 
     pub(super) fn disarm(&mut self, timer: &Timer) {
@@ -53,7 +77,7 @@ impl Timers {
     }
 
     pub(super) fn at(&self, timer: &Timer) -> Option<CallTime> {
-        self.0.get(timer).copied()
+        self.0.get(timer).map(|armed| armed.at)
     }
 
     pub(super) fn clear(&mut self) {
@@ -61,17 +85,20 @@ impl Timers {
     }
 
     pub(super) fn next(&self) -> Option<(CallTime, Timer)> {
-        self.0.iter().map(|(timer, at)| (*at, timer)).min().map(|(at, timer)| (at, timer.clone()))
+        self.0.iter().map(|(timer, armed)| (armed.at, timer)).min().map(|(at, timer)| (at, timer.clone()))
     }
 
-    /// Takes the earliest timer that is due.
+    /// Takes the earliest timer that is due. One that awaits something and is late gets its grace, once.
     pub(super) fn take_due(&mut self, now: CallTime) -> Option<Timer> {
-        let (at, timer) = self.next()?;
-        if at > now {
-            return None;
+        loop {
+            let (at, timer) = self.next().filter(|(at, _)| *at <= now)?;
+            let armed = self.0.get_mut(&timer)?;
+            if armed.excused || !timer.awaits() || now.since(at) <= LATE {
+                self.0.remove(&timer);
+                return Some(timer);
+            }
+            *armed = Armed { at: now + GRACE, excused: true };
         }
-        self.0.remove(&timer);
-        Some(timer)
     }
 }
 
@@ -81,14 +108,13 @@ mod as_pairs {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::Timer;
-    use crate::time::CallTime;
+    use super::{Armed, Timer};
 
-    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Timer, CallTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Timer, Armed>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<Timer, CallTime>, D::Error> {
-        Ok(Vec::<(Timer, CallTime)>::deserialize(de)?.into_iter().collect())
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<Timer, Armed>, D::Error> {
+        Ok(Vec::<(Timer, Armed)>::deserialize(de)?.into_iter().collect())
     }
 }

@@ -4,14 +4,12 @@ use super::link::millis;
 use super::output::{Event, Output};
 use super::responses::{Reason, Wish};
 use super::tools::{Admission, Pending, output_of};
-use super::{Session, Timer, ending};
-use crate::calls::Ending;
+use super::{Phase, Session, Timer};
 use crate::ids::ToolCallId;
 use crate::model::{ModelCommand, ToolUse};
 use crate::redact::Pii;
 use crate::time::CallTime;
-use crate::tools::call_control::HANG_UP;
-use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest};
+use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, call_control, messages};
 
 impl Session {
     pub(super) fn on_tool_call(&mut self, now: CallTime, call: &ToolCallId, name: String, arguments: Pii<String>) {
@@ -20,56 +18,80 @@ impl Session {
             return;
         }
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
-        let (asked, session) = (arguments.clone(), self.link.session());
-        self.tools.started(call, Pending { name: name.clone(), since: now, arguments: asked, session });
-        match admission {
-            Admission::Refuse(error) => self.on_tool_outcome(now, call, Err(error)),
-            _ if name == HANG_UP => self.on_hang_up_call(now, call),
-            _ => self.run_tool(now, call, name, arguments),
+        let own = self.plan.agent.own_tool(&name).cloned().map(Box::new);
+        let control = call_control::read(&name, arguments.reveal());
+        let closing = matches!(self.phase, Phase::Closing(_)) && name != call_control::HANG_UP;
+        let pending = Pending { name, since: now, arguments, session: self.link.session(), own };
+        let request = pending.request(&self.plan.sid, call, &self.plan.agent.id);
+        self.tools.started(call, pending);
+        match (admission, control) {
+            (Admission::Refuse(error), _) | (_, Some(Err(error))) => self.on_tool_outcome(now, call, Err(error)),
+            _ if closing => {
+                let error = ToolError::new(ToolErrorKind::Cancelled, "the call is ending; nothing more can be done");
+                self.on_tool_outcome(now, call, Err(error));
+            }
+            (_, Some(Ok(control))) => self.on_call_control(now, call, control),
+            (_, None) => self.run_tool(now, request),
         }
     }
 
-    fn run_tool(&mut self, now: CallTime, call: &ToolCallId, name: String, arguments: Pii<String>) {
-        self.timers.arm(Timer::Tool(call.detached()), now + self.plan.agent.limits.tool);
+    fn run_tool(&mut self, now: CallTime, request: ToolRequest) {
+        self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
         // A successor that does not know of it would have it carried out twice.
         self.write_journal(now);
-        let sid = self.plan.sid.clone();
-        self.emit(Output::RunTool(ToolRequest { sid, call: call.detached(), name, arguments }));
+        self.emit(Output::RunTool(request));
     }
 
-    /// The agent hangs up. If it has said nothing in this breath, it is asked for a goodbye first.
-    fn on_hang_up_call(&mut self, now: CallTime, call: &ToolCallId) {
-        self.on_tool_outcome(now, call, Ok(Pii::new(r#"{"ok":true}"#.to_owned())));
-        let spoken = self.responses.is_audible() || !(self.playback.is_silent(now) || self.hold.sounds());
-        self.close(now, Ending::AgentHungUp, (!spoken).then_some(ending::SAY_GOODBYE));
-    }
-
+    /// The model is told, and is to speak of it unless its last words are being said.
     pub(super) fn on_tool_outcome(&mut self, now: CallTime, call: &ToolCallId, outcome: ToolOutcome) {
+        if self.give_output(now, call, outcome) && !matches!(self.phase, Phase::Closing(_)) {
+            self.responses.want(Wish { reason: Reason::ToolResults, instructions: None, tools: self.tool_use() });
+        }
+    }
+
+    /// The model is told. False if nobody waited for it any more.
+    pub(super) fn give_output(&mut self, now: CallTime, call: &ToolCallId, outcome: ToolOutcome) -> bool {
         let Some(asked) = self.tools.finished(call) else {
-            return self.note(Event::ToolLate { call: call.detached() });
+            self.note(Event::ToolLate { call: call.detached() });
+            return false;
         };
         self.timers.disarm(&Timer::Tool(call.clone()));
-        let (output, error) = output_of(outcome, &self.plan.agent.limits);
+        let (output, error) = output_of(outcome, &self.plan.agent.limits, asked.own.as_deref());
         let (call, took_ms) = (call.detached(), millis(now.since(asked.since)));
         let name = asked.name.clone();
         self.note(Event::ToolFinished { call: call.clone(), name: name.clone(), took_ms, error });
+        if error.is_none() {
+            self.note_what_was_left(&call, &name);
+        }
         let own = asked.session == self.link.session();
         self.tools.keep(&call, asked, output.clone());
-        self.responses.want(Wish { reason: Reason::ToolResults, instructions: None, tools: self.tool_use() });
-        if !self.link.is_ready() {
-            return;
+        if self.link.is_ready() {
+            let command = if own { ModelCommand::ToolOutput { call, output } } else { note_of(&name, &output) };
+            self.emit(Output::Model(command));
         }
-        let command = if own { ModelCommand::ToolOutput { call, output } } else { note_of(&name, &output) };
-        self.emit(Output::Model(command));
+        true
+    }
+
+    /// Something that somebody has to look after is written down: whoever watches wants to know.
+    fn note_what_was_left(&mut self, call: &ToolCallId, name: &str) {
+        match name {
+            messages::TAKE_MESSAGE => self.note(Event::MessageTaken { call: call.clone() }),
+            messages::SCHEDULE_CALLBACK => self.note(Event::CallbackScheduled { call: call.clone() }),
+            _ => {}
+        }
     }
 
     pub(super) fn on_tool_late(&mut self, now: CallTime, call: &ToolCallId) {
+        if self.on_remote_tool_late(now, call) {
+            return;
+        }
         self.emit(Output::CancelTool(call.clone()));
         let error = ToolError::new(ToolErrorKind::TimedOut, "the tool took too long");
         self.on_tool_outcome(now, call, Err(error));
     }
 
     pub(super) fn cancel_tools(&mut self) {
+        self.forget_remote_tools();
         for (call, _) in self.tools.take_pending() {
             self.timers.disarm(&Timer::Tool(call.clone()));
             self.emit(Output::CancelTool(call));

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Limits;
-use crate::ids::{CallSid, ToolCallId};
+use crate::ids::{AgentId, CallSid, ToolCallId};
 use crate::redact::Pii;
 use crate::time::CallTime;
+use crate::tools::call_control;
+use crate::tools::own::{OwnTool, unknown_end};
 use crate::tools::{ToolError, ToolErrorKind, ToolOutcome, ToolRequest, ToolSpec};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +22,12 @@ pub(super) struct Toolbox {
     round_open: bool,
     /// Results of which the caller has not heard yet: a session that comes before that must be told.
     fresh: BTreeMap<ToolCallId, Fresh>,
+    /// Calls that the vendor makes itself, since when. They end with its session.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    remote: BTreeMap<ToolCallId, CallTime>,
+    /// Those of which the last response told the caller. It may be lost with the stream before it was heard.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    spoken_of: BTreeMap<ToolCallId, Pending>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +37,22 @@ pub(super) struct Pending {
     pub(super) arguments: Pii<String>,
     /// Which of the model's sessions asked for it; another one knows nothing of it.
     pub(super) session: u32,
+    /// Of a tool of the agent's own: what it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own: Option<Box<OwnTool>>,
+}
+
+impl Pending {
+    pub(super) fn request(&self, sid: &CallSid, call: &ToolCallId, agent: &AgentId) -> ToolRequest {
+        ToolRequest {
+            sid: sid.clone(),
+            call: call.detached(),
+            name: self.name.clone(),
+            arguments: self.arguments.clone(),
+            agent: agent.clone(),
+            own: self.own.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,19 +83,51 @@ impl Toolbox {
         if !self.seen.insert(call.detached()) {
             return Admission::Seen;
         }
-        if !std::mem::replace(&mut self.round_open, true) {
-            self.rounds = self.rounds.saturating_add(1);
-        }
+        self.open_round();
         match self.fault(name, arguments, specs, limits) {
             Some(fault) => Admission::Refuse(fault),
             None => Admission::Run,
         }
     }
 
+    fn open_round(&mut self) {
+        if !std::mem::replace(&mut self.round_open, true) {
+            self.rounds = self.rounds.saturating_add(1);
+        }
+    }
+
+    /// The vendor calls a tool itself. Returns whether that is news.
+    pub(super) fn begin_remote(&mut self, call: &ToolCallId, now: CallTime) -> bool {
+        if !self.seen.insert(call.detached()) {
+            return false;
+        }
+        self.open_round();
+        self.remote.insert(call.detached(), now);
+        true
+    }
+
+    /// Since when it was under way, if it was.
+    pub(super) fn end_remote(&mut self, call: &ToolCallId) -> Option<CallTime> {
+        self.remote.remove(call)
+    }
+
+    pub(super) fn is_remote_call(&self, call: &ToolCallId) -> bool {
+        self.remote.contains_key(call)
+    }
+
+    pub(super) fn take_remote(&mut self) -> impl Iterator<Item = ToolCallId> + use<> {
+        std::mem::take(&mut self.remote).into_keys()
+    }
+
+    pub(super) fn is_remote(&self) -> bool {
+        !self.remote.is_empty()
+    }
+
     fn fault(&self, name: &str, arguments: &str, specs: &[ToolSpec], limits: &Limits) -> Option<ToolError> {
         use ToolErrorKind::{InvalidArguments, TooLarge, TooMany, UnknownTool};
         let error = |kind, message: String| Some(ToolError::new(kind, message));
-        if self.is_tripped(limits) {
+        // Whoever wants to end the call is not kept in it.
+        if self.is_tripped(limits) && name != call_control::HANG_UP {
             return error(TooMany, "too many tool calls; answer the caller with what you have".to_owned());
         }
         if !specs.iter().any(|spec| spec.name == name) {
@@ -107,6 +163,7 @@ impl Toolbox {
     pub(super) fn caller_spoke(&mut self) {
         self.rounds = 0;
         self.round_open = false;
+        self.spoken_of.clear();
     }
 
     /// A result came in.
@@ -116,7 +173,14 @@ impl Toolbox {
 
     /// The caller has been told what came of them.
     pub(super) fn told(&mut self) {
-        self.fresh.clear();
+        self.spoken_of = std::mem::take(&mut self.fresh).into_iter().map(|(call, fresh)| (call, fresh.asked)).collect();
+    }
+
+    /// What the caller was told did not reach them: a session that knows nothing of it needs the results again.
+    pub(super) fn was_not_heard(&mut self) -> impl Iterator<Item = ToolCallId> + use<> {
+        let calls: Vec<_> = self.spoken_of.keys().cloned().collect();
+        self.pending.append(&mut self.spoken_of);
+        calls.into_iter()
     }
 
     /// What a session that knows nothing of it must be told.
@@ -127,20 +191,23 @@ impl Toolbox {
     /// For a successor: what is under way, and what has come in and is not told. It need not carry results, which can be
     /// long: who asks again by the same id gets the same.
     pub(super) fn unheard_of(&self) -> Self {
-        let mut copy = Self { fresh: BTreeMap::new(), ..self.clone() };
-        copy.pending.extend(self.fresh.iter().map(|(call, fresh)| (call.clone(), fresh.asked.clone())));
+        let is_ours = |fresh: &Fresh| call_control::is_ours(&fresh.asked.name);
+        let (ours, theirs): (BTreeMap<_, _>, _) = self.fresh.clone().into_iter().partition(|(_, fresh)| is_ours(fresh));
+        let theirs: BTreeMap<_, _> = theirs;
+        let mut copy = Self { fresh: ours, remote: BTreeMap::new(), ..self.clone() };
+        copy.pending.extend(theirs.into_iter().map(|(call, fresh)| (call, fresh.asked)));
         copy
     }
 
-    /// All that is pending, to be asked for again.
-    pub(super) fn requests(&self, sid: &CallSid) -> impl Iterator<Item = ToolRequest> + '_ {
-        let sid = sid.clone();
-        self.pending.iter().map(move |(call, Pending { name, arguments, .. })| ToolRequest {
-            sid: sid.clone(),
-            call: call.clone(),
-            name: name.clone(),
-            arguments: arguments.clone(),
-        })
+    /// All that is pending.
+    pub(super) fn calls(&self) -> impl Iterator<Item = ToolCallId> + use<> {
+        let calls: Vec<_> = self.pending.keys().cloned().collect();
+        calls.into_iter()
+    }
+
+    /// To be asked for again.
+    pub(super) fn request(&self, sid: &CallSid, call: &ToolCallId, agent: &AgentId) -> Option<ToolRequest> {
+        Some(self.pending.get(call)?.request(sid, call, agent))
     }
 
     /// They are a successor's now.
@@ -149,7 +216,7 @@ impl Toolbox {
     }
 
     pub(super) fn is_pending(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || self.is_remote()
     }
 
     pub(super) fn take_pending(&mut self) -> impl Iterator<Item = (ToolCallId, Pending)> + use<> {
@@ -157,8 +224,18 @@ impl Toolbox {
     }
 }
 
-/// The outcome as the model gets it, within the size limit.
-pub(super) fn output_of(outcome: ToolOutcome, limits: &Limits) -> (Pii<String>, Option<ToolErrorKind>) {
+/// The outcome as the model gets it, within the size limit; a failure of a tool that has words for it, with these. What came to
+/// no end and must not be done twice is not said to have failed: perhaps it has not.
+pub(super) fn output_of(
+    outcome: ToolOutcome,
+    limits: &Limits,
+    own: Option<&OwnTool>,
+) -> (Pii<String>, Option<ToolErrorKind>) {
+    let repeatable = own.is_none_or(OwnTool::is_idempotent);
+    let outcome = outcome.map_err(|error| match error.kind {
+        ToolErrorKind::TimedOut if !repeatable => unknown_end(error.kind),
+        _ => error,
+    });
     let outcome = outcome.and_then(|output| {
         if output.reveal().len() <= limits.tool_bytes {
             return Ok(output);
@@ -167,6 +244,6 @@ pub(super) fn output_of(outcome: ToolOutcome, limits: &Limits) -> (Pii<String>, 
     });
     match outcome {
         Ok(output) => (output, None),
-        Err(error) => (error.to_output(), Some(error.kind)),
+        Err(error) => (error.to_output_saying(own.and_then(|tool| tool.on_failure.as_deref())), Some(error.kind)),
     }
 }

@@ -47,6 +47,11 @@ impl Transcript {
         self.lines.iter().filter(|line| self.unsettled.contains(&line.number))
     }
 
+    /// The agent's last words.
+    pub(super) fn last_said(&self) -> Option<&Pii<String>> {
+        self.lines.iter().rev().filter(|line| line.speaker == Speaker::Agent).find_map(|line| line.text.as_ref())
+    }
+
     /// The caller had the last word.
     pub(super) fn awaits_answer(&self) -> bool {
         self.lines.iter().rfind(|line| line.text.is_some()).is_some_and(|line| line.speaker == Speaker::Caller)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::put_on_wire;
 use super::line::STALL;
 use super::link::millis;
+use super::on_hold::OffHold;
 use super::output::{Event, Interruption, Output, Speaker, ToCaller};
 use super::playback::{Cut, Source};
 use super::responses::{Reason, Rejected, Wish};
@@ -16,11 +17,13 @@ use crate::audio::Payload;
 use crate::audio::recording::{RecordOp, Track};
 use crate::ids::{ItemId, ResponseId};
 use crate::model::{ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, ToolUse, Usage};
+use crate::redact::Pii;
 use crate::time::CallTime;
 
 /// A response that does not begin, or goes silent without an end, is given up after this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+const WORD_FOR_WORD: &str = "Say the following, word for word, and nothing before or after it: ";
 /// Failed responses in a row before the session itself is held to be broken.
 const MOST_FAILURES: u32 = 3;
 
@@ -108,6 +111,7 @@ impl Session {
                 self.show(line);
             }
             ModelEvent::ToolCall { call, name, arguments, .. } => self.on_tool_call(now, &call, name, arguments),
+            ModelEvent::RemoteTool { item, stage } => self.on_remote_tool(now, &item, stage),
             ModelEvent::ResponseDone { response, status, usage } => {
                 self.on_response_done(now, &response, status, usage)
             }
@@ -119,10 +123,13 @@ impl Session {
 
     pub(super) fn greet(&mut self) {
         self.turn.greeted = true;
-        if let Greeting::Spoken(how) = &self.plan.agent.greeting {
-            let instructions = Some(how.clone());
-            self.responses.want(Wish { reason: Reason::Greeting, instructions, tools: ToolUse::Forbidden });
-        }
+        let how = match &self.plan.agent.greeting {
+            Greeting::Spoken(how) => how.clone(),
+            Greeting::Words(words) => format!("{WORD_FOR_WORD}{words}"),
+            Greeting::None => return,
+        };
+        let instructions = Some(how);
+        self.responses.want(Wish { reason: Reason::Greeting, instructions, tools: ToolUse::Forbidden });
     }
 
     fn on_speech_started(&mut self, now: CallTime, item: &ItemId, at_ms: u64) {
@@ -135,6 +142,7 @@ impl Session {
             return;
         }
         self.tools.caller_spoke();
+        self.come_back(now, OffHold::CallerSpoke);
         for Cut { item, heard, sent, .. } in self.interrupt_playback(now) {
             self.note(Event::BargeIn { item, heard_ms: heard.as_millis(), sent_ms: sent.as_millis() });
         }
@@ -185,6 +193,8 @@ impl Session {
         if let Phase::Closing(_) = self.phase {
             return;
         }
+        // Who was speaking already when they were put on hold.
+        self.come_back(now, OffHold::CallerSpoke);
         self.responses.want(Wish { reason: Reason::Answer, instructions: None, tools: self.tool_use() });
     }
 
@@ -193,23 +203,26 @@ impl Session {
         let free = self.link.is_ready()
             && self.is_present()
             && !self.line.speaking
+            && !self.keys.is_dialling()
+            && !self.is_on_hold()
             && !self.tools.is_pending()
             && !self.timers.is_armed(&Timer::Retry);
         if !free {
             return;
         }
         if let Some(mut command) = self.responses.ask(now) {
-            self.keep_instructions(&mut command);
+            self.keep_instructions(now, &mut command);
             self.emit(Output::Model(command));
             self.timers.arm(Timer::Response, now + LONGEST_PAUSE);
         }
     }
 
     /// The vendor takes a response's instructions instead of the session's, not beside them.
-    fn keep_instructions(&self, command: &mut ModelCommand) {
+    fn keep_instructions(&self, now: CallTime, command: &mut ModelCommand) {
         if let ModelCommand::CreateResponse { instructions: Some(how), .. } = command {
-            how.insert_str(0, "\n\nNow: ");
-            how.insert_str(0, &self.plan.agent.instructions);
+            let (agent, facts, unix_ms) = (&self.plan.agent, &self.plan.facts, self.unix_ms(now));
+            let (brief, own) = (agent.brief(facts, unix_ms), agent.say(how.reveal(), facts, unix_ms));
+            *how = Pii::new(format!("{}\n\nNow: {}", brief.reveal(), own.reveal()));
         }
     }
 
@@ -283,6 +296,7 @@ impl Session {
                 if heard {
                     self.earshot.answered();
                     self.tools.told();
+                    self.keys.answered();
                 }
             }
             ResponseStatus::Failed { code, severity } => self.on_response_failed(now, wish, code, severity),
@@ -307,6 +321,8 @@ impl Session {
 
     pub(super) fn on_response_late(&mut self, now: CallTime) {
         let Some(since) = self.responses.waits_since() else { return };
+        // A tool that the vendor calls may take longer than a pause, and has a limit of its own.
+        let since = if self.tools.is_remote() { now } else { since };
         if now.since(since) < LONGEST_PAUSE {
             return self.timers.arm(Timer::Response, since + LONGEST_PAUSE);
         }
@@ -323,6 +339,12 @@ impl Session {
             return;
         }
         self.note(Event::ModelError { code: code.clone() });
+        let severity = match event.as_ref().is_some_and(|event| self.on_change_refused(now, event, &code)) {
+            // Where it was part of the first words, there is no session; another one is told of the agent before.
+            true if self.link.is_ready() => return,
+            true => return self.drop_model(now, &ModelLoss { code, severity: Severity::Retry }),
+            false => severity,
+        };
         let refused = event.is_some_and(|event| self.is_configure_event(&event));
         if refused || severity == Severity::Fatal {
             return self.drop_model(now, &ModelLoss { code, severity: Severity::Fatal });
@@ -332,7 +354,7 @@ impl Session {
         }
     }
 
-    fn show(&mut self, line: Option<super::output::Line>) {
+    pub(super) fn show(&mut self, line: Option<super::output::Line>) {
         line.into_iter().for_each(|line| self.emit(Output::Transcript(line)));
     }
 }

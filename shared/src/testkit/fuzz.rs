@@ -6,6 +6,7 @@
 mod bytes;
 mod frames;
 mod office;
+mod own_tools;
 mod records;
 mod session;
 mod webhooks;
@@ -13,7 +14,7 @@ mod webhooks;
 /// A name, which is also that of its binary and of its folder in `fuzz/corpus`, and what to feed.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("audio", frames::audio),
     ("config", webhooks::config),
     ("journal", records::journal),
@@ -21,6 +22,7 @@ pub const TARGETS: [Target; 11] = [
     ("messages", records::messages),
     ("model", frames::model),
     ("office", office::office),
+    ("own_tools", own_tools::own_tools),
     ("session", session::session),
     ("signature", webhooks::signature),
     ("tools", records::tools),

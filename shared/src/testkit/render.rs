@@ -1,7 +1,8 @@
 //! Outputs as one line each, for scenario files.
 
+use crate::agent::Agent;
 use crate::audio::recording::{RecordOp, Track};
-use crate::model::{ModelCommand, ToolUse};
+use crate::model::{ModelCommand, SessionConfig, ToolUse};
 use crate::session::{Event, Line, Output, ToCaller};
 use crate::time::Samples;
 
@@ -17,7 +18,8 @@ pub fn render(output: &Output) -> (&'static str, String) {
         Output::DialModel => ("dial", "dial model".to_owned()),
         Output::CloseModel => ("dial", "close model".to_owned()),
         Output::RunTool(request) => {
-            ("tool", format!("run tool {} {} {}", request.call, request.name, request.arguments.reveal()))
+            let own = if request.own.is_some() { " (its own)" } else { "" };
+            ("tool", format!("run tool {} {} {}{own}", request.call, request.name, request.arguments.reveal()))
         }
         Output::CancelTool(call) => ("tool", format!("cancel tool {call}")),
         Output::Record(op) => ("record", record_line(op)),
@@ -25,6 +27,7 @@ pub fn render(output: &Output) -> (&'static str, String) {
         Output::Event(event) => ("event", format!("event {}", event_line(event))),
         Output::Status(status) => ("status", format!("status {}", json(status))),
         Output::HangUp(ending) => ("end", format!("hang up {}", json(ending))),
+        Output::Agent(agent) => ("status", format!("agent {} version {}", agent.id, agent.version)),
         Output::Journal(_) => ("journal", "journal".to_owned()),
         Output::KeepSpeech { from, mulaw } => {
             let (from, to) = (from.as_millis(), (*from + Samples(mulaw.len() as u64)).as_millis());
@@ -37,10 +40,11 @@ pub fn render(output: &Output) -> (&'static str, String) {
 fn command_line(command: &ModelCommand) -> (&'static str, String) {
     match command {
         ModelCommand::AppendAudio(payload) => ("append", format!("model append {} ms", payload.samples().as_millis())),
-        ModelCommand::Configure(config) => ("model", format!("model configure ({} tools)", config.tools.len())),
+        ModelCommand::Configure(config) => ("model", format!("model configure {}", config_line(config))),
+        ModelCommand::Reconfigure(config) => ("model", format!("model reconfigure {}", config_line(config))),
         ModelCommand::CreateResponse { event, instructions, tools } => {
             let forbidden = if *tools == ToolUse::Forbidden { " without tools" } else { "" };
-            let how = instructions.as_deref().map(|text| format!(": {}", own_words(text))).unwrap_or_default();
+            let how = instructions.as_ref().map(|text| format!(": {}", own_words(text.reveal()))).unwrap_or_default();
             ("model", format!("model respond {event}{forbidden}{how}"))
         }
         ModelCommand::CancelResponse => ("model", "model cancel".to_owned()),
@@ -53,6 +57,15 @@ fn command_line(command: &ModelCommand) -> (&'static str, String) {
             ("model", format!("model remember {}: {}", json(speaker), text.reveal()))
         }
     }
+}
+
+/// Instructions are shown where they are not as always.
+fn config_line(config: &SessionConfig) -> String {
+    let tools = format!("({} tools)", config.tools.len());
+    if *config.instructions.reveal() == Agent::default().instructions {
+        return tools;
+    }
+    format!("{tools}: {:?}", config.instructions.reveal())
 }
 
 fn record_line(op: &RecordOp) -> String {

@@ -13,6 +13,11 @@
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
 //! @50 music 3000                          the agent's own hold music has come: so many milliseconds of it
+//! @50 music 3000 00ff…                    or another file
+//! @2000 change {"instructions":"…"}       another agent from here on: these fields of it are others
+//! @1000 keys 1234 200                     the caller dials, 200 ms between one key and the next
+//! @1000 times 300 400 model tool r% c% …  the same 300 times, 400 ms apart; % counts
+//! @2000 wakes                             the process was held up since the line before
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
 //! ~120 timer hold                         a tilde: something the runner made happen, generated
@@ -28,7 +33,8 @@ use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
 use crate::audio::hold_music::Piece;
-use crate::model::{ModelError, ModelEvent, ResponseStatus, Severity};
+use crate::hold_music::file_id;
+use crate::model::{ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity};
 use crate::redact::Pii;
 use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
 use crate::time::{CallTime, Samples};
@@ -58,7 +64,9 @@ fn run(text: &str) -> Run {
         };
         let (at, input) = rest.split_once(' ').expect("@<ms> <input>");
         let at = CallTime(at.parse().expect("milliseconds"));
-        run.pass_time(at);
+        if input.trim() != "wakes" {
+            run.pass_time(at);
+        }
         run.page.push(line.to_owned());
         run.happen(at, input.trim());
     }
@@ -95,11 +103,7 @@ impl Run {
         let directive = |name: &str| {
             text.lines().filter_map(move |line| line.strip_prefix(name)).map(str::trim).collect::<Vec<_>>()
         };
-        let mut agent = serde_json::to_value(Agent::default()).unwrap();
-        directive("agent ")
-            .into_iter()
-            .for_each(|json| merge(&mut agent, serde_json::from_str(json).expect("agent JSON")));
-        let mut plan = super::plan(serde_json::from_value(agent).expect("an agent"));
+        let mut plan = super::plan(agent(&Agent::default(), &directive("agent ")));
         let told = directive("history ");
         let lines = told.iter().zip(1..).map(|(said, number)| (number, spoken_before(number, said))).collect();
         if let Some(ms) = directive("reorder ").first() {
@@ -159,12 +163,20 @@ impl Run {
             }
             "given" => self.given(rest),
             "frames" => self.frames(at, rest),
+            "keys" => self.keys(at, rest),
+            "times" => self.repeat(at, rest),
             "skip" => self.carrier.skip(number(rest, 0), number(rest, 1)),
             _ => {
                 let input = self.input(verb, rest);
                 self.hand_in(at, input);
             }
         }
+    }
+
+    fn change(&self, fields: &str) -> Input {
+        let session = self.session.as_ref().expect("@… open comes first");
+        let Plan { agent, tools, .. } = super::plan(agent(session.agent(), &[fields]));
+        Input::AgentChanged { agent: Box::new(agent), tools }
     }
 
     /// Another relay goes on with what was written down.
@@ -222,6 +234,26 @@ impl Run {
             self.pass_time(at);
             let message = self.carrier.frame(Payload::encode(&[0x7e; 160]));
             self.hand_in(at, Input::Caller(message));
+        }
+    }
+
+    /// `keys 1234 200`: pressed one after the other, so many milliseconds apart.
+    fn keys(&mut self, at: CallTime, rest: &str) {
+        for (digit, number) in word(rest, 0).chars().zip(0..) {
+            let at = CallTime(at.0 + number * self::number(rest, 1));
+            self.pass_time(at);
+            let message = self.carrier.message(StreamEvent::Dtmf { digit });
+            self.hand_in(at, Input::Caller(message));
+        }
+    }
+
+    /// `times 300 400 model tool r% c% hang_up {}`: so often, so many milliseconds apart; `%` is which it is, from 1.
+    fn repeat(&mut self, at: CallTime, rest: &str) {
+        let input = rest.splitn(3, ' ').nth(2).expect("what to repeat");
+        for time in 0..number(rest, 0) {
+            let at = CallTime(at.0 + time * number(rest, 1));
+            self.pass_time(at);
+            self.happen(at, &input.replace('%', &(time + 1).to_string()));
         }
     }
 
@@ -298,15 +330,27 @@ impl Run {
             "music" => {
                 let length = Samples::from_millis(number(rest, 0));
                 let mulaw = vec![0x33; usize::try_from(length.0).unwrap()];
-                Input::HoldMusic(Piece::new(&mulaw).expect("music that is long enough"))
+                let piece = Piece::new(&mulaw).expect("music that is long enough");
+                let agents = || self.plan.agent.hold_music.file().cloned().expect("an agent with a file");
+                let named = rest.split(' ').nth(1).and_then(file_id);
+                Input::HoldMusic { file: named.unwrap_or_else(agents), piece }
             }
+            "change" => self.change(rest),
             "hangup" => Input::Operator(OperatorCommand::HangUp),
+            "hold" => Input::Operator(OperatorCommand::Hold),
+            "resume" => Input::Operator(OperatorCommand::Resume),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
-            "tick" => Input::Tick,
+            "tick" | "wakes" => Input::Tick,
             other => panic!("unknown input {other}"),
         }
     }
+}
+
+fn agent(from: &Agent, changes: &[&str]) -> Agent {
+    let mut agent = serde_json::to_value(from).unwrap();
+    changes.iter().for_each(|json| merge(&mut agent, serde_json::from_str(json).expect("agent JSON")));
+    serde_json::from_value(agent).expect("an agent")
 }
 
 fn model(text: &str) -> Input {
@@ -331,6 +375,15 @@ fn model(text: &str) -> Input {
         "tool" => {
             let arguments = Pii::new(text.splitn(5, ' ').nth(4).unwrap_or("{}").to_owned());
             ModelEvent::ToolCall { response: id(1).into(), call: id(2).into(), name: id(3), arguments }
+        }
+        "remote" => {
+            let stage = match id(2).as_str() {
+                "begun" => RemoteStage::Begun,
+                "done" => RemoteStage::Done,
+                "failed" => RemoteStage::Failed,
+                other => panic!("unknown stage {other}"),
+            };
+            ModelEvent::RemoteTool { item: id(1).into(), stage }
         }
         "done" => ModelEvent::ResponseDone { response: id(1).into(), status: status(text), usage: None },
         "error" => ModelEvent::Error(ModelError {

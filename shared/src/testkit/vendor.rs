@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::audio::Payload;
 use crate::ids::{ItemId, ResponseId, ToolCallId};
-use crate::model::{ModelCommand, ModelEvent, ResponseStatus};
+use crate::model::{ModelCommand, ModelEvent, RemoteStage, ResponseStatus};
 use crate::redact::Pii;
 use crate::time::Samples;
 
@@ -35,6 +35,12 @@ impl Vendor {
     pub fn read(&mut self) {
         match self.commands.pop_front() {
             Some(ModelCommand::Configure(_)) => self.events.push_back(ModelEvent::Ready),
+            Some(ModelCommand::Reconfigure(_)) => {
+                if self.active.is_some() {
+                    self.offences.push("reconfigured within a turn".to_owned());
+                }
+                self.events.push_back(ModelEvent::Ready);
+            }
             Some(ModelCommand::CreateResponse { .. }) => self.create(),
             Some(ModelCommand::CancelResponse) => self.finish(ResponseStatus::Cancelled),
             Some(ModelCommand::Truncate { item, heard_ms, .. }) => {
@@ -66,11 +72,22 @@ impl Vendor {
         self.events.push_back(ModelEvent::Audio { response, item, content_index: 0, payload });
     }
 
-    pub fn call_tool(&mut self) {
+    pub fn call_tool(&mut self, tool: &str, arguments: &str) {
         let Some(response) = self.active.as_ref().map(|active| active.response.clone()) else { return };
         let call = ToolCallId::new(self.name("c"));
-        let arguments = Pii::from("{}");
-        self.events.push_back(ModelEvent::ToolCall { response, call, name: "get_weather".to_owned(), arguments });
+        let arguments = Pii::from(arguments);
+        self.events.push_back(ModelEvent::ToolCall { response, call, name: tool.to_owned(), arguments });
+    }
+
+    /// The active response ends with a call that the vendor makes itself.
+    pub fn call_remote_tool(&mut self) {
+        if self.active.is_none() {
+            return;
+        }
+        let item = ItemId::new(self.name("m"));
+        let stages = [RemoteStage::Begun, RemoteStage::Done];
+        self.events.extend(stages.map(|stage| ModelEvent::RemoteTool { item: item.clone(), stage }));
+        self.finish(ResponseStatus::Completed);
     }
 
     pub fn finish(&mut self, status: ResponseStatus) {

@@ -54,6 +54,8 @@ mod tests {
             call: "call_1".into(),
             name: name.to_owned(),
             arguments: arguments.into(),
+            agent: "default".into(),
+            own: None,
         };
         let nowhere: url::Url = "http://127.0.0.1:9".parse().unwrap();
         let endpoints = WeatherEndpoints { forecast: nowhere.clone(), geocoding: nowhere };

@@ -1,6 +1,8 @@
 //! A tool's arguments as a model sends them: JSON text that may be anything. Each fault names its field and the mend,
 //! so that the model can put it right without asking the caller; none quotes what was sent, which is the caller's.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use super::{ToolError, ToolErrorKind};
@@ -41,6 +43,14 @@ impl Arguments {
             return Err(invalid(format!("`{field}` is too long; {longest} characters are enough.")));
         }
         Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    /// A number within its range.
+    pub(super) fn whole(&self, field: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, ToolError> {
+        let Some(value) = self.present(field) else { return Ok(None) };
+        let number = value.as_u64().filter(|number| range.contains(number));
+        let (from, to) = range.into_inner();
+        number.map(Some).ok_or_else(|| invalid(format!("`{field}` must be a whole number from {from} to {to}.")))
     }
 
     /// One of a few words, however it is written.

@@ -28,7 +28,7 @@ pub struct Response {
 enum Verb {
     Connect(Stream),
     Redirect(String),
-    Say(Pii<String>),
+    Say { text: Pii<String>, language: Option<String> },
     Play(String),
     Pause { seconds: u32 },
     Hangup,
@@ -51,7 +51,12 @@ impl Response {
     }
 
     pub fn say(self, text: impl Into<String>) -> Self {
-        self.and(Verb::Say(Pii::new(text.into())))
+        self.say_in(text, None)
+    }
+
+    /// In a voice that speaks this language (BCP 47); in Twilio's own if none is named.
+    pub fn say_in(self, text: impl Into<String>, language: Option<&str>) -> Self {
+        self.and(Verb::Say { text: Pii::new(text.into()), language: language.map(str::to_owned) })
     }
 
     /// A file of sound, from its beginning to its end.
@@ -128,7 +133,10 @@ impl Display for Verb {
         match self {
             Self::Connect(stream) => write!(f, "<Connect>{stream}</Connect>"),
             Self::Redirect(url) => write!(f, r#"<Redirect method="POST">{}</Redirect>"#, Xml(url)),
-            Self::Say(text) => write!(f, "<Say>{}</Say>", Xml(text.reveal())),
+            Self::Say { text, language: None } => write!(f, "<Say>{}</Say>", Xml(text.reveal())),
+            Self::Say { text, language: Some(language) } => {
+                write!(f, r#"<Say language="{}">{}</Say>"#, Xml(language), Xml(text.reveal()))
+            }
             Self::Play(url) => write!(f, "<Play>{}</Play>", Xml(url)),
             Self::Pause { seconds } => write!(f, r#"<Pause length="{seconds}"/>"#),
             Self::Hangup => f.write_str("<Hangup/>"),
@@ -201,6 +209,12 @@ mod tests {
                 r#"<Pause length="1"/><Hangup/></Response>"#,
             )
         );
+    }
+
+    #[test]
+    fn what_is_said_in_a_language_says_so() {
+        let german = Response::new().say_in("Wir haben geschlossen.", Some("de-DE")).to_string();
+        assert!(german.contains(r#"<Say language="de-DE">Wir haben geschlossen.</Say>"#), "{german}");
     }
 
     #[test]

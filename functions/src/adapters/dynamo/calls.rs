@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease};
 use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult, ReadCall, WriteCall};
@@ -81,24 +82,11 @@ impl WriteCall for Store {
     }
 
     async fn set_status(&self, sid: &CallSid, status: CallStatus, lease: &Lease) -> PortResult<()> {
-        let held = Part::check(self.key(call_key(sid), LEASE))
-            .only_if("relay = :relay AND fence = :fence")
-            .value(":relay", text(lease.relay.as_str()))
-            .value(":fence", number(lease.fence));
-        let written = Part::update(self.key(call_key(sid), META), "SET #status = :status")
-            .only_if(NOT_ENDED)
-            .name("#status", "status")
-            .value(":status", value(&status)?)
-            .value(":ended", text("ended"));
-        match self.transact("set status", vec![held, written]).await? {
-            Outcome::Done => Ok(()),
-            Outcome::Refused(causes) => match causes.as_slice() {
-                // Whoever asks about a call that is not there has no lease on it either.
-                [_, Some(None)] => Err(PortError::Gone),
-                [Some(_), _] => Err(conflict("another relay has the call")),
-                _ => Ok(()),
-            },
-        }
+        self.set_held("set status", sid, lease, "status", value(&status)?).await
+    }
+
+    async fn set_agent(&self, sid: &CallSid, agent: &Agent, lease: &Lease) -> PortResult<()> {
+        self.set_held("set agent", sid, lease, "agent", value(agent)?).await
     }
 
     async fn end_call(&self, sid: &CallSid, ending: Ending) -> PortResult<()> {
@@ -124,6 +112,38 @@ impl WriteCall for Store {
             .return_values(ReturnValue::UpdatedNew);
         let mut item = self.send("count stream", request).await?.map_err(|_| PortError::Gone)?;
         part(item.remove("streams").ok_or_else(|| PortError::Corrupt("a count without a number".to_owned()))?)
+    }
+}
+
+impl Store {
+    /// A field of a call that has not ended, for whoever holds it.
+    async fn set_held(
+        &self,
+        what: &str,
+        sid: &CallSid,
+        lease: &Lease,
+        field: &str,
+        value: AttributeValue,
+    ) -> PortResult<()> {
+        let held = Part::check(self.key(call_key(sid), LEASE))
+            .only_if("relay = :relay AND fence = :fence")
+            .value(":relay", text(lease.relay.as_str()))
+            .value(":fence", number(lease.fence));
+        let written = Part::update(self.key(call_key(sid), META), "SET #field = :value")
+            .only_if(NOT_ENDED)
+            .name("#status", "status")
+            .name("#field", field)
+            .value(":value", value)
+            .value(":ended", text("ended"));
+        match self.transact(what, vec![held, written]).await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused(causes) => match causes.as_slice() {
+                // Whoever asks about a call that is not there has no lease on it either.
+                [_, Some(None)] => Err(PortError::Gone),
+                [Some(_), _] => Err(conflict("another relay has the call")),
+                _ => Ok(()),
+            },
+        }
     }
 }
 
@@ -161,7 +181,6 @@ pub(super) fn conflict(what: &str) -> PortError {
 
 #[cfg(test)]
 mod tests {
-    use shared::agent::Agent;
     use shared::calls::MediaPath;
 
     use super::*;

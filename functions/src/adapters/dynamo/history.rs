@@ -63,7 +63,7 @@ impl ReadHistory for Store {
 }
 
 impl Store {
-    fn index(&self, partition: &str) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    pub(super) fn index(&self, partition: &str) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
         let request = self.client.query().table_name(&self.table).index_name(INDEX);
         request.key_condition_expression("gsi1pk = :pk").expression_attribute_values(":pk", text(partition))
     }
@@ -83,7 +83,7 @@ impl Store {
         Ok(items.into_iter().filter(|item| self.is_current(item)).collect())
     }
 
-    fn records<T: serde::de::DeserializeOwned>(&self, items: Vec<Item>) -> PortResult<Vec<T>> {
+    pub(super) fn records<T: serde::de::DeserializeOwned>(&self, items: Vec<Item>) -> PortResult<Vec<T>> {
         items.into_iter().filter(|item| self.is_current(item)).map(record).collect()
     }
 }

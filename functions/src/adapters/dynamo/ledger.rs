@@ -12,6 +12,7 @@ use super::item::{Item, number, part, text, value};
 use super::schema::{EXPIRES, TOOLS_STAY, call_key, tool_key};
 
 /// A tool that was begun so long ago and has not finished died with its process: it may be begun again.
+/// Unless it must not happen twice: then nobody knows whether it did.
 const ABANDONED_AFTER_MS: u64 = 60_000;
 
 /// A repetition by the SDK of our own write, whose answer was lost, does not find another in its way.
@@ -21,6 +22,7 @@ const BEGIN: &str = "attribute_not_exists(outcome) \
 impl ToolLedger for Store {
     async fn begin(&self, request: &ToolRequest) -> PortResult<Option<ToolOutcome>> {
         let (now, me) = (self.now_ms(), text(SystemRandom.token()?.reveal()));
+        let abandoned_before = if request.is_idempotent() { now.saturating_sub(ABANDONED_AFTER_MS) } else { 0 };
         let put = self
             .client
             .put_item()
@@ -33,7 +35,7 @@ impl ToolLedger for Store {
             .item(EXPIRES, number(self.expiry(TOOLS_STAY)))
             .condition_expression(BEGIN)
             .expression_attribute_values(":me", me)
-            .expression_attribute_values(":old", number(now.saturating_sub(ABANDONED_AFTER_MS)))
+            .expression_attribute_values(":old", number(abandoned_before))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
             Ok(_) => Ok(None),

@@ -8,6 +8,9 @@
 //! | `CALL#{sid}` | `EVENT#{at}#{fence}#{number}` | an event, in the order of the call's own time | 30 days |
 //! | `CALL#{sid}` | `AUDIO#{from}#{fence}` | what the caller said and nobody has understood yet | 1 hour |
 //! | `CALL#{sid}` | `TOOL#{call}` | a tool call that was begun, and its outcome | 1 day |
+//! | `CALL#{sid}` | `MESSAGE#{call}` | a message for people; `gsi1`: `MESSAGES` by when it was taken | 30 days |
+//! | `CALL#{sid}` | `CALLBACK#{call}` | a request to be called back; `gsi1`: `CALLBACKS` by when it is due | 30 days after that |
+//! | `CALL#{sid}` | `AUDIT#{at}#{call}` | that a tool was called, and how it went | 30 days |
 //! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
 //! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
 //! | `RATE#{what}#{sha256}` | `{minute}` | how often that happened of whoever this hides | that minute |
@@ -15,6 +18,9 @@
 //! | `RELAY#{id}` | `PULSE` | its sign of life, or that it was deposed | 1 day |
 //! | `RELAY#{id}` | `CALL#{sid}` | a call that it holds | 1 day |
 //! | `LINE` | `{since}#{sid}` | a caller for whom there is no room yet | half a minute after it last asked |
+//! | `AGENT#{id}` | `META` | which version of it counts, if any; `gsi1`: `AGENTS` | for good |
+//! | `AGENT#{id}` | `VERSION#{number}` | a version, which is never changed | for good |
+//! | `NUMBER#{number}` | `META` | which agent answers; `gsi1`: `NUMBERS` | for good |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
 use std::fmt::Write as _;
@@ -28,7 +34,7 @@ use aws_sdk_dynamodb::types::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::calls::Waiting;
-use shared::ids::{CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::ports::{PortError, PortResult};
 use shared::redact::Secret;
@@ -91,6 +97,20 @@ pub(super) fn tool_key(call: &ToolCallId) -> String {
     format!("TOOL#{call}")
 }
 
+pub(super) fn message_key(call: &ToolCallId) -> String {
+    format!("MESSAGE#{call}")
+}
+
+pub(super) fn callback_key(call: &ToolCallId) -> String {
+    format!("CALLBACK#{call}")
+}
+
+pub(super) const AUDIT: &str = "AUDIT#";
+
+pub(super) fn audit_key(at_ms: u64, call: &ToolCallId) -> String {
+    format!("{AUDIT}{at_ms:014}#{call}")
+}
+
 pub(super) fn connection_key(id: &ConnectionId) -> String {
     format!("CONN#{id}")
 }
@@ -117,6 +137,20 @@ fn hidden(mut key: String, what: &str) -> String {
 
 pub(super) fn relay_key(id: &RelayId) -> String {
     format!("RELAY#{id}")
+}
+
+pub(super) fn agent_key(id: &AgentId) -> String {
+    format!("AGENT#{id}")
+}
+
+pub(super) const VERSIONS: &str = "VERSION#";
+
+pub(super) fn version_key(version: u32) -> String {
+    format!("{VERSIONS}{version:08}")
+}
+
+pub(super) fn number_key(number: &str) -> String {
+    format!("NUMBER#{number}")
 }
 
 pub(super) fn data_key(kind: &str) -> String {

@@ -1,3 +1,5 @@
+mod agents;
+
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
@@ -6,6 +8,8 @@ use shared::session::Event;
 use shared::time::CallTime;
 use shared::twilio::setup::{Account, Number};
 
+use shared::messages::{Callback, CallbackState, Message};
+
 use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
 use super::*;
 
@@ -13,7 +17,11 @@ mod music;
 
 const TOKEN: &str = "console-token";
 
-fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World, World, World, World, World> {
+pub(super) fn api(
+    world: &World,
+    public_url: &str,
+    token: Option<&str>,
+) -> Api<World, World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: public_url.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -21,24 +29,27 @@ fn api(world: &World, public_url: &str, token: Option<&str>) -> Api<World, World
         bucket: "b".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
+        tool_call_function: "tool-call".to_owned(),
+        guard: Default::default(),
         console_token: token.map(Secret::new),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
-    Api::new(world.clone(), world.clone(), world.clone(), world.clone(), carrier, world.clone(), config)
+    let stores = (world.clone(), world.clone(), world.clone());
+    Api::new(stores, world.clone(), carrier, world.clone(), world.clone(), config)
 }
 
-async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
+pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
     let request = request.header("authorization", &format!("Bearer {TOKEN}"));
     api(world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await
 }
 
-async fn json_of(world: &World, request: Http) -> Value {
+pub(super) async fn json_of(world: &World, request: Http) -> Value {
     let answer = ask(world, request).await;
     assert_eq!(answer.status_code, 200);
     serde_json::from_str(&text(&answer)).unwrap()
 }
 
-fn text(answer: &ApiGatewayV2httpResponse) -> String {
+pub(super) fn text(answer: &ApiGatewayV2httpResponse) -> String {
     match &answer.body {
         Some(Body::Text(text)) => text.clone(),
         _ => String::new(),
@@ -191,6 +202,65 @@ async fn a_call_can_be_hung_up_while_it_runs() {
     let over = World::new().with_call(CallStatus::Ended(Ending::CallerHungUp));
     assert_eq!(ask(&over, Http::post(&of_call("/hangup"))).await.status_code, 409);
     assert_eq!(ask(&World::new(), Http::post(&of_call("/hangup"))).await.status_code, 404);
+}
+
+#[tokio::test]
+async fn a_caller_can_be_put_on_hold_and_taken_off() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    for (verb, command) in
+        [("hold", Control::Hold { sid: CALL.into() }), ("resume", Control::Resume { sid: CALL.into() })]
+    {
+        let path = format!("/api/calls/{CALL}/{verb}");
+        assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(Http::post(&path).event()).await.status_code, 401);
+        assert_eq!(ask(&world, Http::post(&path)).await.status_code, 202);
+        assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
+        assert_eq!(ask(&world, Http::get(&path)).await.status_code, 405);
+    }
+    let over = World::new().with_call(CallStatus::Ended(Ending::CallerHungUp));
+    assert_eq!(ask(&over, Http::post(&format!("/api/calls/{CALL}/hold"))).await.status_code, 409);
+}
+
+#[tokio::test]
+async fn what_callers_left_is_read_by_whoever_has_the_token() {
+    let world = World::new();
+    let message = Message {
+        call: CALL.into(),
+        id: "call_1".into(),
+        taken_at_ms: NOW_MS,
+        name: None,
+        number: Some(CALLER.into()),
+        text: "The parcel is here.".into(),
+    };
+    world.state().messages.push(message);
+    for path in ["/api/messages".to_owned(), format!("/api/calls/{CALL}/messages")] {
+        assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(Http::get(&path).event()).await.status_code, 401);
+        assert_eq!(json_of(&world, Http::get(&path)).await["messages"][0]["text"], "The parcel is here.");
+    }
+    let other = "/api/calls/CA00000000000000000000000000000009/messages";
+    assert_eq!(json_of(&world, Http::get(other)).await["messages"], json!([]));
+}
+
+#[tokio::test]
+async fn a_request_to_be_called_back_is_listed_and_can_be_cancelled() {
+    let world = World::new();
+    world.state().callbacks.push(Callback {
+        call: CALL.into(),
+        id: "call_1".into(),
+        requested_at_ms: NOW_MS,
+        due_at_ms: NOW_MS + 1,
+        number: CALLER.into(),
+        why: "the invoice".into(),
+        state: CallbackState::Requested,
+    });
+    let state = async || json_of(&world, Http::get("/api/callbacks")).await["callbacks"][0]["state"].clone();
+    assert_eq!(state().await, "requested");
+    let cancel = |id: &str| Http::new("DELETE", &format!("/api/callbacks/{CALL}/{id}"));
+    assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(cancel("call_1").event()).await.status_code, 401);
+    assert_eq!(ask(&world, cancel("call_1")).await.status_code, 204);
+    assert_eq!(state().await, "cancelled");
+    for id in ["call_2", "call%201", &"x".repeat(65)] {
+        assert_eq!(ask(&world, cancel(id)).await.status_code, 404, "{id}");
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub(in crate::handlers) struct Http {
     query: String,
     headers: BTreeMap<String, String>,
     form: Vec<(String, String)>,
-    /// In place of the form.
+    /// Instead of a form.
     body: Option<Vec<u8>>,
     address: &'static str,
 }
@@ -50,9 +50,13 @@ impl Http {
         self.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
     }
 
-    pub(in crate::handlers) fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(in crate::handlers) fn document(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self.header("content-type", kind)
+    }
+
+    pub(in crate::handlers) fn json(self, document: &Value) -> Self {
+        self.document("application/json", document.to_string())
     }
 
     pub(in crate::handlers) fn from(mut self, address: &'static str) -> Self {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use shared::agent::Overflow;
+use shared::agent::{Agent, Overflow};
 use shared::calls::Waiting;
 use shared::ids::CallSid;
 use shared::twilio::twiml;
@@ -15,8 +15,9 @@ use url::form_urlencoded;
 pub(super) const STAYS_MS: u64 = 30_000;
 /// A longer line is not one that anybody would stay in.
 pub(super) const LONGEST: u32 = 100;
-/// For one look at relays and line. A store that takes longer is asked again after the next piece of music.
-pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// For all that a document takes. A store that takes longer is asked again after the next piece of music. Twilio waits 15 s,
+/// the function itself is given 10.
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What a caller in line comes back with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,15 +57,10 @@ impl Ticket {
 }
 
 /// Music, and before it the place if the caller has moved up. `place` is `None` while nobody knows it.
-pub(super) fn hold(
-    ticket: Ticket,
-    place: Option<u32>,
-    overflow: &Overflow,
-    url: impl Fn(&str) -> String,
-) -> twiml::Response {
+pub(super) fn hold(ticket: Ticket, place: Option<u32>, agent: &Agent, url: impl Fn(&str) -> String) -> twiml::Response {
     let news = place.filter(|place| ticket.told.is_none_or(|told| *place < told));
     let response = match news {
-        Some(place) => twiml::Response::new().say(overflow.place(place)),
+        Some(place) => twiml::Response::new().say_in(agent.overflow.place(place), agent.language.as_deref()),
         None => twiml::Response::new(),
     };
     let next = Ticket { told: news.or(ticket.told), ..ticket };
@@ -76,7 +72,7 @@ mod tests {
     use super::*;
 
     fn held(told: Option<u32>, place: Option<u32>) -> String {
-        hold(Ticket { since_ms: 7, told }, place, &Overflow::default(), |path| format!("https://a.example{path}"))
+        hold(Ticket { since_ms: 7, told }, place, &Agent::default(), |path| format!("https://a.example{path}"))
             .to_string()
     }
 

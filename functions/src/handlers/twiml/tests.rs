@@ -1,10 +1,11 @@
+mod answering;
 mod limits;
 mod line;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use shared::agent::Agent;
-use shared::calls::MediaPath;
+use shared::calls::{CallStatus, MediaPath};
 use shared::config::WebhookAuth;
 use shared::limits::{CallLimits, Gate, Rate};
 
@@ -55,8 +56,13 @@ fn read(answer: ApiGatewayV2httpResponse) -> (i64, String) {
     (answer.status_code, body)
 }
 
+fn overflow_text() -> String {
+    let agent = Agent::default();
+    Words::of(&agent.overflow.say, &agent).told().to_string()
+}
+
 fn apology_text() -> String {
-    tell(Agent::default().unavailable).to_string()
+    Words::unavailable(&Agent::default()).told().to_string()
 }
 
 #[tokio::test]
@@ -181,11 +187,25 @@ async fn a_webhook_that_comes_twice_gets_a_fresh_token_for_the_same_call() {
 }
 
 #[tokio::test]
-async fn without_a_relay_the_caller_hears_an_apology() {
+async fn without_a_relay_the_caller_waits_for_one() {
     let world = World::new();
     world.state().relays[0].heartbeat_at_ms = NOW_MS - 60_000;
-    assert_eq!(ask(&world, Http::post("/twiml").form(&INCOMING).signed()).await, (200, apology_text()));
-    assert_eq!(world.state().writes, 0);
+    let (_, body) = ask(&world, Http::post("/twiml").form(&INCOMING).signed()).await;
+    assert!(body.contains("<Play>") && body.contains("/twiml/line"), "{body}");
+    assert!(world.state().calls.is_empty());
+}
+
+#[tokio::test]
+async fn a_call_whose_last_relay_is_gone_waits_for_another() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    world.state().relays.clear();
+    let resume = Http::post("/twiml/resume").form(&[("CallSid", CALL), ("CallStatus", "in-progress")]).signed();
+    let (_, heard) = ask(&world, resume).await;
+    assert!(heard.contains("<Play>") && !heard.contains("<Say>"), "{heard}");
+    world.state().relays.push(relay("relay-2", 0));
+    let again = Http::post(&line::way_back(&heard)).form(&[("CallSid", CALL), ("CallStatus", "in-progress")]).signed();
+    assert!(ask(&world, again).await.1.contains("<Stream"));
+    assert_eq!(world.state().calls[&CallSid::from(CALL)].lease, Some(relay("relay-2", 0).holder().lease(2)));
 }
 
 #[tokio::test]
@@ -203,10 +223,27 @@ async fn calls_that_begin_within_one_heartbeat_go_to_different_relays() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_an_apology_and_not_a_dropped_call() {
+async fn a_store_that_fails_is_waited_for_with_music() {
+    for path in ["/twiml", "/twiml/resume"] {
+        let world = World::new().with_call(CallStatus::InProgress);
+        world.state().broken = true;
+        let (_, heard) = ask(&world, Http::post(path).form(&INCOMING).signed()).await;
+        assert!(heard.contains("<Play>") && !heard.contains("<Say>"), "{heard}");
+        world.state().broken = false;
+        let again = Http::post(&line::way_back(&heard)).form(&INCOMING).signed();
+        assert!(ask(&world, again).await.1.contains("<Stream"));
+        assert_eq!(world.state().calls.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_to_wait_hears_an_apology_while_the_store_is_away() {
     let world = World::new();
     world.state().broken = true;
-    assert_eq!(ask(&world, Http::post("/twiml").form(&INCOMING).signed()).await, (200, apology_text()));
+    let mut config = config();
+    config.agent.overflow.wait = std::time::Duration::ZERO;
+    let answer = with(&world, config).handle(Http::post("/twiml").form(&INCOMING).signed().event()).await;
+    assert_eq!(read(answer), (200, apology_text()));
 }
 
 #[tokio::test]
@@ -230,15 +267,21 @@ async fn a_call_that_is_over_is_hung_up_when_its_stream_has_ended() {
 }
 
 #[tokio::test]
-async fn a_call_that_goes_on_gets_another_stream_but_not_for_ever() {
+async fn a_call_that_goes_on_gets_another_stream_as_often_as_it_needs_but_not_in_a_loop() {
     let world = World::new().with_call(CallStatus::InProgress);
     let resume = || Http::post("/twiml/resume").form(&[("CallSid", CALL), ("CallStatus", "in-progress")]).signed();
-    for stream in 2..=MOST_STREAMS {
-        let (_, body) = ask(&world, resume()).await;
-        assert!(body.contains("<Stream") && body.contains("<Redirect"), "{stream}: {body}");
+    for minute in 0..3 {
+        for stream in 1..=MOST_STREAMS {
+            let (_, body) = ask(&world, resume()).await;
+            assert!(body.contains("<Stream") && body.contains("<Redirect"), "{minute}, {stream}: {body}");
+        }
+        assert_eq!(ask(&world, resume()).await, (200, apology_text()));
+        let mut state = world.state();
+        state.passed_ms += 60_000;
+        let now = NOW_MS + state.passed_ms;
+        state.relays.iter_mut().for_each(|relay| relay.heartbeat_at_ms = now);
     }
-    assert_eq!(ask(&world, resume()).await, (200, apology_text()));
-    assert_eq!(world.state().tokens.len(), 9);
+    assert_eq!(world.state().calls[&CallSid::from(CALL)].streams, 1 + 3 * (MOST_STREAMS + 1));
 }
 
 #[tokio::test]
@@ -320,5 +363,5 @@ async fn a_model_that_is_down_for_good_is_told_in_the_agents_own_words() {
     let world = World::new().with_call(CallStatus::Ended(Ending::ModelUnavailable));
     world.state().calls.get_mut(&CallSid::from(CALL)).unwrap().agent.unavailable = "Später bitte.".to_owned();
     let resume = Http::post("/twiml/resume").form(&[("CallSid", CALL), ("CallStatus", "in-progress")]).signed();
-    assert_eq!(ask(&world, resume).await.1, tell("Später bitte.".to_owned()).to_string());
+    assert_eq!(ask(&world, resume).await.1, Words::of("Später bitte.", &Agent::default()).told().to_string());
 }

@@ -1,6 +1,6 @@
 //! Which call a connection's frames belong to, and where it is believed to be, remembered between invocations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shared::calls::{Binding, Holder};
@@ -33,9 +33,25 @@ impl Bound {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Bindings(Mutex<BTreeMap<ConnectionId, Bound>>);
+pub(super) struct Bindings {
+    bound: Mutex<BTreeMap<ConnectionId, Bound>>,
+    /// Whose `start` was lost, so that each of their frames does not wait for it.
+    given_up: Mutex<BTreeSet<ConnectionId>>,
+}
 
 impl Bindings {
+    pub(super) fn give_up(&self, id: &ConnectionId) {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if given_up.len() >= MOST {
+            given_up.pop_first();
+        }
+        given_up.insert(id.detached());
+    }
+
+    pub(super) fn is_given_up(&self, id: &ConnectionId) -> bool {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
     pub(super) fn get(&self, id: &ConnectionId) -> Option<Bound> {
         self.lock().get(id).cloned()
     }
@@ -57,7 +73,7 @@ impl Bindings {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Bound>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -69,6 +69,22 @@ async fn it_does_not_wait_for_ever() {
     assert!(world.state().delivered.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_start_was_lost_is_closed_so_that_twilio_comes_back() {
+    let world = world();
+    let frames = frames(&world);
+    world.state().passed_ms = START_PATIENCE_MS - 1;
+    send(&frames, &frame(&media(2))).await;
+    assert!(world.state().closed.is_empty(), "it may still be on its way");
+    world.state().passed_ms = START_PATIENCE_MS;
+    let begun = tokio::time::Instant::now();
+    for sequence in 3..200 {
+        send(&frames, &frame(&media(sequence))).await;
+    }
+    assert_eq!(world.state().closed, [ConnectionId::from(CONNECTION)], "once");
+    assert!(begun.elapsed().is_zero(), "and its frames keep nobody waiting");
+}
+
 #[tokio::test]
 async fn a_frame_of_a_connection_that_nobody_knows_is_dropped_at_once() {
     let world = World::new();

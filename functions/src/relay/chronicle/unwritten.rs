@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use shared::agent::Agent;
 use shared::calls::CallStatus;
 use shared::ports::Entry;
 use shared::session::{Journal, Line};
@@ -22,6 +23,7 @@ pub(super) struct Unwritten {
     /// Events and speech, oldest first.
     entries: VecDeque<Entry>,
     status: Option<CallStatus>,
+    agent: Option<Box<Agent>>,
     journal: Option<Box<Journal>>,
     /// Who waits for all of it.
     waiting: Vec<oneshot::Sender<()>>,
@@ -37,6 +39,7 @@ impl Unwritten {
             Note::Event { number, at, event } => self.entries.push_back(Entry::Event { number, at, event }),
             Note::Speech { from, mulaw } => self.entries.push_back(Entry::Audio { from, mulaw }),
             Note::Status(status) => self.status = Some(status),
+            Note::Agent(agent) => self.agent = Some(agent),
             Note::Journal(journal) => self.journal = Some(journal),
             Note::Flush(done) => self.waiting.push(done),
         }
@@ -46,7 +49,8 @@ impl Unwritten {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lines.len() + self.entries.len() + usize::from(self.status.is_some()) + usize::from(self.journal.is_some())
+        let ones = [self.status.is_some(), self.agent.is_some(), self.journal.is_some()];
+        self.lines.len() + self.entries.len() + ones.into_iter().filter(|one| *one).count()
     }
 
     /// Somebody waits.
@@ -77,6 +81,14 @@ impl Unwritten {
 
     pub(super) fn wrote_status(&mut self) {
         self.status = None;
+    }
+
+    pub(super) fn agent(&self) -> Option<&Agent> {
+        self.agent.as_deref()
+    }
+
+    pub(super) fn wrote_agent(&mut self) {
+        self.agent = None;
     }
 
     pub(super) fn journal(&self) -> Option<&Journal> {

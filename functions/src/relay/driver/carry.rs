@@ -29,6 +29,7 @@ impl<D: Doors> Driver<D> {
             // How a call ended is written down by `finish`, which has to know whether that was still ours to say.
             Output::Status(CallStatus::Ended(_)) => {}
             Output::Status(status) => self.scribe.status(status),
+            Output::Agent(agent) => self.scribe.agent(agent),
             Output::HangUp(ending) => self.end = Some(End::HungUp(ending)),
             Output::Journal(journal) => self.scribe.journal(journal),
             Output::KeepSpeech { from, mulaw } => self.scribe.speech(from, mulaw),
@@ -56,7 +57,7 @@ impl<D: Doors> Driver<D> {
 
     fn dial_model(&mut self) {
         self.close_model();
-        self.model = Some(self.common.dialler.dial(&self.sid, &self.agent, self.dialect));
+        self.model = Some(self.common.dialler.dial(&self.sid, self.session.agent(), self.dialect));
     }
 
     fn close_model(&mut self) {
@@ -66,7 +67,7 @@ impl<D: Doors> Driver<D> {
 
     fn note(&mut self, now: CallTime, event: Event) {
         tracing::info!(call = %self.sid, at_ms = now.as_millis(), ?event);
-        self.told.note(&event, &self.common.metrics, &self.agent.tools);
+        self.told.note(&event, &self.common.metrics, &self.session.agent().tools);
         self.scribe.event(now, event);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
 use shared::ids::{CallSid, ConnectionId, RelayId};
 use shared::ports::*;
@@ -169,6 +170,13 @@ impl WriteCall for Store {
             if call.status.ended().is_none() {
                 call.status = status;
             }
+            Ok(())
+        })
+    }
+
+    async fn set_agent(&self, sid: &CallSid, agent: &Agent, lease: &Lease) -> PortResult<()> {
+        self.write(|books| {
+            books.held(sid, lease)?.agent = agent.clone();
             Ok(())
         })
     }

@@ -55,6 +55,7 @@ fn good() -> Evidence {
             ended: Ended::CallerHungUp,
             script_played: true,
             lasted_ms: 10_000,
+            waited_ms: 0,
             streams: Vec::<StreamReport>::new(),
             said: Vec::new(),
             documents: 1,
@@ -66,6 +67,8 @@ fn good() -> Evidence {
         transcript: Some(vec![said(1, Speaker::Caller, "Open?"), said(2, Speaker::Agent, "Till six.")]),
         recording: Some(at(10_200)),
         tools: [("lookup_menu".to_owned(), 1)].into(),
+        end_unheard: false,
+        take_overs: 1,
         posts: vec![post(began, 3_000, "AKR0S1"), post(began, 4_000, "AKR0S1"), post(began, 4_500, "AKR1S1")],
     }
 }
@@ -167,6 +170,11 @@ fn a_relay_that_comes_back_is_a_second_voice() {
         }
     };
     assert_eq!(spoiled(back("AKR0S1")), [Claim::OneVoice]);
+    let given_again = |call: &mut Evidence| {
+        back("AKR0S1")(call);
+        call.take_overs = 2;
+    };
+    assert_eq!(spoiled(given_again), [], "it was given the call again");
     assert_eq!(spoiled(back("AKR0S2")), [], "another life of the same relay is another process");
     let mark = |call: &mut Evidence| {
         let began = call.began;
@@ -180,6 +188,10 @@ fn a_recording_must_be_there_and_as_long_as_the_call() {
     assert_eq!(spoiled(|call| call.recording = None), [Claim::Recording]);
     assert_eq!(spoiled(|call| call.recording = Some(at(3_000))), [Claim::Recording]);
     assert_eq!(spoiled(|call| call.recording = Some(at(17_000))), [Claim::Recording]);
+    let unheard = |call: &mut Evidence| (call.end_unheard, call.recording) = (true, Some(at(25_000)));
+    assert_eq!(spoiled(unheard), [], "a relay waits for a caller of whom nobody said that they are gone");
+    let in_line = |call: &mut Evidence| (call.report.lasted_ms, call.report.waited_ms) = (30_000, 20_000);
+    assert_eq!(spoiled(in_line), [], "music in line is not recorded");
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Session {
 
     pub(super) fn respond(&mut self, given: &Value, now_ms: u64) {
         let script = Arc::clone(&self.script);
-        let acts = self.acts(&script);
+        let acts = told(given, &script).unwrap_or_else(|| self.acts(&script));
         let acts: Vec<Act> = acts
             .iter()
             .filter(|act| given["tool_choice"] != "none" || !matches!(act, Act::Call { .. }))
@@ -72,6 +72,7 @@ impl Session {
             Stimulus::Nothing if self.conversation.is_empty() => Some(&script.greeting),
             Stimulus::Nothing => None,
             Stimulus::Utterance(number) => script.turns.get(*number).map(|turn| &turn.reply),
+            Stimulus::Pressed(keys) => script.pressed.get(keys),
             Stimulus::Results(tools) => tools.iter().find_map(|tool| script.results.get(tool)),
         };
         reply.filter(|reply| !reply.is_empty()).unwrap_or(&script.otherwise)
@@ -132,4 +133,10 @@ impl Session {
             "usage": usage, "metadata": null,
         })
     }
+}
+
+/// What the script has to say to these instructions.
+fn told<'a>(given: &Value, script: &'a Script) -> Option<&'a [Act]> {
+    let instructions = given["instructions"].as_str()?;
+    script.told.iter().find(|(what, _)| instructions.contains(*what)).map(|(_, acts)| acts.as_slice())
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::severity;
 use crate::audio::Payload;
 use crate::ids::{EventId, ItemId, ResponseId, ToolCallId};
-use crate::model::{DecodeError, ModelError, ModelEvent, ResponseStatus, Usage};
+use crate::model::{DecodeError, ModelError, ModelEvent, RemoteStage, ResponseStatus, Usage};
 use crate::redact::Pii;
 
 /// A name of the vendor's is no longer than this where we keep it.
@@ -92,6 +92,9 @@ impl<'a> Reader<'a> {
             }
             "response.created" => ModelEvent::ResponseStarted { response: self.inner_response()?.0 },
             "response.done" => self.response_done()?,
+            "response.mcp_call.in_progress" => self.remote_tool(RemoteStage::Begun)?,
+            "response.mcp_call.completed" => self.remote_tool(RemoteStage::Done)?,
+            "response.mcp_call.failed" => self.remote_tool(RemoteStage::Failed)?,
             "response.output_item.done" => self.output_item()?,
             "session.created" => self.session(),
             "session.updated" => ModelEvent::Ready,
@@ -154,6 +157,10 @@ impl<'a> Reader<'a> {
             name: text(item.name).ok_or_else(|| missing("item.name"))?.into_owned(),
             arguments: words(item.arguments).unwrap_or_default(),
         })
+    }
+
+    fn remote_tool(&self, stage: RemoteStage) -> Result<ModelEvent, DecodeError> {
+        Ok(ModelEvent::RemoteTool { item: self.item()?, stage })
     }
 
     fn error(&self) -> ModelError {
@@ -347,7 +354,7 @@ fn malformed(error: &serde_json::Error) -> DecodeError {
 }
 
 /// Events that are nothing to a call: said twice, for other transports, or for features we do not use.
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 30] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
@@ -371,9 +378,6 @@ const KNOWN: [&str; 33] = [
     "response.content_part.done",
     "response.function_call_arguments.delta",
     "response.function_call_arguments.done",
-    "response.mcp_call.completed",
-    "response.mcp_call.failed",
-    "response.mcp_call.in_progress",
     "response.mcp_call_arguments.delta",
     "response.mcp_call_arguments.done",
     "response.output_item.added",

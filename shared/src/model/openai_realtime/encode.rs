@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, Eagerness, NoiseReduction, ReasoningEffort, Transcription, Truncation, TurnDetection};
+use super::{FASTEST, OWN_VOICE, SLOWEST};
+use crate::agent::{
+    Agent, Eagerness, McpServer, NoiseReduction, ReasoningEffort, Transcription, Truncation, TurnDetection,
+};
 use crate::audio::Payload;
 use crate::model::{ModelCommand, SessionConfig, ToolUse};
 use crate::redact::Pii;
@@ -16,9 +19,10 @@ pub(super) fn encode(command: &ModelCommand, out: &mut String) {
     out.clear();
     let event = match command {
         ModelCommand::AppendAudio(payload) => return append(payload, out),
-        ModelCommand::Configure(config) => session_update(config),
+        ModelCommand::Configure(config) => session_update(config, session(config)),
+        ModelCommand::Reconfigure(config) => session_update(config, changes(config)),
         ModelCommand::CreateResponse { event, instructions, tools } => {
-            response_create(event.as_str(), instructions.as_deref(), *tools)
+            response_create(event.as_str(), instructions.as_ref(), *tools)
         }
         ModelCommand::CancelResponse => json!({ "type": "response.cancel" }),
         ModelCommand::Truncate { item, content_index, heard_ms } => json!({
@@ -57,10 +61,10 @@ fn message(role: &str, kind: &str, text: &Pii<String>) -> Value {
     item_create(json!({ "type": "message", "role": role, "content": [{ "type": kind, "text": text.reveal() }] }))
 }
 
-fn response_create(event: &str, instructions: Option<&str>, tools: ToolUse) -> Value {
+fn response_create(event: &str, instructions: Option<&Pii<String>>, tools: ToolUse) -> Value {
     let mut response = json!({});
     if let Some(instructions) = instructions {
-        response["instructions"] = json!(instructions);
+        response["instructions"] = json!(instructions.reveal());
     }
     if tools == ToolUse::Forbidden {
         response["tool_choice"] = json!("none");
@@ -68,8 +72,16 @@ fn response_create(event: &str, instructions: Option<&str>, tools: ToolUse) -> V
     json!({ "type": "response.create", "event_id": event, "response": response })
 }
 
-fn session_update(config: &SessionConfig) -> Value {
-    json!({ "type": "session.update", "event_id": config.event.as_str(), "session": session(config) })
+fn session_update(config: &SessionConfig, session: Value) -> Value {
+    json!({ "type": "session.update", "event_id": config.event.as_str(), "session": session })
+}
+
+/// Of a session that is under way: no voice, which is refused once it has spoken. The format is said again, so that
+/// nobody takes it for one that is meant to be as usual.
+fn changes(config: &SessionConfig) -> Value {
+    let mut session = session(config);
+    session["audio"]["output"] = json!({ "format": format(), "speed": speed(&config.agent) });
+    session
 }
 
 /// The model itself is part of the URL, and cannot be changed here.
@@ -78,9 +90,9 @@ fn session(config: &SessionConfig) -> Value {
     let mut session = json!({
         "type": "realtime",
         "output_modalities": ["audio"],
-        "instructions": agent.instructions,
+        "instructions": config.instructions.reveal(),
         "audio": { "input": input(agent), "output": output(agent) },
-        "tools": config.tools.iter().map(tool).collect::<Vec<_>>(),
+        "tools": config.tools.iter().map(tool).chain(agent.mcp_servers.iter().map(mcp_server)).collect::<Vec<_>>(),
         "tool_choice": "auto",
         "truncation": truncation(&agent.truncation),
     });
@@ -99,18 +111,22 @@ fn input(agent: &Agent) -> Value {
     json!({
         "format": format(),
         "noise_reduction": agent.noise_reduction.map(noise_reduction),
-        "transcription": agent.transcription.as_ref().map(transcription),
+        "transcription": agent.transcription.as_ref().map(|of| transcription(of, agent.spoken())),
         "turn_detection": turn_detection(&agent.turn_detection),
     })
 }
 
 fn output(agent: &Agent) -> Value {
-    json!({ "format": format(), "voice": voice(&agent.voice), "speed": within(agent.speed, 0.25, 1.5, 1.0) })
+    json!({ "format": format(), "voice": voice(&agent.voice), "speed": speed(agent) })
+}
+
+fn speed(agent: &Agent) -> f64 {
+    within(agent.speed, SLOWEST, FASTEST, 1.0)
 }
 
 /// A voice made to order goes by its id, the vendor's own by their names.
 fn voice(name: &str) -> Value {
-    if name.starts_with("voice_") { json!({ "id": name }) } else { json!(name) }
+    if name.starts_with(OWN_VOICE) { json!({ "id": name }) } else { json!(name) }
 }
 
 fn noise_reduction(kind: NoiseReduction) -> Value {
@@ -120,8 +136,9 @@ fn noise_reduction(kind: NoiseReduction) -> Value {
     }
 }
 
-fn transcription(transcription: &Transcription) -> Value {
-    match &transcription.language {
+/// `spoken`: what the agent speaks.
+fn transcription(transcription: &Transcription, spoken: Option<&str>) -> Value {
+    match transcription.language.as_deref().or(spoken) {
         Some(language) => json!({ "model": transcription.model, "language": language }),
         None => json!({ "model": transcription.model }),
     }
@@ -153,6 +170,23 @@ fn tool(spec: &ToolSpec) -> Value {
         "description": spec.description,
         "parameters": spec.parameters,
     })
+}
+
+/// The vendor calls its tools without asking us: whoever names a server here has decided that.
+fn mcp_server(server: &McpServer) -> Value {
+    let mut value = json!({
+        "type": "mcp",
+        "server_label": server.label,
+        "server_url": server.url,
+        "require_approval": "never",
+    });
+    if let Some(description) = &server.description {
+        value["server_description"] = json!(description);
+    }
+    if !server.allowed_tools.is_empty() {
+        value["allowed_tools"] = json!(server.allowed_tools);
+    }
+    value
 }
 
 fn truncation(truncation: &Truncation) -> Value {

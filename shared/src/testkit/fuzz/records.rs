@@ -9,25 +9,36 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::frames::survive;
-use crate::agent::Agent;
+use crate::agent::{Agent, Keypad, document};
 use crate::calls::{Binding, Relay};
 use crate::control::Control;
+use crate::messages::{Callback, Message};
 use crate::model::{Backend, ModelEvent, Severity, dialect};
 use crate::ownership::Lost;
-use crate::ports::{Fetch, PortError, PortResult, ReferenceData};
+use crate::ports::{Fetch, Mailbox, PortError, PortResult, ReferenceData};
+use crate::rfc3339;
 use crate::session::{Input, Journal, Line, ModelLoss, Output, Past, Session, Speaker, Succession};
 use crate::testkit;
 use crate::time::{CallTime, Samples};
+use crate::tools::address::Guard;
 use crate::tools::{self, LONGEST_OUTPUT, ToolOutcome, ToolRequest, WeatherEndpoints};
 use crate::twilio::rest::{AccountResource, CallResource, NumbersPage, parse_response};
 
 /// What our processes say to one another, and Twilio's API to us.
 pub(super) fn messages(bytes: &[u8]) {
+    if let Ok(document) = document::of_yaml(&String::from_utf8_lossy(bytes)) {
+        let _whatever = document::read(document, &Guard::default());
+    }
     same_again::<Lost>(bytes);
     same_again::<ToolOutcome>(bytes);
     same_again::<ToolRequest>(bytes);
     same_again::<Relay>(bytes);
     same_again::<Binding>(bytes);
+    same_again::<Message>(bytes);
+    same_again::<Callback>(bytes);
+    if let Some(keypad) = same_again::<Keypad>(bytes) {
+        let _whatever = keypad.faults();
+    }
     for status in [200, 404] {
         let _whatever = parse_response::<CallResource>(status, bytes);
         let _whatever = parse_response::<AccountResource>(status, bytes);
@@ -37,6 +48,7 @@ pub(super) fn messages(bytes: &[u8]) {
     }
     let agent = match same_again::<Control>(bytes) {
         Some(Control::Prepare { call }) => call.agent,
+        Some(Control::ChangeAgent { agent, .. }) => *agent,
         Some(_) => return,
         None => same_again::<Agent>(bytes).unwrap_or_default(),
     };
@@ -51,8 +63,15 @@ fn same_again<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8])
     Some(value)
 }
 
-/// Any agent that can be read can take a call, and what its model is told is JSON.
+/// Any agent that can be read can take a call, and what its model is told is JSON. One without a fault comes back from
+/// YAML as it is.
 fn open(agent: Agent) {
+    let guard = Guard::default();
+    if agent.faults(&guard).is_empty() {
+        let yaml = document::to_yaml(&agent).expect("an agent is written");
+        let read = document::of_yaml(&yaml).map(|document| document::read(document, &guard));
+        assert_eq!(read, Ok(Ok(agent.clone())), "{yaml}");
+    }
     let mut session = Session::open(testkit::plan(agent), CallTime::ZERO);
     session.handle(CallTime(10), Input::ModelConnected);
     let mut frame = String::new();
@@ -119,12 +138,26 @@ pub(super) fn tools(bytes: &[u8]) {
     let mut next = || parts.next().unwrap_or_default();
     let (name, arguments, answer) = (next(), next(), serde_json::from_str(next()).ok());
     let world = World { answer };
-    let names = tools::builtin().into_iter().map(|tool| tool.name).filter(|tool| name.is_empty() || tool == name);
+    let names = tools::all().into_iter().map(|tool| tool.name).filter(|tool| name.is_empty() || tool == name);
     for name in names {
-        let request = ToolRequest { sid: "CA1".into(), call: "c1".into(), name, arguments: arguments.into() };
+        let request = ToolRequest {
+            sid: "CA1".into(),
+            call: "c1".into(),
+            name,
+            arguments: arguments.into(),
+            agent: "default".into(),
+            own: None,
+        };
         let nowhere: url::Url = "http://invalid.invalid/v1?key=1".parse().expect("a URL");
         let endpoints = WeatherEndpoints { forecast: nowhere.clone(), geocoding: nowhere };
-        let running = pin!(tools::run(&request, &world, &world, &endpoints));
+        let running = pin!(async {
+            match (tools::call_control::read(&request.name, arguments), tools::messages::run(&request, &world, 1).await)
+            {
+                (Some(control), _) => control.map(|_| "{}".into()),
+                (None, Some(outcome)) => outcome,
+                (None, None) => tools::run(&request, &world, &world, &endpoints).await,
+            }
+        });
         let Poll::Ready(outcome) = running.poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("nothing here waits")
         };
@@ -138,6 +171,17 @@ pub(super) fn tools(bytes: &[u8]) {
 /// The records that every installation begins with, and a web that gives one answer to everything.
 struct World {
     answer: Option<Value>,
+}
+
+impl Mailbox for World {
+    async fn keep_message(&self, _: &Message) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn keep_callback(&self, callback: &Callback) -> PortResult<()> {
+        assert_eq!(rfc3339::parse(&rfc3339::format(callback.due_at_ms)), Some(callback.due_at_ms));
+        Ok(())
+    }
 }
 
 impl Fetch for World {

@@ -4,17 +4,19 @@
 //! all the same: no panic, no end to no input, no timer that spins, no command without a socket, nothing after the end,
 //! and at any moment a call that can be written down and read back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::bytes::Bytes;
-use crate::agent::{Agent, HoldMusic};
+use crate::agent::{Agent, HoldMusic, KeyAction};
 use crate::audio::hold_music::Piece;
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
 use crate::ids::{StreamSid, ToolCallId};
-use crate::model::{Backend, ModelCommand, ModelError, ModelEvent, ResponseStatus, Severity, Usage, dialect};
+use crate::model::{
+    Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
+};
 use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use crate::testkit::{self, written::Written};
 use crate::time::{CallTime, Samples};
@@ -23,6 +25,7 @@ use crate::twilio::media::{
     Media, MediaFormat, Start, StreamEvent, StreamMessage, write_clear, write_mark, write_media,
 };
 
+const KEYS: &[u8] = b"0123456789*#Ab";
 /// Longer inputs tell nothing new, and slow the search down.
 const MOST_STEPS: usize = 300;
 /// What may come out at once: a minute of backlog in the shortest pieces, and then some.
@@ -57,19 +60,35 @@ pub(super) fn session(bytes: &[u8]) {
     call.read_back();
 }
 
+const MUSIC_FILE: &str = "00ff00ff00ff00ff00ff00ff";
+
 fn plan(bytes: &mut Bytes<'_>) -> Plan {
-    let mut agent = Agent::default();
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     let (manners, scale) = (bytes.byte(), u64::from(bytes.byte()) + 1);
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
     agent.limits.call = Duration::from_secs(scale * 20);
+    agent.tools.extend(["hold", "send_dtmf", "take_message"].map(str::to_owned));
+    agent.keypad.at_once = manners & 64 == 0;
+    agent.keypad.num_digits = u32::from(manners >> 6) * 4 + 2;
+    agent.keypad.actions = keypad_actions();
+    agent.hold_music = match manners >> 6 {
+        0 => HoldMusic::BuiltIn,
+        1 => HoldMusic::None,
+        _ => HoldMusic::File(MUSIC_FILE.into()),
+    };
     let mut plan = testkit::plan(agent);
-    plan.agent.hold_music = if manners & 64 == 0 { HoldMusic::BuiltIn } else { HoldMusic::None };
     plan.capabilities.interrupts_itself = manners & 4 == 0;
     plan.capabilities.truncates = manners & 8 == 0;
     plan.reorder_ms = if manners & 16 == 0 { 100 } else { 0 };
     plan.mark_every = Samples::from_millis(if manners & 32 == 0 { 200 } else { 1_000 });
     plan
+}
+
+fn keypad_actions() -> BTreeMap<String, KeyAction> {
+    let say = KeyAction::Say { instructions: "Tell the opening hours.".to_owned() };
+    let actions = [("0", KeyAction::Hold {}), ("9", KeyAction::Repeat {}), ("99", KeyAction::HangUp {}), ("5", say)];
+    actions.into_iter().map(|(digits, action)| (digits.to_owned(), action)).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,7 +220,7 @@ impl Call {
             8 | 9 => return Input::CallerAttached { stream },
             10 => return Input::CallerDetached { stream },
             11..=16 => self.media(bytes),
-            17 => StreamEvent::Dtmf { digit: char::from(b'0' + bytes.byte() % 10) },
+            17 => StreamEvent::Dtmf { digit: char::from(KEYS[usize::from(bytes.byte()) % KEYS.len()]) },
             18..=23 => {
                 let mark = self.marks.pop_front().map(|mark| mark.to_string()).unwrap_or_default();
                 StreamEvent::Mark { name: mark.into() }
@@ -241,12 +260,22 @@ impl Call {
                 Input::Tool { call, outcome: if bytes.flag() { failed } else { Ok("{}".into()) } }
             }
             _ => match bytes.byte() {
+                200.. => {
+                    let mut agent = self.plan.agent.clone();
+                    agent.limits.call = Duration::from_secs(u64::from(bytes.byte()));
+                    agent.instructions = "{{caller_number}} {{".to_owned();
+                    Input::AgentChanged { agent: Box::new(agent), tools: self.plan.tools.clone() }
+                }
                 0 => Input::CallEnded,
                 1 => Input::Operator(OperatorCommand::HangUp),
                 2 => Input::Shutdown,
-                3..=9 => {
+                3 | 4 => Input::Operator(OperatorCommand::Hold),
+                5 | 6 => Input::Operator(OperatorCommand::Resume),
+                7..=12 => {
                     let length = 8_001 + usize::from(bytes.byte()) * 64;
-                    Piece::new(&vec![bytes.byte(); length]).map_or(Input::Tick, Input::HoldMusic)
+                    let file = if bytes.byte() & 7 == 0 { "another".into() } else { MUSIC_FILE.into() };
+                    let piece = Piece::new(&vec![bytes.byte(); length]);
+                    piece.map_or(Input::Tick, |piece| Input::HoldMusic { file, piece })
                 }
                 _ => Input::HandOver,
             },
@@ -277,6 +306,17 @@ impl Call {
     }
 }
 
+const TOOL_CALLS: [(&str, &str); 8] = [
+    ("get_weather", r#"{"place":"Oslo"}"#),
+    ("hang_up", r#"{"reason":"done"}"#),
+    ("no_such_tool", "{}"),
+    ("book_table", r#"{"name":"Ann"}"#),
+    ("hold", r#"{"seconds":7}"#),
+    ("hold", "{}"),
+    ("send_dtmf", r##"{"digits":"1w2#"}"##),
+    ("take_message", r#"{"text":"The parcel is here."}"#),
+];
+
 fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
     let (response, item) = (bytes.name("r"), bytes.name("i"));
     match kind {
@@ -299,8 +339,8 @@ fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
         54 => ModelEvent::AgentSaid { item: item.into(), text: "It is cold.".into() },
         55 | 56 => {
             let (call, tool) = (bytes.name("call_").into(), usize::from(bytes.byte()));
-            let name = ["get_weather", "hang_up", "no_such_tool"][tool % 3].to_owned();
-            let arguments = if bytes.flag() { r#"{"place":"Oslo"}"# } else { "{" };
+            let (name, arguments) = TOOL_CALLS[tool % TOOL_CALLS.len()];
+            let (name, arguments) = (name.to_owned(), if bytes.flag() { arguments } else { "{" });
             ModelEvent::ToolCall { response: response.into(), call, name, arguments: arguments.into() }
         }
         57..=59 => ModelEvent::ResponseDone { response: response.into(), status: status(bytes), usage: usage(bytes) },
@@ -310,6 +350,10 @@ fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
             event: bytes.flag().then(|| format!("respond-{}", bytes.byte()).into()),
             severity: severity(bytes),
         }),
+        62 if bytes.flag() => {
+            let stage = [RemoteStage::Begun, RemoteStage::Done, RemoteStage::Failed][usize::from(bytes.byte() % 3)];
+            ModelEvent::RemoteTool { item: item.into(), stage }
+        }
         62 => ModelEvent::Noted,
         _ => ModelEvent::Unknown { kind: bytes.name("later.") },
     }

@@ -7,7 +7,7 @@ const MP3: &[u8] = include_bytes!("../../../../../music/tests/files/44k-stereo.m
 const WAV: &[u8] = include_bytes!("../../../../../music/tests/files/8k.wav");
 
 async fn add(world: &World, path: &str, kind: &str, body: impl Into<Vec<u8>>) -> (i64, Value) {
-    let answer = ask(world, Http::post(path).body(kind, body)).await;
+    let answer = ask(world, Http::post(path).document(kind, body)).await;
     (answer.status_code, serde_json::from_str(&text(&answer)).unwrap())
 }
 

@@ -99,7 +99,7 @@ async fn a_store_that_does_not_count_limits_nobody() {
     let twiml = with(&world, TwimlConfig { gate, ..limited(1, None) });
     for _ in 0..3 {
         assert_eq!(twiml.handle(Http::post("/twiml").form(&INCOMING).event()).await.status_code, 403);
-        assert_eq!(read(twiml.handle(calling(1, CALLER, "ringing").event()).await), (200, apology_text()));
+        assert!(read(twiml.handle(calling(1, CALLER, "ringing").event()).await).1.contains("<Play>"));
     }
 }
 

@@ -26,7 +26,7 @@ async fn calls_in(world: &World, sid: &str) -> String {
 }
 
 /// Where the document leads next.
-fn way_back(document: &str) -> String {
+pub(super) fn way_back(document: &str) -> String {
     let way = document.split_once("<Redirect method=\"POST\">").unwrap().1.split_once("</Redirect>").unwrap().0;
     way.strip_prefix(PUBLIC_URL).unwrap().replace("&amp;", "&")
 }
@@ -106,7 +106,7 @@ async fn who_has_waited_as_long_as_the_agent_allows_is_told_so_and_leaves() {
         heard = comes_back(&world, CALL, &heard).await;
         rounds += 1;
     }
-    assert_eq!(heard, tell(Agent::default().overflow.say).to_string());
+    assert_eq!(heard, overflow_text());
     assert_eq!((rounds, world.state().line.len()), (38, 0), "five minutes");
 }
 
@@ -117,7 +117,7 @@ async fn a_line_that_is_too_long_is_not_made_longer() {
         assert!(calls_in(&world, &caller(number)).await.contains("<Play>"));
     }
     world.state().passed_ms += 1;
-    assert_eq!(calls_in(&world, &caller(999)).await, tell(Agent::default().overflow.say).to_string());
+    assert_eq!(calls_in(&world, &caller(999)).await, overflow_text());
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn while_the_store_is_away_who_waits_goes_on_waiting_and_not_for_ever() {
         assert_eq!(way_back(&again), way_back(&heard), "the place is kept");
         world.state().passed_ms += 5 * 60_000;
         again = comes_back(&world, CALL, &again).await;
-        assert_eq!(again, tell(Agent::default().overflow.say).to_string());
+        assert_eq!(again, overflow_text());
     }
 }
 
