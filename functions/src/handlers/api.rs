@@ -122,8 +122,12 @@ impl Route {
 
     fn allow(&self) -> &'static str {
         match self {
-            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::ChangeAgent(_) => "POST",
-            Self::TryTool | Self::MusicUploads => "POST",
+            Self::HangUp(_)
+            | Self::Hold(_)
+            | Self::Resume(_)
+            | Self::ChangeAgent(_)
+            | Self::TryTool
+            | Self::MusicUploads => "POST",
             Self::MusicFiles => "GET, POST",
             Self::MusicFile(_) => "GET, DELETE",
             Self::Callback(..) => "DELETE",
