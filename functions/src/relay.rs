@@ -126,9 +126,10 @@ impl<D: Doors> Relay<D> {
         let spool = Spool::new(Arc::clone(&ports.recordings), settings.spool.clone(), Arc::clone(&metrics));
         let spool = Arc::new(spool);
         let jukebox = Arc::new(Jukebox::new(Arc::clone(&ports.music)));
-        let most_calls = settings.most_calls;
+        let (most_calls, public_url) = (settings.most_calls, settings.public_url.clone());
+        let spooling = Arc::clone(&spool);
         let common =
-            Common { me, office, ports, metrics, dialler, spool: Arc::clone(&spool), jukebox, most_calls, cores };
+            Common { me, office, ports, metrics, dialler, spool: spooling, jukebox, most_calls, public_url, cores };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());

@@ -18,14 +18,17 @@ pub mod ids;
 pub mod limits;
 pub mod messages;
 pub mod model;
+pub mod money;
 pub mod ownership;
 pub mod ports;
 pub mod redact;
 pub mod rfc3339;
 pub mod session;
+pub mod summary;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod time;
 pub mod tools;
 pub mod transcript;
+pub mod transfer;
 pub mod twilio;

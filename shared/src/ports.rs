@@ -15,6 +15,7 @@ use crate::hold_music::MusicFile;
 use crate::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
 use crate::limits::Window;
 use crate::messages::{Callback, Message};
+use crate::money::{Day, Usd};
 use crate::ownership::{Lost, Outcome};
 use crate::redact::Pii;
 use crate::redact::Secret;
@@ -23,6 +24,7 @@ use crate::time::{CallTime, Samples};
 use crate::tools::audit::ToolRun;
 use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
 use crate::tools::{ToolError, ToolOutcome, ToolRequest};
+use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
@@ -221,6 +223,12 @@ pub trait CountRates: Send + Sync {
         whom: &str,
         window: Window,
     ) -> impl Future<Output = PortResult<u32>> + Send;
+}
+
+/// `dynamodb:UpdateItem`: what an agent's calls have cost on a day, by whichever relay.
+pub trait CountSpending: Send + Sync {
+    /// So much more; returns what that makes.
+    fn count_spending(&self, agent: &AgentId, day: Day, amount: Usd) -> impl Future<Output = PortResult<Usd>> + Send;
 }
 
 /// The carrier's WebSockets at API Gateway.
@@ -478,4 +486,6 @@ pub trait Telephony: Send + Sync {
     fn hang_up(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
     /// Leaves whatever the call is doing, a stream included, and does this instead.
     fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> impl Future<Output = PortResult<()>> + Send;
+    /// Calls somebody. [`PortError::Conflict`]: refused, and nobody was called. Any other error may mean that they were.
+    fn call(&self, call: &NewCall) -> impl Future<Output = PortResult<CallSid>> + Send;
 }

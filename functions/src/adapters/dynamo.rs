@@ -21,6 +21,7 @@ mod rates;
 mod relays;
 pub mod schema;
 mod seed;
+mod spending;
 mod tokens;
 mod transact;
 

@@ -70,6 +70,7 @@ fn settings(config: RelayConfig) -> Settings {
         ecs_metadata: config.ecs_metadata_url,
         ecs_agent: config.ecs_agent_url,
         emf: config.stack.map(Emf::new),
+        public_url: config.public_url.clone(),
         resume_url: config.public_url.and_then(|url| url.join("twiml/resume").ok()),
         silent_for: Duration::from_millis(HEARTBEAT_EXPIRES_MS),
         public_wss_url: config.public_wss_url,

@@ -10,6 +10,7 @@ mod music;
 mod numbers;
 mod running;
 mod tools;
+mod transfer;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -26,6 +27,7 @@ use shared::ports::{
     CarrierAccount, Clock, FoundRecording, KeepMusic, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit,
     ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
+use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
 use shared::twilio::webhook::is_sid;
@@ -69,6 +71,7 @@ enum Route {
     Numbers(numbers::Route),
     Hold(CallSid),
     Resume(CallSid),
+    Transfer(CallSid),
     Messages,
     MessagesOf(CallSid),
     Callbacks,
@@ -99,6 +102,7 @@ impl Route {
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
             ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
+            ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
             ["api", "messages"] => Some(Self::Messages),
             ["api", "callbacks"] => Some(Self::Callbacks),
@@ -125,6 +129,7 @@ impl Route {
             Self::HangUp(_)
             | Self::Hold(_)
             | Self::Resume(_)
+            | Self::Transfer(_)
             | Self::ChangeAgent(_)
             | Self::TryTool
             | Self::MusicUploads => "POST",
@@ -159,6 +164,7 @@ impl Route {
             | Self::Numbers(_)
             | Self::Hold(_)
             | Self::Resume(_)
+            | Self::Transfer(_)
             | Self::Messages
             | Self::MessagesOf(_)
             | Self::Callbacks
@@ -254,6 +260,7 @@ where
             Route::HangUp(sid) => self.send(&sid, Control::HangUp { sid: sid.clone() }).await,
             Route::Hold(sid) => self.send(&sid, Control::Hold { sid: sid.clone() }).await,
             Route::Resume(sid) => self.send(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::Transfer(sid) => self.transfer(&sid, &request.body).await,
             Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
             Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
             Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,
@@ -291,8 +298,10 @@ where
         let (call, lines, events) =
             join3(self.store.call(sid), self.store.transcript(sid), self.store.events(sid)).await;
         let Some(call) = call? else { return Ok(Response::not_found()) };
-        let events: Vec<_> = events?.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
-        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events })))
+        let events = events?;
+        let summary = Summary::of(events.iter().map(|(_, event)| event));
+        let events: Vec<_> = events.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
+        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events, "summary": summary })))
     }
 
     async fn recording(&self, sid: &CallSid) -> PortResult<Response> {

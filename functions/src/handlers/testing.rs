@@ -415,7 +415,7 @@ impl WaitingLine for World {
 impl RelayControl for World {
     async fn send(&self, relay: &Relay, command: &Control) -> PortResult<()> {
         let mut state = self.read()?;
-        relay.control.as_ref().ok_or(PortError::Gone)?;
+        relay.control.as_ref().filter(|_| !state.deaf.contains(&relay.id)).ok_or(PortError::Gone)?;
         state.sent.push((relay.id.clone(), command.clone()));
         Ok(())
     }

@@ -10,7 +10,9 @@ use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, MusicId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
 use shared::ports::{Clock as _, Holdings as _, PortError, ReadHistory as _};
+use shared::redact::Pii;
 use shared::session::Past;
+use shared::transfer::News;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -48,6 +50,8 @@ pub struct Common<D: Doors> {
     pub spool: Arc<Spool<D::Recordings>>,
     pub jukebox: Arc<Jukebox<D::Music>>,
     pub most_calls: usize,
+    /// Where the carrier reaches us over HTTP.
+    pub public_url: Option<url::Url>,
     /// How many processors may be used.
     pub cores: f32,
 }
@@ -127,6 +131,12 @@ pub enum Command {
     ChangeAgent(Box<Agent>),
     Hold,
     Resume,
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
+    /// What the carrier tells of a transfer.
+    News(News),
     /// The process is about to go, and there is another to go on.
     HandOver,
     /// A file of hold music is here.

@@ -8,6 +8,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::PortError;
+use shared::transfer::News;
 use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -144,8 +145,21 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         }
         Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
         Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
+        Ok(Control::Transfer { sid, to, why }) => tell(calls, &sid, Command::Transfer { to, why }),
+        Ok(Control::News { sid, news }) => bring(calls, &sid, news).await,
         // Commands carry callers' numbers, and the parser may quote them.
         Err(error) => tracing::warn!(at = error.column(), "a command was not understood"),
+    }
+}
+
+/// A caller who is away has no stream whose frames would open the call here.
+async fn bring<D: Doors>(calls: &Arc<Calls<D>>, sid: &CallSid, news: News) {
+    match calls.find_or_open(sid, Claim::Ours).await {
+        Ok(handle) => {
+            // A driver that is gone has written down where it was.
+            let _over = handle.commands.send(Command::News(news)).await;
+        }
+        Err(error) => tracing::warn!(call = %sid, "news of a transfer found no call: {error}"),
     }
 }
 

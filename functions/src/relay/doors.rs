@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, Holdings, Peers, Placements, PortResult, Pulses, ReadCall, ReadHistory, ReadMusic,
-    Recordings, Relays, RunTools, Telephony, Tokens, WriteCall,
+    CallerSocket, Chronicle, Clock, CountSpending, Holdings, Peers, Placements, PortResult, Pulses, ReadCall,
+    ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens, WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
@@ -15,6 +15,7 @@ pub trait Doors: Debug + Send + Sync + 'static {
         + ReadHistory
         + WriteCall
         + Chronicle
+        + CountSpending
         + Holdings
         + Placements
         + Pulses

@@ -12,5 +12,6 @@ mod music;
 mod own_tools;
 mod rates;
 mod recordings;
+mod spending;
 mod store;
 mod world;

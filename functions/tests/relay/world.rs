@@ -20,6 +20,7 @@ use shared::limits::Gate;
 use shared::ports::*;
 use shared::redact::Secret;
 use shared::tools::{ToolOutcome, ToolRequest};
+use shared::twilio::rest::NewCall;
 use shared::twilio::twiml;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
@@ -28,6 +29,7 @@ pub use self::store::{Store, holder};
 
 pub const AUTH_TOKEN: &str = "an-auth-token-nobody-may-see";
 pub const MODEL_KEY: &str = "sk-a-key-nobody-may-see";
+pub const LEG: &str = "CA0000000000000000000000000000001e";
 pub const CALLER_NUMBER: &str = "+15550001234";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -201,6 +203,10 @@ impl ReadMusic for Records {
 pub struct Carrier {
     pub hung_up: watch::Sender<Vec<CallSid>>,
     pub instructed: watch::Sender<Vec<(CallSid, String)>>,
+    /// Whom it was told to call.
+    pub called: watch::Sender<Vec<NewCall>>,
+    /// What it says to the next requests, instead of doing what it is told.
+    pub faults: Mutex<VecDeque<PortError>>,
 }
 
 impl Telephony for Carrier {
@@ -210,8 +216,21 @@ impl Telephony for Carrier {
     }
 
     async fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> PortResult<()> {
+        self.fault()?;
         self.instructed.send_modify(|instructed| instructed.push((sid.clone(), twiml.to_string())));
         Ok(())
+    }
+
+    async fn call(&self, call: &NewCall) -> PortResult<CallSid> {
+        self.fault()?;
+        self.called.send_modify(|called| called.push(call.clone()));
+        Ok(LEG.into())
+    }
+}
+
+impl Carrier {
+    fn fault(&self) -> PortResult<()> {
+        self.faults.lock().unwrap().pop_front().map_or(Ok(()), Err)
     }
 }
 
@@ -257,6 +276,7 @@ pub fn settings(model: &Url) -> Settings {
         ecs_metadata: None,
         ecs_agent: None,
         emf: None,
+        public_url: Some(Url::parse("https://voice.example.com/").unwrap()),
         resume_url: Some(Url::parse("https://voice.example.com/twiml/resume").unwrap()),
         silent_for: Duration::from_secs(15),
         public_wss_url: Url::parse("wss://voice.example.com/call").unwrap(),
@@ -328,9 +348,13 @@ impl House {
     /// A webhook has come: the call is in the store, leased to this relay, with a token.
     pub async fn webhook(&self, sid: &str, path: MediaPath) -> Call {
         let call = self.call(sid, path);
-        self.store.open_call(&call).await.unwrap();
-        self.store.issue_token(&Secret::new(format!("token-{sid}")), &call.sid, u64::MAX).await.unwrap();
+        self.expect(&call).await;
         call
+    }
+
+    async fn expect(&self, call: &Call) {
+        self.store.open_call(call).await.unwrap();
+        self.store.issue_token(&Secret::new(format!("token-{}", call.sid)), &call.sid, u64::MAX).await.unwrap();
     }
 
     pub fn call(&self, sid: &str, path: MediaPath) -> Call {
@@ -352,7 +376,11 @@ impl House {
 
     /// The webhook, and the command that follows it.
     pub async fn prepared(&self, sid: &str, path: MediaPath) -> CallHandle {
-        let call = self.webhook(sid, path).await;
+        self.prepare(self.call(sid, path)).await
+    }
+
+    pub async fn prepare(&self, call: Call) -> CallHandle {
+        self.expect(&call).await;
         let (sid, claim) = (call.sid.clone(), Claim::Announced(Box::new(call)));
         self.relay.calls.find_or_open(&sid, claim).await.unwrap()
     }

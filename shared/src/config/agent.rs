@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::parts::seconds;
 use super::{Reader, Source};
-use crate::agent::{Agent, Greeting, Keypad};
+use crate::agent::{Agent, Greeting, Keypad, TransferTarget};
 
 const SPAN: RangeInclusive<f64> = 0.1..=60.0;
 
 /// `REALTIME_MODEL`, `REALTIME_VOICE`, `AGENT_INSTRUCTIONS`, `AGENT_GREETING` (`none`: the caller opens),
+/// `AGENT_TRANSFER_TARGETS` (JSON, a list of [`crate::agent::TransferTarget`]),
 /// `AGENT_TOOLS` (names, with commas between them), `AGENT_KEYPAD` (JSON, see [`crate::agent::Keypad`]),
 /// `MAX_RECONNECT_ATTEMPTS`, `RECONNECT_DELAY` and `WEBSOCKET_TIMEOUT` (seconds); `AGENT_OVERFLOW_WAIT` (seconds in line),
 /// `AGENT_OVERFLOW_PLACE` (`{place}` in it), `AGENT_OVERFLOW_SAY` and `AGENT_UNAVAILABLE`: what callers hear who cannot be served;
@@ -22,6 +23,8 @@ pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
     replace(&mut agent.greeting, reader.text("AGENT_GREETING").map(greeting));
     replace(&mut agent.tools, tools(reader));
     replace(&mut agent.keypad, keypad(reader));
+    replace(&mut agent.transfer_targets, targets(reader));
+    reader.rule(agent.transfer_faults().is_empty(), NOWHERE);
     replace(&mut agent.limits.redials, reader.within("MAX_RECONNECT_ATTEMPTS", 0..=20, "a whole number from 0 to 20"));
     replace(&mut agent.limits.redial_after, seconds(reader, "RECONNECT_DELAY", SPAN, "seconds from 0.1 to 60"));
     replace(&mut agent.limits.model_ready, websocket_timeout(reader));
@@ -55,6 +58,18 @@ fn keypad<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Option<Keypad> {
         reader.invalid(KEY, r#"a keypad that can be dialled, as in {"actions":{"9":{"do":"repeat"}}}"#);
     }
     keypad
+}
+
+const NOWHERE: &str = "AGENT_TRANSFER_TARGETS must each have a name of their own and an E.164 number or a SIP URI, and \
+    AGENT_KEYPAD must lead to them";
+
+fn targets<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Option<Vec<TransferTarget>> {
+    const KEY: &str = "AGENT_TRANSFER_TARGETS";
+    let targets = serde_json::from_str(&reader.text(KEY)?).ok();
+    if targets.is_none() {
+        reader.invalid(KEY, r#"a list, as in [{"name":"reception","to":"+15005550010"}]"#);
+    }
+    targets
 }
 
 fn greeting(text: String) -> Greeting {
@@ -130,6 +145,27 @@ mod tests {
             let agent = agent(&mut reader);
             assert_eq!(reader.finish(agent).unwrap_err().0.len(), 2, "{keypad}");
         }
+    }
+
+    #[test]
+    fn the_environment_says_whom_callers_are_put_through_to() {
+        let keypad = ("AGENT_KEYPAD", r#"{"actions":{"0":{"do":"transfer","to":"reception"}}}"#);
+        let targets = ("AGENT_TRANSFER_TARGETS", r#"[{"name":"reception","to":"+15005550010","kind":"warm"}]"#);
+        let read = |pairs: &[(&str, &str)]| {
+            let pairs: std::collections::BTreeMap<_, _> = pairs.iter().copied().collect();
+            let source = |key: &str| pairs.get(key).map(|value| (*value).to_owned());
+            let mut reader = Reader::new(&source);
+            let agent = agent(&mut reader);
+            reader.finish(agent)
+        };
+        assert_eq!(read(&[keypad, targets]).unwrap().transfer_target("reception").unwrap().to.reveal(), "+15005550010");
+        for wrong in
+            ["nobody", "[]", r#"[{"name":"reception","to":"0301234"}]"#, r#"[{"name":"x","to":"+15005550010"}]"#]
+        {
+            let errors = read(&[keypad, ("AGENT_TRANSFER_TARGETS", wrong)]).unwrap_err();
+            assert!(!errors.to_string().contains("0301234"), "{errors}");
+        }
+        assert!(read(&[keypad]).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the model does to the call itself: hang up, put on hold, press keys.
+//! What the model does to the call itself: hang up, put on hold, put through, press keys.
 
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ impl Session {
                 self.on_tool_outcome(now, call, Err(error));
             }
             CallControl::Hold { length } => self.on_hold_call(now, call, length),
+            CallControl::Transfer { to, why } => self.on_transfer_call(now, call, to.reveal(), why),
             CallControl::SendDtmf { digits } => self.on_send_dtmf_call(now, call, &digits),
         }
     }

@@ -131,11 +131,16 @@ impl Session {
     }
 
     fn is_held_up(&self) -> bool {
+        let is_ours = self.phase == Phase::Talking || self.phase == Phase::Parting && self.is_departing();
         self.plan.agent.hold_music != HoldMusic::None
-            && self.phase == Phase::Talking
+            && is_ours
             && self.is_present()
             && !self.line.speaking
-            && (self.is_tool_at_work() || !self.link.is_ready() || self.hold.at_once || self.is_on_hold())
+            && (self.is_departing()
+                || self.is_tool_at_work()
+                || !self.link.is_ready()
+                || self.hold.at_once
+                || self.is_on_hold())
     }
 
     pub(super) fn on_hold_timer(&mut self, now: CallTime) {
@@ -158,6 +163,7 @@ impl Session {
     }
 
     fn play(&mut self, now: CallTime, music: impl IntoIterator<Item = Payload>) {
+        self.meter.sounds(now);
         let Self { playback, out, stream, hold, .. } = self;
         let Some(stream) = stream else { return };
         for part in music {

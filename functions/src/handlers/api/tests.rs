@@ -3,6 +3,7 @@ mod agents;
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
+use shared::money::{Cost, Usd};
 use shared::redact::Secret;
 use shared::session::Event;
 use shared::time::CallTime;
@@ -149,8 +150,31 @@ async fn a_call_is_shown_with_its_transcript_and_events() {
     assert_eq!(shown["call"]["from"], CALLER);
     assert_eq!(shown["events"], json!([{ "at": 250, "event": { "event": "hold_started" } }]));
     assert_eq!(shown["transcript"], json!([]));
+    assert_eq!((&shown["summary"]["turns"], &shown["summary"]["cost"]), (&json!(0), &json!(null)));
     let listed = json_of(&world, Http::get("/calls?limit=1")).await;
     assert_eq!(listed["calls"][0]["sid"], CALL);
+}
+
+#[tokio::test]
+async fn a_call_is_shown_with_what_it_costs_and_how_long_its_caller_waited() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let turn = |number, answer_ms| Event::Turn {
+        number,
+        first_audio_ms: Some(100),
+        answer_ms: Some(answer_ms),
+        tool_ms: 0,
+        mark_ms: Some(40),
+        barge_in_ms: None,
+    };
+    let cost = Cost { total: Usd::from_billionths(12_500_000), ..Cost::default() };
+    world.state().events.extend([
+        (CallTime(250), turn(1, 700)),
+        (CallTime(900), turn(2, 300)),
+        (CallTime(60_000), Event::Cost(cost)),
+    ]);
+    let summary = &json_of(&world, Http::get(&of_call(""))).await["summary"];
+    assert_eq!(summary["answer_ms"], json!({ "count": 2, "p50": 300, "max": 700 }));
+    assert_eq!((&summary["barge_in_ms"], &summary["cost"]["total"]), (&json!(null), &json!(0.0125)));
 }
 
 #[tokio::test]
@@ -261,6 +285,36 @@ async fn a_request_to_be_called_back_is_listed_and_can_be_cancelled() {
     for id in ["call_2", "call%201", &"x".repeat(65)] {
         assert_eq!(ask(&world, cancel(id)).await.status_code, 404, "{id}");
     }
+}
+
+#[tokio::test]
+async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let desk = r#"{"transfer_targets":[{"name":"reception","to":"+15005550010"}]}"#;
+    let call = CALL.into();
+    world.state().calls.get_mut(&call).unwrap().agent = serde_json::from_str(desk).unwrap();
+    let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).document("application/json", json);
+    let fine = r#"{"to":"reception","why":"A parcel."}"#;
+    assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(wish(fine).event()).await.status_code, 401);
+    for (json, status) in [
+        ("", 400),
+        ("{}", 400),
+        (r#"{"to":7}"#, 400),
+        (r#"{"to":"reception","fast":true}"#, 400),
+        (r#"{"to":"the mayor"}"#, 422),
+        (r#"{"to":"+49 30 1"}"#, 422),
+        (r#"{"to":"+4930123456"}"#, 422),
+    ] {
+        assert_eq!(ask(&world, wish(json)).await.status_code, status, "{json}");
+    }
+    assert_eq!(
+        ask(&world, wish(&json!({ "to": "reception", "why": "x".repeat(601) }).to_string())).await.status_code,
+        400
+    );
+    assert_eq!(world.state().sent, []);
+    assert_eq!(ask(&world, wish(fine)).await.status_code, 202);
+    let command = Control::Transfer { sid: CALL.into(), to: "reception".into(), why: "A parcel.".into() };
+    assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 mod answering;
 mod limits;
 mod line;
+mod transfer;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
