@@ -29,8 +29,10 @@ impl DeadAir {
         match input {
             Input::CallerAttached { .. } => self.present = true,
             Input::CallerDetached { .. } | Input::CallEnded => self.present = false,
-            Input::Model(ModelEvent::SpeechStarted { .. }) => self.speaks = true,
-            Input::Model(ModelEvent::SpeechStopped { .. } | ModelEvent::Committed { .. }) => {
+            // Parked or put through: what they hear there is the carrier's.
+            Input::Carried { outcome: Ok(None), .. } => self.present = false,
+            Input::Model(_, ModelEvent::SpeechStarted { .. }) => self.speaks = true,
+            Input::Model(_, ModelEvent::SpeechStopped { .. } | ModelEvent::Committed { .. }) => {
                 self.speaks = false;
                 self.owed = true;
             }
@@ -52,10 +54,10 @@ impl DeadAir {
             Output::Event(Event::ToolFinished { call, .. }) => {
                 self.owed = self.owed || self.pending.remove(call);
             }
-            Output::Caller(ToCaller::Media { .. }) if matches!(of, Input::Model(ModelEvent::Audio { .. })) => {
+            Output::Caller(ToCaller::Media { .. }) if matches!(of, Input::Model(_, ModelEvent::Audio { .. })) => {
                 self.owed = false;
             }
-            Output::HangUp(_) => self.present = false,
+            Output::Event(Event::CallerDetached) | Output::HangUp(_) => self.present = false,
             _ => {}
         }
         self.look(now);
