@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use self::hours::OpeningHours;
 use self::words::VariableName;
+pub use crate::hold_music::HoldMusic;
 use crate::ids::AgentId;
 use crate::model::Backend;
 use crate::money::Usd;
@@ -83,6 +84,9 @@ pub struct Agent {
     /// What a caller is told for whom there is no agent: the model cannot be had, or no relay is there.
     #[serde(skip_serializing_if = "is_default_unavailable")]
     pub unavailable: String,
+    /// What a caller hears while a tool works or the model is away.
+    #[serde(skip_serializing_if = "HoldMusic::is_built_in")]
+    pub hold_music: HoldMusic,
     #[serde(skip_serializing_if = "keypad::is_default")]
     pub keypad: Keypad,
     /// Whom callers may be put through to.
@@ -297,6 +301,7 @@ impl Default for Agent {
             limits: Limits::default(),
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
+            hold_music: HoldMusic::default(),
             keypad: Keypad::default(),
             transfer_targets: Vec::new(),
             transfer_to_any_number: false,
@@ -441,6 +446,7 @@ mod tests {
             greeting: Greeting::Words("Guten Tag.".to_owned()),
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
+            hold_music: HoldMusic::None,
             keypad: Keypad { num_digits: 4, ..Keypad::default() },
             limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
             transfer_targets: crate::testkit::transfer_targets(),

@@ -75,6 +75,10 @@ ids! {
     RelayId,
     /// The name of an agent: how to answer.
     AgentId,
+    /// Our name of an uploaded piece of hold music: of what it sounds like, so that the same sound has the same name.
+    MusicId,
+    /// Our name of a file on its way to us: a random one.
+    UploadId,
 }
 
 /// Which of a call's sockets to the model: counted from 1, over all relays that hold the call one after another.

@@ -13,6 +13,7 @@ pub mod calls;
 pub mod config;
 pub mod control;
 pub mod fault;
+pub mod hold_music;
 pub mod ids;
 pub mod limits;
 pub mod messages;

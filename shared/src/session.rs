@@ -222,6 +222,7 @@ impl Session {
             Input::Carried { number, outcome } => self.on_carried(now, number, outcome),
             Input::Transfer(news) => self.on_transfer_news(now, news),
             Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
+            Input::HoldMusic { file, piece } => self.hold.take_piece(file, piece),
             Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),

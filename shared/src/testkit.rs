@@ -9,6 +9,7 @@
 )]
 
 pub mod carrier;
+pub mod dead_air;
 pub mod fuzz;
 pub mod render;
 pub mod scenario;

@@ -7,17 +7,25 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use shared::agent::{Agent, KeyAction};
+use shared::agent::{Agent, HoldMusic, KeyAction};
 use shared::audio::Payload;
+use shared::audio::dtmf;
+use shared::audio::hold_music::Piece;
 use shared::calls::Ending;
 use shared::ids::{SocketNumber, ToolCallId};
 use shared::model::{ModelCommand, ResponseStatus, Severity};
 use shared::money::Usd;
-use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession};
+use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use shared::testkit::{self, carrier::Carrier, sockets::Sockets, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::transfer::{Ask, Errand, LegState, News, NotCarried, TransferFailure};
 use shared::twilio::media::StreamEvent;
+
+/// What the vendor's voice is made of, and what uploaded music is.
+const WORD: u8 = 0x11;
+const MUSIC: u8 = 0x33;
+const VENDORS_KEYS: &str = "1w2";
+const MUSIC_FILE: &str = "00ff00ff00ff00ff00ff00ff";
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -48,6 +56,8 @@ enum Step {
     SocketDrops(usize),
     StreamLost,
     StreamBack,
+    /// The agent's own hold music arrives: so many samples of it.
+    MusicComes(usize),
     /// The relay dies, and another goes on; with the same stream, or with another.
     TakenOver {
         same_stream: bool,
@@ -78,13 +88,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![9 => Just(Wait(5)), 1 => (0_usize..2).prop_map(SocketDrops)],
         1 => prop_oneof![9 => Just(Wait(5)), 1 => Just(StreamLost)],
         2 => Just(StreamBack),
+        1 => (8_001_usize..40_000).prop_map(MusicComes),
         1 => prop_oneof![9 => Just(Wait(5)), 1 => any::<bool>().prop_map(|same_stream| TakenOver { same_stream })],
     ]
 }
 
 /// Of an agent that waits for everything, with a vendor whose sessions are short: one after another is used up.
 fn patient_plan(longest_session_ms: u64) -> Plan {
-    let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
+    let hold_music = HoldMusic::File(MUSIC_FILE.into());
+    let mut agent = Agent { own_tools: vec![testkit::own_tool()], hold_music, ..Agent::default() };
     agent.limits.redials = 1_000;
     agent.limits.silence = Duration::from_secs(100_000);
     agent.limits.attach = Duration::from_secs(100_000);
@@ -128,6 +140,8 @@ struct World {
     leg: Option<u32>,
     ringing: bool,
     through: bool,
+    /// How the keys sound that the vendor dials.
+    keys: Vec<u8>,
     written: Written,
     over: bool,
     /// The agent that was asked for last, of this relay; and the one that was stored last.
@@ -159,6 +173,7 @@ impl World {
             leg: None,
             ringing: false,
             through: false,
+            keys: dtmf::encode(VENDORS_KEYS, &dtmf::TIMING),
             written: Written::default(),
             over: false,
             changed_to: None,
@@ -191,7 +206,9 @@ impl World {
                 self.vendor(|vendor| vendor.call_tool(if *own { "book_table" } else { "get_weather" }, "{}"));
             }
             Step::VendorHolds => self.vendor(|vendor| vendor.call_tool("hold", r#"{"seconds":3}"#)),
-            Step::VendorSendsDtmf => self.vendor(|vendor| vendor.call_tool("send_dtmf", r#"{"digits":"1w2"}"#)),
+            Step::VendorSendsDtmf => {
+                self.vendor(|vendor| vendor.call_tool("send_dtmf", &format!(r#"{{"digits":"{VENDORS_KEYS}"}}"#)))
+            }
             Step::KeyPressed(digit) if self.attached => {
                 let key = self.carrier.message(StreamEvent::Dtmf { digit: *digit });
                 self.hand_in(Input::Caller(key));
@@ -214,6 +231,10 @@ impl World {
             Step::SocketDrops(which) => self.drop_socket(*which),
             Step::StreamLost if self.attached => self.lose_stream(),
             Step::StreamBack if !self.attached => self.attach(),
+            Step::MusicComes(samples) => {
+                let piece = Piece::new(&vec![MUSIC; *samples]).unwrap();
+                self.hand_in(Input::HoldMusic { file: MUSIC_FILE.into(), piece });
+            }
             Step::TakenOver { same_stream } => self.take_over(*same_stream),
             _ => {}
         }
@@ -408,7 +429,12 @@ impl World {
             self.written.write(&output);
             self.sockets.note(&output);
             match output {
-                Output::Caller(message) => self.carrier.receive(self.now, &message),
+                Output::Caller(message) => {
+                    self.carrier.receive(self.now, &message);
+                    if matches!(message, ToCaller::Media { .. }) {
+                        self.assert_no_word_waits_behind_music();
+                    }
+                }
                 Output::Model(socket, command) => self.command(socket, command),
                 Output::DialModel(socket) => {
                     self.lines.insert(socket, Line { vendor: Vendor::new(socket), up: false });
@@ -433,6 +459,18 @@ impl World {
                 _ => {}
             }
         }
+    }
+
+    /// Whatever else waits at the carrier, a word does not wait for music to end.
+    fn assert_no_word_waits_behind_music(&self) {
+        let is_word = |sound: &&Payload| sound.decode().iter().all(|&byte| byte == WORD);
+        let is_key = |sound: &Payload| {
+            let sound = sound.decode();
+            self.keys.windows(sound.len()).any(|part| part == sound)
+        };
+        let sounds = self.carrier.buffered().filter(|sound| !sound.is_empty());
+        let mut sounds = sounds.skip_while(|sound| is_word(sound) || is_key(sound));
+        assert!(!sounds.any(|sound| is_word(&sound)), "the agent speaks behind its hold music");
     }
 
     fn command(&mut self, socket: SocketNumber, command: ModelCommand) {

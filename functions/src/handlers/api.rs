@@ -6,6 +6,7 @@
 mod agents;
 mod documents;
 mod mailbox;
+mod music;
 mod numbers;
 mod running;
 mod tools;
@@ -15,14 +16,16 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
 use serde_json::json;
-use shared::audio::{hold_music, wav};
+use shared::audio::hold_music::Piece;
+use shared::audio::wav;
 use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
-use shared::ids::{CallSid, ToolCallId};
+use shared::hold_music::file_id;
+use shared::ids::{CallSid, MusicId, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit, ReadCall,
-    ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
+    CarrierAccount, Clock, FoundRecording, KeepMusic, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit,
+    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 use shared::summary::Summary;
 use shared::time::Samples;
@@ -39,9 +42,10 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, R, T, X, C> {
+pub struct Api<S, B, M, R, T, X, C> {
     store: S,
     recordings: B,
+    music: M,
     relays: R,
     tools: X,
     /// `None` where no account is configured.
@@ -77,6 +81,10 @@ enum Route {
     Sessions,
     Twilio,
     HoldMusic,
+    MusicStatus,
+    MusicFiles,
+    MusicFile(MusicId),
+    MusicUploads,
 }
 
 impl Route {
@@ -102,6 +110,10 @@ impl Route {
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
+            ["hold-music", "status"] => Some(Self::MusicStatus),
+            ["hold-music", "files"] => Some(Self::MusicFiles),
+            ["hold-music", "files", id] => file_id(id).map(Self::MusicFile),
+            ["hold-music", "uploads"] => Some(Self::MusicUploads),
             ["api", "twilio"] => Some(Self::Twilio),
             ["api", "calls", sid, "agent"] => call(sid).map(Self::ChangeAgent),
             ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
@@ -119,7 +131,10 @@ impl Route {
             | Self::Resume(_)
             | Self::Transfer(_)
             | Self::ChangeAgent(_)
-            | Self::TryTool => "POST",
+            | Self::TryTool
+            | Self::MusicUploads => "POST",
+            Self::MusicFiles => "GET, POST",
+            Self::MusicFile(_) => "GET, DELETE",
             Self::Callback(..) => "DELETE",
             Self::Agents(route) => route.allow(),
             Self::Numbers(route) => route.allow(),
@@ -158,29 +173,34 @@ impl Route {
             | Self::TryTool
             | Self::Streams
             | Self::Sessions
-            | Self::Twilio => true,
+            | Self::Twilio
+            | Self::MusicStatus
+            | Self::MusicFiles
+            | Self::MusicFile(_)
+            | Self::MusicUploads => true,
         }
     }
 }
 
-impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
+impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
     S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording,
+    M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
     X: RunTools,
     C: Clock,
 {
     pub fn new(
-        (store, recordings): (S, B),
+        (store, recordings, music): (S, B, M),
         relays: R,
         carrier: Option<T>,
         tools: X,
         clock: C,
         config: ApiConfig,
     ) -> Self {
-        Self { store, recordings, relays, tools, carrier, clock, config }
+        Self { store, recordings, music, relays, tools, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -249,6 +269,10 @@ where
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
             Route::HoldMusic => Ok(hold_music()),
+            Route::MusicStatus => music::status(&self.music).await,
+            Route::MusicFiles => music::files(&self.music, request, self.clock.unix_ms()).await,
+            Route::MusicFile(id) => music::file(&self.music, request, &id).await,
+            Route::MusicUploads => music::uploads(&self.music, request).await,
         }
     }
 
@@ -390,7 +414,8 @@ fn limit(query: &str) -> u32 {
 
 /// For callers in line. Twilio keeps it: it is the same until another build sounds otherwise.
 fn hold_music() -> Response {
-    let piece = hold_music::piece(Samples::ZERO, hold_music::LENGTH).decode();
+    let piece = Piece::built_in();
+    let piece: Vec<u8> = piece.parts(Samples::ZERO, piece.length()).flat_map(|part| part.decode()).collect();
     let file = Response::bytes("audio/wav", wav::mulaw_file(1, &piece));
     file.header(header::CACHE_CONTROL, "public, max-age=86400")
 }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod mailbox;
+mod music;
 mod requests;
 mod tools;
 
@@ -14,7 +15,8 @@ use serde_json::Value;
 use shared::agent::{Agent, Saved};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
 use shared::control::Control;
-use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::hold_music::MusicFile;
+use shared::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
@@ -29,6 +31,7 @@ use shared::time::{CallTime, Samples};
 use shared::tools::{ToolOutcome, ToolRequest};
 use shared::twilio::setup;
 
+pub(super) use self::music::UPLOAD;
 pub(super) use self::requests::{CONNECT, CONNECTION, DISCONNECT, Http, MESSAGE, frame, media, start, ws_event};
 pub(super) use self::tools::CRM_KEY;
 
@@ -61,6 +64,9 @@ pub(super) struct State {
     pub(super) recording: Option<FoundRecording>,
     /// What becomes the recording once it is joined.
     pub(super) unjoined: Option<FoundRecording>,
+    pub(super) music: BTreeMap<MusicId, (MusicFile, Vec<u8>)>,
+    /// What somebody has put where they were told to.
+    pub(super) uploaded: Option<Vec<u8>>,
     pub(super) outcomes: BTreeMap<ToolCallId, Option<ToolOutcome>>,
     pub(super) asked_for_outcome: u32,
     /// Commands to relays.

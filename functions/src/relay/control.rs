@@ -137,7 +137,12 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         }
         Ok(Control::CallEnded { sid }) => tell(calls, &sid, Command::CallEnded),
         Ok(Control::HangUp { sid }) => tell(calls, &sid, Command::HangUp),
-        Ok(Control::ChangeAgent { sid, agent }) => tell(calls, &sid, Command::ChangeAgent(agent)),
+        Ok(Control::ChangeAgent { sid, agent }) => {
+            if let Some(handle) = calls.find(&sid) {
+                calls.fetch_music(&agent, &handle);
+            }
+            tell(calls, &sid, Command::ChangeAgent(agent));
+        }
         Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
         Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
         Ok(Control::Transfer { sid, to, why }) => tell(calls, &sid, Command::Transfer { to, why }),

@@ -265,6 +265,7 @@ fn command_input(command: Command) -> Input {
         Command::Transfer { to, why } => Input::Operator(OperatorCommand::Transfer { to, why }),
         Command::News(news) => Input::Transfer(news),
         Command::HandOver => Input::HandOver,
+        Command::HoldMusic(file, piece) => Input::HoldMusic { file, piece },
     }
 }
 

@@ -8,6 +8,7 @@ mod http_server;
 mod lease;
 mod mailbox;
 mod mischief;
+mod music;
 mod own_tools;
 mod rates;
 mod recordings;

@@ -9,6 +9,7 @@ mod lifecycle;
 mod logs;
 mod media;
 mod model;
+mod music;
 mod renewal;
 mod spending;
 mod strangers;

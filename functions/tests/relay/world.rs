@@ -15,7 +15,7 @@ use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandsha
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, MediaPath};
-use shared::ids::{CallSid, ConnectionId, RelayId};
+use shared::ids::{CallSid, ConnectionId, MusicId, RelayId};
 use shared::limits::Gate;
 use shared::ports::*;
 use shared::redact::Secret;
@@ -62,6 +62,7 @@ impl Doors for World {
     type Callers = Gateway;
     type Tools = Tools;
     type Recordings = Shelf;
+    type Music = Records;
     type Telephony = Carrier;
     type Signer = Pen;
     type Clock = WallClock;
@@ -177,6 +178,27 @@ impl Recordings for Shelf {
     }
 }
 
+/// Hold music that was uploaded. It is not given out before the gate is open.
+#[derive(Debug)]
+pub struct Records {
+    pub music: Mutex<BTreeMap<MusicId, Vec<u8>>>,
+    pub gate: Semaphore,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { music: Mutex::default(), gate: Semaphore::new(Semaphore::MAX_PERMITS) }
+    }
+}
+
+impl ReadMusic for Records {
+    async fn music(&self, id: &MusicId, _known: Option<&str>) -> PortResult<FoundMusic> {
+        drop(self.gate.acquire().await.unwrap());
+        let mulaw = self.music.lock().unwrap().get(id).cloned().ok_or(PortError::Gone)?;
+        Ok(FoundMusic::Other { tag: "1".to_owned(), mulaw: mulaw.into() })
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Carrier {
     pub hung_up: watch::Sender<Vec<CallSid>>,
@@ -242,6 +264,7 @@ pub struct House {
     pub gateway: Arc<Gateway>,
     pub tools: Arc<Tools>,
     pub shelf: Arc<Shelf>,
+    pub records: Arc<Records>,
     pub carrier: Arc<Carrier>,
 }
 
@@ -291,6 +314,7 @@ impl House {
             callers: Arc::clone(&self.gateway),
             tools: Arc::clone(&self.tools),
             recordings: Arc::clone(&self.shelf),
+            music: Arc::clone(&self.records),
             telephony: Some(Arc::clone(&self.carrier)),
             ..Self::world()
         };
@@ -304,6 +328,7 @@ impl House {
             callers: Arc::default(),
             tools: Arc::default(),
             recordings: Arc::default(),
+            music: Arc::default(),
             telephony: Some(Arc::default()),
             signer: Arc::new(Pen),
             clock: Arc::new(WallClock),
@@ -312,8 +337,8 @@ impl House {
 
     async fn in_world(settings: Settings, ports: Ports<World>) -> Self {
         let relay = Relay::start(settings, ports.clone()).await.unwrap();
-        let Ports { store, callers: gateway, tools, recordings: shelf, telephony, .. } = ports;
-        Self { relay, store, gateway, tools, shelf, carrier: telephony.unwrap() }
+        let Ports { store, callers: gateway, tools, recordings: shelf, music: records, telephony, .. } = ports;
+        Self { relay, store, gateway, tools, shelf, records, carrier: telephony.unwrap() }
     }
 
     pub fn id(&self) -> RelayId {

@@ -15,6 +15,7 @@ use super::{LOCAL_AUTH_TOKEN, StartError};
 /// What a person may set, and every process may read.
 const FOR_ALL: [&str; 33] = [
     "AGENT_GREETING",
+    "AGENT_HOLD_MUSIC",
     "AGENT_INSTRUCTIONS",
     "AGENT_KEYPAD",
     "AGENT_OVERFLOW_PLACE",

@@ -13,7 +13,8 @@ const SPAN: RangeInclusive<f64> = 0.1..=60.0;
 /// `AGENT_TRANSFER_TARGETS` (JSON, a list of [`crate::agent::TransferTarget`]),
 /// `AGENT_TOOLS` (names, with commas between them), `AGENT_KEYPAD` (JSON, see [`crate::agent::Keypad`]),
 /// `MAX_RECONNECT_ATTEMPTS`, `RECONNECT_DELAY` and `WEBSOCKET_TIMEOUT` (seconds); `AGENT_OVERFLOW_WAIT` (seconds in line),
-/// `AGENT_OVERFLOW_PLACE` (`{place}` in it), `AGENT_OVERFLOW_SAY` and `AGENT_UNAVAILABLE`: what callers hear who cannot be served.
+/// `AGENT_OVERFLOW_PLACE` (`{place}` in it), `AGENT_OVERFLOW_SAY` and `AGENT_UNAVAILABLE`: what callers hear who cannot be served;
+/// `AGENT_HOLD_MUSIC`: what they hear who wait for a tool or the model.
 pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
     let mut agent = Agent::default();
     replace(&mut agent.model, reader.text("REALTIME_MODEL"));
@@ -31,6 +32,7 @@ pub(super) fn agent<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Agent {
     replace(&mut agent.overflow.place, reader.text("AGENT_OVERFLOW_PLACE"));
     replace(&mut agent.overflow.say, reader.text("AGENT_OVERFLOW_SAY"));
     replace(&mut agent.unavailable, reader.text("AGENT_UNAVAILABLE"));
+    replace(&mut agent.hold_music, reader.parsed("AGENT_HOLD_MUSIC", "`built-in`, `none` or the id of a file"));
     agent
 }
 
@@ -83,6 +85,7 @@ fn replace<T>(value: &mut T, with: Option<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::HoldMusic;
 
     fn read(pairs: &'static [(&'static str, &'static str)]) -> Result<Agent, super::super::ConfigErrors> {
         let source = |key: &str| pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
@@ -108,12 +111,14 @@ mod tests {
             ("AGENT_OVERFLOW_PLACE", "Platz {place}"),
             ("AGENT_OVERFLOW_SAY", "Bis morgen."),
             ("AGENT_UNAVAILABLE", "Gerade nicht."),
+            ("AGENT_HOLD_MUSIC", "none"),
         ])
         .unwrap();
         assert_eq!((agent.model.as_str(), agent.voice.as_str()), ("gpt-realtime-9", "cedar"));
         assert_eq!(agent.greeting, Greeting::None);
         assert_eq!((agent.overflow.wait, agent.overflow.place(2).as_str()), (Duration::from_secs(90), "Platz 2"));
         assert_eq!((agent.overflow.say.as_str(), agent.unavailable.as_str()), ("Bis morgen.", "Gerade nicht."));
+        assert_eq!(agent.hold_music, HoldMusic::None);
         assert_eq!((agent.limits.redials, agent.limits.redial_after), (5, Duration::from_millis(500)));
     }
 
@@ -165,9 +170,13 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_faults() {
-        let errors =
-            read(&[("MAX_RECONNECT_ATTEMPTS", "-1"), ("RECONNECT_DELAY", "NaN"), ("WEBSOCKET_TIMEOUT", "1e9")])
-                .unwrap_err();
-        assert_eq!(errors.0.len(), 3, "{errors}");
+        let errors = read(&[
+            ("MAX_RECONNECT_ATTEMPTS", "-1"),
+            ("RECONNECT_DELAY", "NaN"),
+            ("WEBSOCKET_TIMEOUT", "1e9"),
+            ("AGENT_HOLD_MUSIC", "jazz"),
+        ])
+        .unwrap_err();
+        assert_eq!(errors.0.len(), 4, "{errors}");
     }
 }

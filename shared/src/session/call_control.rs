@@ -36,7 +36,7 @@ impl Session {
             return;
         }
         self.note(Event::HangUpAsked { reason });
-        let spoken = self.responses.is_audible() || !self.playback.is_silent(now);
+        let spoken = self.responses.is_audible() || !(self.playback.is_silent(now) || self.hold.sounds());
         self.close(now, Ending::AgentHungUp, (!spoken).then_some(ending::SAY_GOODBYE));
     }
 

@@ -30,7 +30,7 @@ impl Session {
         self.forget_keys();
         self.forget_hold();
         self.forget_transfer();
-        self.end_music(now);
+        self.fade_music(now);
         self.line.speaking = false;
         self.phase = Phase::Closing(ending);
         self.responses.forget_wish();
@@ -87,7 +87,7 @@ impl Session {
 
     /// Nobody speaks or dials, nothing is owed, and nothing is to be heard but the music of whoever is on hold.
     pub(super) fn is_quiet(&self, now: CallTime) -> bool {
-        let music_only = self.is_on_hold() && self.hold.is_playing();
+        let music_only = self.is_on_hold() && self.hold.sounds();
         (music_only || self.playback.is_silent(now))
             && !self.keys.is_dialling()
             && self.responses.is_idle()
@@ -100,7 +100,7 @@ impl Session {
     fn leave(&mut self, now: CallTime) {
         self.cancel_tools();
         self.close_turn(now);
-        self.stop_music();
+        self.stop_music(now);
         self.tallies.rest().into_iter().for_each(|event| self.note(event));
         self.close_sockets();
         self.emit(Output::Record(RecordOp::Finish { at: now.into() }));

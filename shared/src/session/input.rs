@@ -1,7 +1,8 @@
 //! What can happen to a call.
 
 use crate::agent::Agent;
-use crate::ids::{SocketNumber, StreamSid, ToolCallId};
+use crate::audio::hold_music::Piece;
+use crate::ids::{MusicId, SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
 use crate::money::Usd;
 use crate::redact::Pii;
@@ -47,6 +48,11 @@ pub enum Input {
     /// What the carrier tells of a transfer.
     Transfer(News),
     Operator(OperatorCommand),
+    /// A file of hold music is here. It plays while it is the agent's; until it is here, and without it, the built-in piece.
+    HoldMusic {
+        file: MusicId,
+        piece: Piece,
+    },
     /// Another agent is to answer from here on, as far as it can take the place of the one that began.
     AgentChanged {
         agent: Box<Agent>,

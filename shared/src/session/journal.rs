@@ -319,9 +319,9 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
             StreamEvent::Start(_) | StreamEvent::Dtmf { .. } | StreamEvent::Stop => Some(SOON),
         },
         Input::Model(_, ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
-        Input::Model(_, ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. }) | Input::Tick => {
-            None
-        }
+        Input::Model(_, ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. })
+        | Input::HoldMusic { .. }
+        | Input::Tick => None,
         Input::Model(..)
         | Input::CallerAttached { .. }
         | Input::CallerDetached { .. }

@@ -103,7 +103,7 @@ impl Session {
     /// wait goes on.
     fn fall_silent(&mut self, now: CallTime) {
         let due = self.responses.owed().cloned();
-        if !self.hold.is_playing() {
+        if !self.hold.sounds() {
             for Cut { item, heard, sent, .. } in self.interrupt_playback(now) {
                 self.note(Event::BargeIn { item, heard_ms: heard.as_millis(), sent_ms: sent.as_millis() });
             }

@@ -253,7 +253,8 @@ impl Playback {
         self.next_mark = self.next_mark.saturating_add(1);
     }
 
-    fn lead(&self, now: CallTime) -> Samples {
+    /// What was sent and has not been heard.
+    pub(super) fn lead(&self, now: CallTime) -> Samples {
         self.sent - self.position(now)
     }
 

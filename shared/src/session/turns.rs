@@ -156,7 +156,7 @@ impl Session {
 
     /// Takes back what is at the carrier and tells the model what was heard of it.
     pub(super) fn interrupt_playback(&mut self, now: CallTime) -> Vec<Cut> {
-        self.stop_music();
+        self.stop_music(now);
         if !self.playback.may_sound(now) {
             return Vec::new();
         }
@@ -272,7 +272,7 @@ impl Session {
         }
     }
 
-    fn mark_end(&mut self) {
+    pub(super) fn mark_end(&mut self) {
         let Self { playback, out, stream, .. } = self;
         let Some(stream) = stream else { return };
         playback.finish(|send| put_on_wire(out, stream, send));

@@ -15,6 +15,8 @@
 //! @0 open                                 or in full
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
+//! @50 music 3000                          the agent's own hold music has come: so many milliseconds of it
+//! @50 music 3000 00ff…                    or another file
 //! @41 model 2 connected                   of two sockets the second; of the one in use, if there is no number
 //! @2000 change {"instructions":"…"}       another agent from here on: these fields of it are others
 //! @1000 keys 1234 200                     the caller dials, 200 ms between one key and the next
@@ -33,11 +35,14 @@
 use std::time::Duration;
 
 use super::carrier::Carrier;
+use super::dead_air::DeadAir;
 use super::render::render;
 use super::sockets::Sockets;
 use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
+use crate::audio::hold_music::Piece;
+use crate::hold_music::file_id;
 use crate::ids::SocketNumber;
 use crate::model::{ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage};
 use crate::redact::Pii;
@@ -51,6 +56,17 @@ const HIDDEN: [&str; 6] = ["append", "record", "journal", "keep", "cost", "turn"
 
 /// Plays a scenario; returns the file as it should be.
 pub fn play(text: &str) -> String {
+    run(text).page.join("\n") + "\n"
+}
+
+/// The longest time for which a caller who waits hears nothing, and when it begins; of a scenario with a tool.
+pub fn longest_silence(text: &str) -> Option<(CallTime, Samples)> {
+    let Run { mut air, mut carrier, now, .. } = run(text);
+    air.listen_to(&mut carrier, now);
+    air.longest(now)
+}
+
+fn run(text: &str) -> Run {
     let mut run = Run::new(text);
     for line in text.lines().filter(|line| !line.starts_with("  ") && !line.starts_with('~')) {
         let Some(rest) = line.strip_prefix('@') else {
@@ -65,7 +81,7 @@ pub fn play(text: &str) -> String {
         run.page.push(line.to_owned());
         run.happen(at, input.trim());
     }
-    run.page.join("\n") + "\n"
+    run
 }
 
 const READY: [(u64, &str); 5] =
@@ -89,6 +105,8 @@ struct Run {
     repeated: usize,
     over: bool,
     written: Written,
+    air: DeadAir,
+    now: CallTime,
     sockets: Sockets,
 }
 
@@ -152,6 +170,8 @@ impl Run {
             over: false,
             sockets: Sockets::default(),
             written: Written { lines, ..Written::default() },
+            air: DeadAir::default(),
+            now: CallTime::ZERO,
         }
     }
 
@@ -163,7 +183,7 @@ impl Run {
             "open" if !self.written.lines.is_empty() => self.succeed(at, Succession::TakenOver),
             "open" => {
                 self.session = Some(Session::open(self.plan.clone(), at));
-                self.drain(at);
+                self.drain(at, &Input::Tick);
             }
             "given" => self.given(rest),
             "frames" => self.frames(at, rest),
@@ -188,7 +208,7 @@ impl Run {
         self.over = false;
         self.sockets.lost_all();
         self.session = Some(Session::resume(self.plan.clone(), self.written.past(succession), at));
-        self.drain(at);
+        self.drain(at, &Input::Tick);
     }
 
     /// What many scenarios begin with, without its output.
@@ -269,17 +289,21 @@ impl Run {
 
     fn hand_in(&mut self, at: CallTime, input: Input) {
         let session = self.session.as_mut().expect("@… open comes first");
-        session.handle(at, input);
-        self.drain(at);
+        self.now = at;
+        self.air.input(at, &input);
+        session.handle(at, input.clone());
+        self.drain(at, &input);
         let saved = serde_json::to_string(self.session.as_ref().unwrap()).unwrap();
         self.session = Some(serde_json::from_str(&saved).expect("a session that was drained reads back"));
     }
 
-    fn drain(&mut self, at: CallTime) {
+    /// `of`: what it comes of.
+    fn drain(&mut self, at: CallTime, of: &Input) {
         while let Some(output) = self.session.as_mut().and_then(Session::poll) {
             assert!(!self.over, "nothing comes after the end, but: {output:?}");
             self.over = matches!(output, Output::HangUp(_) | Output::LetGo(_));
             self.written.write(&output);
+            self.air.output(at, of, &output);
             if let Output::Caller(message) = &output {
                 self.carrier.receive(at, message);
             }
@@ -309,6 +333,7 @@ impl Run {
         match verb {
             "attach" => {
                 if stream.as_str() != rest {
+                    self.air.listen_to(&mut self.carrier, self.now);
                     self.carrier = Carrier::new(rest, 0);
                 }
                 Input::CallerAttached { stream: rest.into() }
@@ -338,6 +363,14 @@ impl Run {
                 Input::ModelDisconnected { socket, cause }
             }
             "tool" => tool(rest),
+            "music" => {
+                let length = Samples::from_millis(number(rest, 0));
+                let mulaw = vec![0x33; usize::try_from(length.0).unwrap()];
+                let piece = Piece::new(&mulaw).expect("music that is long enough");
+                let agents = || self.plan.agent.hold_music.file().cloned().expect("an agent with a file");
+                let named = rest.split(' ').nth(1).and_then(file_id);
+                Input::HoldMusic { file: named.unwrap_or_else(agents), piece }
+            }
             "day" => Input::DaySpent { total: serde_json::from_str(rest).expect("dollars") },
             "change" => self.change(rest),
             "hangup" => Input::Operator(OperatorCommand::HangUp),

@@ -41,7 +41,7 @@ impl Route {
     }
 }
 
-impl<S: ReadAgents + WriteAgents, B, R, T, X, C> Api<S, B, R, T, X, C> {
+impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
     pub(super) async fn numbers(&self, route: Route, request: &Request) -> PortResult<Response> {
         let number = match route {
             Route::All => {

@@ -14,13 +14,15 @@ use shared::messages::{Callback, CallbackState, Message};
 use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
 use super::*;
 
+mod music;
+
 const TOKEN: &str = "console-token";
 
 pub(super) fn api(
     world: &World,
     public_url: &str,
     token: Option<&str>,
-) -> Api<World, World, World, World, World, World> {
+) -> Api<World, World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: public_url.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -33,7 +35,8 @@ pub(super) fn api(
         console_token: token.map(Secret::new),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
-    Api::new((world.clone(), world.clone()), world.clone(), carrier, world.clone(), world.clone(), config)
+    let stores = (world.clone(), world.clone(), world.clone());
+    Api::new(stores, world.clone(), carrier, world.clone(), world.clone(), config)
 }
 
 pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
@@ -77,7 +80,7 @@ async fn the_music_of_the_line_is_a_file_that_may_be_kept_and_needs_neither_toke
     assert!(answer.headers["cache-control"].to_str().unwrap().contains("max-age"));
     let Some(Body::Binary(file)) = &answer.body else { panic!("{:?}", answer.body) };
     let wav = wav::Wav::read(file).unwrap();
-    assert_eq!((wav.rate, wav.mono().len() as u64), (8_000, hold_music::LENGTH.0));
+    assert_eq!((wav.rate, wav.mono().len() as u64), (8_000, Piece::built_in().length().0));
 }
 
 #[tokio::test]
@@ -122,6 +125,17 @@ async fn whatever_reveals_a_call_needs_the_consoles_token() {
         assert_eq!(bare.headers["www-authenticate"], "Bearer");
         assert!(matches!(laptop.status_code, 200 | 404), "{path}");
         assert!(!text(&bare).contains(CALLER));
+    }
+    let music = "/hold-music/files/000000000000000000000000";
+    for request in [
+        Http::get("/hold-music/status"),
+        Http::get("/hold-music/files"),
+        Http::post("/hold-music/files"),
+        Http::post("/hold-music/uploads"),
+        Http::get(music),
+        Http::new("DELETE", music),
+    ] {
+        assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await.status_code, 401);
     }
     let hang_up = Http::post(&of_call("/hangup"));
     assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(hang_up.event()).await.status_code, 401);

@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bytes::Bytes;
-use crate::agent::{Agent, KeyAction};
+use crate::agent::{Agent, HoldMusic, KeyAction};
+use crate::audio::hold_music::Piece;
 use crate::audio::recording::{FURTHEST_BACK, Timeline};
 use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{
@@ -64,6 +65,8 @@ pub(super) fn session(bytes: &[u8]) {
     call.read_back();
 }
 
+const MUSIC_FILE: &str = "00ff00ff00ff00ff00ff00ff";
+
 fn plan(bytes: &mut Bytes<'_>) -> Plan {
     let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     let (manners, scale) = (bytes.byte(), u64::from(bytes.byte()) + 1);
@@ -76,6 +79,11 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     agent.keypad.at_once = manners & 64 == 0;
     agent.keypad.num_digits = u32::from(manners >> 6) * 4 + 2;
     agent.keypad.actions = keypad_actions();
+    agent.hold_music = match manners >> 6 {
+        0 => HoldMusic::BuiltIn,
+        1 => HoldMusic::None,
+        _ => HoldMusic::File(MUSIC_FILE.into()),
+    };
     agent.transfer_targets = testkit::transfer_targets();
     let mut plan = testkit::plan(agent);
     plan.capabilities.interrupts_itself = manners & 4 == 0;
@@ -298,6 +306,12 @@ impl Call {
                 8..=19 => self.carried(bytes),
                 20..=40 => self.news(bytes),
                 41..=53 => Input::DaySpent { total: Usd::from_billionths(bytes.number()) },
+                54..=66 => {
+                    let length = 8_001 + usize::from(bytes.byte()) * 64;
+                    let file = if bytes.byte() & 7 == 0 { "another".into() } else { MUSIC_FILE.into() };
+                    let piece = Piece::new(&vec![bytes.byte(); length]);
+                    piece.map_or(Input::Tick, |piece| Input::HoldMusic { file, piece })
+                }
                 _ => Input::HandOver,
             },
         }
