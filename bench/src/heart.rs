@@ -9,7 +9,7 @@ use bytestring::ByteString;
 use shared::agent::Agent;
 use shared::agent::words::Facts;
 use shared::audio::Payload;
-use shared::ids::StreamSid;
+use shared::ids::{SocketNumber, StreamSid};
 use shared::model::{self, Backend, ModelCommand, ModelEvent, ResponseStatus};
 use shared::session::{Input, Mark, Output, Plan, Session, ToCaller};
 use shared::time::{CallTime, Samples};
@@ -95,15 +95,17 @@ impl Bench {
                 capabilities: dialect.capabilities(),
                 mark_every: Samples::from_millis(200),
                 reorder_ms: 0,
+                seed: 0,
+                rates: Default::default(),
                 agent,
             },
             CallTime::ZERO,
         );
         for input in [
-            Input::ModelConnected,
-            Input::Model(ModelEvent::Ready),
+            Input::ModelConnected(SocketNumber::FIRST),
+            Input::Model(SocketNumber::FIRST, ModelEvent::Ready),
             Input::CallerAttached { stream: STREAM.into() },
-            Input::Model(ModelEvent::ResponseStarted { response: "resp_1".into() }),
+            Input::Model(SocketNumber::FIRST, ModelEvent::ResponseStarted { response: "resp_1".into() }),
         ] {
             session.handle(CallTime::ZERO, input);
             while session.poll().is_some() {}
@@ -125,7 +127,10 @@ impl Bench {
     fn listening() -> Self {
         let mut bench = Self::speaking();
         let (response, status) = ("resp_1".into(), ResponseStatus::Completed);
-        bench.session.handle(CallTime::ZERO, Input::Model(ModelEvent::ResponseDone { response, status, usage: None }));
+        bench.session.handle(
+            CallTime::ZERO,
+            Input::Model(SocketNumber::FIRST, ModelEvent::ResponseDone { response, status, usage: None }),
+        );
         while bench.session.poll().is_some() {}
         bench
     }
@@ -139,7 +144,7 @@ impl Bench {
         while let Some(output) = self.session.poll() {
             each(&output, &mut self.text);
             match output {
-                Output::Model(ModelCommand::AppendAudio(_)) | Output::Caller(ToCaller::Media { .. }) => {
+                Output::Model(_, ModelCommand::AppendAudio(_)) | Output::Caller(ToCaller::Media { .. }) => {
                     self.passed += 1
                 }
                 Output::Caller(ToCaller::Mark { mark, .. }) => echo = Some(mark),
@@ -198,7 +203,7 @@ fn decide_outbound(bench: &mut Bench) -> Round {
     let events: Vec<_> = bench.deltas.iter().filter_map(|text| dialect.decode(text).ok()).collect();
     clocked(|| {
         for event in events {
-            bench.take(Input::Model(event), |output, _| {
+            bench.take(Input::Model(SocketNumber::FIRST, event), |output, _| {
                 black_box(output);
             });
         }
@@ -211,7 +216,7 @@ fn carry_inbound(bench: &mut Bench) -> Round {
     let round = clocked(|| {
         for message in frames.iter().filter_map(stream_message) {
             bench.take(Input::Caller(message), |output, text| {
-                if let Output::Model(command) = output {
+                if let Output::Model(_, command) = output {
                     dialect.encode(command, text);
                     black_box(text);
                 }
@@ -227,7 +232,7 @@ fn carry_outbound(bench: &mut Bench) -> Round {
     let deltas = std::mem::take(&mut bench.deltas);
     let round = clocked(|| {
         for event in deltas.iter().filter_map(|delta| dialect.decode(delta).ok()) {
-            bench.take(Input::Model(event), |output, text| {
+            bench.take(Input::Model(SocketNumber::FIRST, event), |output, text| {
                 match output {
                     Output::Caller(ToCaller::Media { stream, payload }) => media::write_media(text, stream, payload),
                     Output::Caller(ToCaller::Mark { stream, mark }) => media::write_mark(text, stream, mark),

@@ -24,6 +24,7 @@ use crate::adapters::dynamo::Store;
 use crate::adapters::http_fetch::HttpFetch;
 use crate::adapters::http_tools::{HttpTools, SystemResolver};
 use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::music_store::MusicStore;
 use crate::adapters::own_functions::OwnFunctions;
 use crate::adapters::random::SystemRandom;
 use crate::adapters::relay_frames::FramePosts;
@@ -73,12 +74,12 @@ pub fn tool_call(
 pub fn api(
     aws: &Aws,
     config: ApiConfig,
-) -> Api<Store, RecordingStore, ControlSockets, TwilioRest, LambdaTools, SystemClock> {
-    let recordings = aws.recordings(&config.bucket);
+) -> Api<Store, RecordingStore, MusicStore, ControlSockets, TwilioRest, LambdaTools, SystemClock> {
+    let (recordings, music) = (aws.recordings(&config.bucket), aws.music(&config.bucket));
     let relays = ControlSockets::new(aws.connections(&config.control_url));
     let carrier = config.telephony.clone().map(TwilioRest::new);
     let tools = aws.tools(&config.tool_call_function);
-    Api::new((aws.store(&config.table), recordings), relays, carrier, tools, SystemClock, config)
+    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config)
 }
 
 /// What a binary cannot start without.

@@ -22,6 +22,7 @@ pub mod drain;
 pub mod driver;
 mod ecs;
 pub mod inbound;
+pub mod jukebox;
 pub mod metrics;
 pub mod model_socket;
 pub mod office;
@@ -53,6 +54,7 @@ pub use doors::{Doors, Ports, SignHandshake};
 pub use settings::{ModelSettings, Settings, SocketLimits};
 
 use calls::{Calls, Common};
+use jukebox::Jukebox;
 use metrics::Metrics;
 use model_socket::Dialler;
 use office::Office;
@@ -123,8 +125,11 @@ impl<D: Doors> Relay<D> {
         let cores = settings.cores.unwrap_or_else(registry::cores);
         let spool = Spool::new(Arc::clone(&ports.recordings), settings.spool.clone(), Arc::clone(&metrics));
         let spool = Arc::new(spool);
-        let most_calls = settings.most_calls;
-        let common = Common { me, office, ports, metrics, dialler, spool: Arc::clone(&spool), most_calls, cores };
+        let jukebox = Arc::new(Jukebox::new(Arc::clone(&ports.music)));
+        let (most_calls, public_url) = (settings.most_calls, settings.public_url.clone());
+        let spooling = Arc::clone(&spool);
+        let common =
+            Common { me, office, ports, metrics, dialler, spool: spooling, jukebox, most_calls, public_url, cores };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());

@@ -34,6 +34,7 @@ KINDS: dict[str, set[Any]] = {
         ("GET", "/incoming-call"),
         ("POST", "/twiml/resume"),
         ("POST", "/twiml/line"),
+        ("POST", "/twiml/transfer"),
         ("GET", "/twiml/resume"),
         ("POST", "/call/status"),
         ("POST", "/stream/status"),
@@ -43,8 +44,8 @@ KINDS: dict[str, set[Any]] = {
     "ws-disconnect": {("$disconnect", "call"), ("$disconnect", "control")},
     # `StreamEvent` and `Message` in shared/src/twilio/media.rs, and what is none of them.
     "ws-default": {"connected", "start", "media", "dtmf", "mark", "stop", "garbage"},
-    # `builtin` in shared/src/tools.rs, and a tool that is none of them.
-    "tool-call": {"get_weather", "lookup_prescription", "lookup_menu", "order_pizza"},
+    # `builtin` in shared/src/tools.rs, one of those that keep something for people, and a tool that is none of them.
+    "tool-call": {"get_weather", "lookup_prescription", "lookup_menu", "order_pizza", "take_message"},
     # `Route` in handlers/api.rs, a method that its route does not take, and a path that is no route.
     "api": {
         ("GET", "/health"),
@@ -73,6 +74,15 @@ KINDS: dict[str, set[Any]] = {
         ("PUT", "/api/numbers/{e164}"),
         ("DELETE", "/api/numbers/{e164}"),
         ("POST", "/api/calls/{sid}/agent"),
+        ("POST", "/api/calls/{sid}/hold"),
+        ("POST", "/api/calls/{sid}/resume"),
+        ("POST", "/api/calls/{sid}/transfer"),
+        ("GET", "/api/messages"),
+        ("GET", "/api/calls/{sid}/messages"),
+        ("GET", "/api/callbacks"),
+        ("DELETE", "/api/callbacks/{sid}/call_1"),
+        ("POST", "/api/tools/try"),
+        ("GET", "/api/calls/{sid}/tools"),
         ("POST", "/calls"),
         ("GET", "/nowhere"),
     },

@@ -165,6 +165,7 @@ NOT_IN_THE_CLOUD = {"create_table", "update_time_to_live"}
 FINDS = {
     "Store": "TABLE_NAME",
     "RecordingStore": "RECORDINGS_BUCKET",
+    "MusicStore": "RECORDINGS_BUCKET",
     "ControlSockets": "CONTROL_CONNECTIONS_URL",
     "CallerSockets": "CALL_CONNECTIONS_URL",
     "HandshakeSigner": "CONTROL_WSS_URL",
@@ -379,6 +380,7 @@ LEFT = {
     "AGENT_OVERFLOW_PLACE": "as AGENT_OVERFLOW_WAIT",
     "AGENT_OVERFLOW_SAY": "as AGENT_OVERFLOW_WAIT",
     "AGENT_UNAVAILABLE": "as AGENT_OVERFLOW_WAIT",
+    "AGENT_HOLD_MUSIC": "as AGENT_OVERFLOW_WAIT",
     "TWILIO_WEBHOOK_VALIDATION": "off is refused but on a loopback address",
     "OPENAI_REALTIME_URL": "the vendor's public service",
     "TWILIO_API_URL": "Twilio's public service",
@@ -467,18 +469,19 @@ NAMES = "<AWS::Region>.<AWS::URLSuffix>"
 API = re.compile(rf"\w+://(<\w+>)\.execute-api\.{NAMES}/(\w+)")
 
 
-def resources(need: Need, where: str) -> set[str]:
+def resources(need: Need, where: str, adapter: str) -> set[str]:
     """The ARNs of what an adapter finds by its key: of one thing, or of all that a list names."""
     if need.on in ("tool", "secrets"):
         return {arn for arn in where.split(",") if arn}
-    return {resource(need, where)}
+    return {resource(need, where, adapter)}
 
 
-def resource(need: Need, where: str) -> str:
+def resource(need: Need, where: str, adapter: str = "") -> str:
     """The ARN of the one thing that an adapter finds by its key."""
     if need.on in ("table", "index", "objects", "bucket"):
         arn = re.sub(r">$", ".Arn>", where)
-        return arn + {"index": f"/index/{constant('INDEX')}", "objects": f"/{folder()}/*"}.get(need.on, "")
+        below = {"index": lambda: f"/index/{constant('INDEX')}", "objects": lambda: f"/{folder(adapter)}/*"}
+        return arn + below.get(need.on, str)()
     api, stage = found(API.fullmatch(where), f"API in {where}").groups()
     path = "$connect" if need.on == "connect" else f"{need.on}/@connections/*"
     return f"{ARN.format(service='execute-api')}{api}/{stage}/{path}"
@@ -525,9 +528,10 @@ def constant(name: str) -> str:
     return found(re.search(rf"const {name}: &str = \"(\w+)\"", text), f"constant {name}")[1]
 
 
-def folder() -> str:
-    """Where in the bucket every object is."""
-    names = set(re.findall(r"\bformat!\(\"([^\"]*?)/", code(ROOT / "functions/src/adapters/s3.rs")))
+def folder(adapter: str) -> str:
+    """Where in the bucket every object of an adapter is."""
+    file = {"RecordingStore": "s3.rs", "MusicStore": "music_store.rs"}[adapter]
+    names = set(re.findall(r"\bformat!\(\"([^\"]*?)/", code(ROOT / "functions/src/adapters" / file)))
     (name,) = found(names, "keys of objects")
     return name
 
@@ -538,7 +542,7 @@ def needed(program: Deployed, stack: Stack) -> set[tuple[str, str]]:
         for adapter, opened in doors()[program.binary].items()
         for trait in opened
         for need in adapters().needs(adapter, trait)
-        for arn in resources(need, program.keys[FINDS[adapter]])
+        for arn in resources(need, program.keys[FINDS[adapter]], adapter)
     }
     if "Environment::read(" in main(program.binary):
         fetch = adapters().needs("Secrets", None)

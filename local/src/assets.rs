@@ -11,6 +11,9 @@ use bytes::Bytes;
 pub const PHARMACY_MODEL: &str = include_str!("../assets/scripts/pharmacy.model");
 /// What the simulated caller does in the demo.
 pub const PHARMACY_CALLER: &str = include_str!("../assets/scripts/pharmacy.caller");
+/// What both do while a tool takes its time.
+pub const HOLD_MUSIC_MODEL: &str = include_str!("../assets/scripts/hold-music.model");
+pub const HOLD_MUSIC_CALLER: &str = include_str!("../assets/scripts/hold-music.caller");
 /// What the scripted model says in the demo of keys.
 pub const KEYS_MODEL: &str = include_str!("../assets/scripts/keys.model");
 /// What the simulated caller does in it.
@@ -35,10 +38,12 @@ speech![
     "agent-ready",
     "agent-sorry",
     "agent-stock",
+    "agent-weather",
     "caller-back",
     "caller-goodbye",
     "caller-menu",
     "caller-prescription",
+    "caller-weather",
 ];
 
 /// Finds the sound a script names: `NAME.ulaw` beside the script, or one that we carry.
@@ -70,7 +75,8 @@ mod tests {
 
     #[test]
     fn every_line_of_the_demo_has_its_sound() {
-        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, KEYS_MODEL, KEYS_CALLER].concat();
+        let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, HOLD_MUSIC_MODEL, HOLD_MUSIC_CALLER, KEYS_MODEL, KEYS_CALLER];
+        let scripts = scripts.concat();
         let lines: Vec<&str> = scripts.lines().filter_map(|line| line.trim().strip_prefix("say ")).collect();
         assert!(lines.len() >= 10);
         for line in lines {

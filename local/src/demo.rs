@@ -4,7 +4,9 @@
 //! while the call runs; what it judges comes from all three: the API, the caller's report, the model's.
 #![allow(clippy::print_stdout, reason = "the demo is for somebody who watches")]
 
+mod hold_music;
 mod scenario;
+mod slow_weather;
 mod tape;
 mod verdict;
 
@@ -29,7 +31,7 @@ const POLL: Duration = Duration::from_millis(250);
 /// After the call: how long the record and the recording may take to be complete.
 const AFTERMATH: Duration = Duration::from_secs(20);
 
-/// One simulated call, with a tool call and barge-in or with keys and hold music; succeeds if all of it worked
+/// One simulated call that shows something; succeeds if all of it worked
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How the caller's audio reaches the relay: gateway or direct
@@ -47,7 +49,10 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let model = ScriptedModel::start(args.scenario.model()?, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     println!("Starting the cloud on this machine ({} path) …", path_name(args.media_path));
-    let cloud = Cloud::start(options(&args, &model)?).await?;
+    let mut options = options(&args, &model)?;
+    args.scenario.prepare(&mut options).await?;
+    let cloud = Cloud::start(options).await?;
+    args.scenario.furnish(&cloud).await?;
     println!("It is at {}. A simulated caller rings; the scripted model answers.\n", cloud.origin());
     let evidence = Box::pin(call(&cloud, &model, &args)).await;
     let logs = cloud.logs().to_owned();

@@ -3,11 +3,11 @@
 //! µ-law is carried byte for byte, so whoever listens can tell from a few swings which sentence is sounding, and whether
 //! its beginning and its end were heard: lost, doubled and halved frames spoil the swings at their edges, and no others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use shared::audio::hold_music;
+use shared::audio::hold_music::Piece;
 use shared::time::Samples;
 
 /// So many sentences can be told apart.
@@ -148,23 +148,27 @@ fn tone_of(run: usize) -> Option<u8> {
     (tone < TONES).then_some(tone)
 }
 
-/// Whether this is the hold music: it is found again byte for byte, wherever the piece was cut.
+/// Whether this is the built-in hold music, wherever it was cut and however soft it is: when it comes and goes its signs
+/// are the same. A hum has the signs of any music of its pitch, and two bytes.
 pub fn is_music(mulaw: &[u8]) -> bool {
-    let probes: Vec<&[u8]> = mulaw.windows(PROBE).step_by(PROBE * 2).collect();
-    let known = probes.iter().filter(|probe| MUSIC.binary_search(&probe.to_vec()).is_ok()).count();
-    !probes.is_empty() && known * 2 > probes.len()
+    let probes: Vec<u64> = mulaw.windows(PROBE).step_by(PROBE / 2).map(signs).collect();
+    let known = probes.iter().filter(|probe| MUSIC.contains(probe)).count();
+    let is_hum = mulaw.iter().collect::<BTreeSet<_>>().len() <= 6;
+    !is_hum && known * 2 > probes.len()
 }
 
-const PROBE: usize = 8;
+const PROBE: usize = 48;
 
-/// Every run of eight bytes of the piece, in order.
-static MUSIC: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let mut piece = hold_music::piece(Samples::ZERO, hold_music::LENGTH).decode();
-    piece.extend_from_within(..PROBE);
-    let mut windows: Vec<Vec<u8>> = piece.windows(PROBE).map(<[u8]>::to_vec).collect();
-    windows.sort_unstable();
-    windows.dedup();
-    windows
+fn signs(mulaw: &[u8]) -> u64 {
+    mulaw.iter().fold(0, |signs, byte| signs << 1 | u64::from(byte >> 7))
+}
+
+/// The signs of every stretch of the piece.
+static MUSIC: LazyLock<BTreeSet<u64>> = LazyLock::new(|| {
+    let piece = Piece::built_in();
+    let mut sound: Vec<u8> = piece.parts(Samples::ZERO, piece.length()).flat_map(|part| part.decode()).collect();
+    sound.extend_from_within(..PROBE);
+    sound.windows(PROBE).map(signs).collect()
 });
 
 #[cfg(test)]
@@ -234,9 +238,12 @@ mod tests {
     #[test]
     fn music_is_music_wherever_it_is_cut_and_nothing_else_is() {
         for offset in [0, 12_345, 63_900] {
-            let piece = hold_music::piece(Samples(offset), Samples(480)).decode();
-            assert!(is_music(&piece[1..161]), "{offset}");
-            assert_eq!(heard(&piece), None);
+            let piece = Piece::built_in();
+            let sound: Vec<u8> = piece.parts(Samples(offset), Samples(480)).flat_map(|part| part.decode()).collect();
+            assert!(is_music(&sound[1..161]), "{offset}");
+            assert_eq!(heard(&sound), None);
+            let rising = piece.rising(Samples(offset), Samples(4_000)).decode();
+            assert!(rising[800..].chunks_exact(160).all(is_music), "{offset}");
         }
         assert!((0..TONES).all(|tone| !is_music(&hum(tone, TEXT)[..160])));
         assert!(!is_music(&[0xFF; 160]) && !is_music(&[]));

@@ -11,6 +11,7 @@ pub mod hours;
 mod keypad;
 mod recording;
 mod saved;
+mod transfer;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -20,11 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use self::hours::OpeningHours;
 use self::words::VariableName;
+pub use crate::hold_music::HoldMusic;
 use crate::ids::AgentId;
 use crate::model::Backend;
+use crate::money::Usd;
 use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
 pub use recording::{RETENTION_DAYS, Recording};
+pub use transfer::{NoTarget, TransferKind, TransferTarget};
 
 pub use self::faults::LARGEST;
 pub use self::saved::{Entitled, Saved, is_number};
@@ -82,10 +86,19 @@ pub struct Agent {
     /// What a caller is told for whom there is no agent: the model cannot be had, or no relay is there.
     #[serde(skip_serializing_if = "is_default_unavailable")]
     pub unavailable: String,
+    /// What a caller hears while a tool works or the model is away.
+    #[serde(skip_serializing_if = "HoldMusic::is_built_in")]
+    pub hold_music: HoldMusic,
     #[serde(skip_serializing_if = "keypad::is_default")]
     pub keypad: Keypad,
     #[serde(skip_serializing_if = "recording::is_default")]
     pub recording: Recording,
+    /// Whom callers may be put through to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transfer_targets: Vec<TransferTarget>,
+    /// And to any number that the model or an operator names.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub transfer_to_any_number: bool,
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
@@ -243,6 +256,16 @@ pub struct Limits {
     /// Before the first redial; doubled for each further one (`RECONNECT_DELAY`).
     #[serde(with = "millis")]
     pub redial_after: Duration,
+    /// How old a session of the model's becomes before another takes its place; nothing: as old as the vendor lets it,
+    /// less five minutes. A younger one has less to read again for each answer.
+    #[serde(with = "some_millis", skip_serializing_if = "Option::is_none")]
+    pub renew_after: Option<Duration>,
+    /// Dollars that a call may cost, and that the agent's calls of one day (UTC) may cost together; nothing: no limit. From
+    /// four fifths on the model is told to come to an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_call: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_day: Option<Usd>,
     /// How long a call waits for its stream, at first and after it was lost.
     #[serde(with = "millis")]
     pub attach: Duration,
@@ -282,8 +305,11 @@ impl Default for Agent {
             limits: Limits::default(),
             overflow: Overflow::default(),
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
+            hold_music: HoldMusic::default(),
             keypad: Keypad::default(),
             recording: Recording::default(),
+            transfer_targets: Vec::new(),
+            transfer_to_any_number: false,
         }
     }
 }
@@ -365,6 +391,9 @@ impl Default for Limits {
             model_ready: Duration::from_secs(30),
             redials: 3,
             redial_after: Duration::from_secs(2),
+            renew_after: None,
+            spend_call: None,
+            spend_day: None,
             attach: Duration::from_secs(15),
             longest_hold: LONGEST_HOLD,
         }
@@ -382,6 +411,23 @@ mod millis {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+mod some_millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::millis::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
     }
 }
 
@@ -405,9 +451,12 @@ mod tests {
             greeting: Greeting::Words("Guten Tag.".to_owned()),
             overflow: Overflow { wait: Duration::ZERO, ..Overflow::default() },
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
+            hold_music: HoldMusic::None,
             keypad: Keypad { num_digits: 4, ..Keypad::default() },
             recording: Recording { retention_days: 7, may_pause: false, ..Recording::default() },
             limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
+            transfer_targets: crate::testkit::transfer_targets(),
+            transfer_to_any_number: true,
             ..Agent::default()
         };
         let read: Agent = serde_json::from_value(serde_json::to_value(&other).unwrap()).unwrap();

@@ -119,6 +119,10 @@ pub enum Ending {
     Abandoned,
     CallerSilent,
     LongestCall,
+    /// The call, or the agent's day, has cost what it may.
+    SpendLimit,
+    /// Somebody else has the caller.
+    Transferred,
     /// The model could not be had; the caller is told so by `/twiml/resume`.
     ModelUnavailable,
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::agent::Agent;
 use crate::calls::Call;
 use crate::ids::CallSid;
+use crate::redact::Pii;
+use crate::transfer::News;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -38,5 +40,17 @@ pub enum Control {
     },
     ResumeRecording {
         sid: CallSid,
+    },
+    /// To one of the agent's transfer targets.
+    Transfer {
+        sid: CallSid,
+        to: Pii<String>,
+        why: Pii<String>,
+    },
+    /// What the carrier tells of a transfer.
+    News {
+        sid: CallSid,
+        #[serde(flatten)]
+        news: News,
     },
 }

@@ -75,4 +75,27 @@ ids! {
     RelayId,
     /// The name of an agent: how to answer.
     AgentId,
+    /// Our name of an uploaded piece of hold music: of what it sounds like, so that the same sound has the same name.
+    MusicId,
+    /// Our name of a file on its way to us: a random one.
+    UploadId,
+}
+
+/// Which of a call's sockets to the model: counted from 1, over all relays that hold the call one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SocketNumber(pub u32);
+
+impl SocketNumber {
+    pub const FIRST: Self = Self(1);
+
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SocketNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }

@@ -64,6 +64,8 @@ pub struct Capabilities {
     pub truncates: bool,
     /// A session is ended by the vendor after this long.
     pub longest_session: Option<Duration>,
+    /// What a fresh session is told of the conversation so far, at most, by our estimate.
+    pub recall_tokens: u64,
 }
 
 /// What a vendor has. It is asked when an agent is written, and never while a call runs: a model that came later, or a

@@ -11,9 +11,11 @@ use url::Url;
 use crate::agent::{Agent, Entitled, Saved};
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Recorded, Relay, Trace, Waiting};
 use crate::control::Control;
-use crate::ids::{AgentId, CallSid, ConnectionId, RelayId, StreamSid, ToolCallId};
+use crate::hold_music::MusicFile;
+use crate::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
 use crate::limits::Window;
 use crate::messages::{Callback, Message};
+use crate::money::{Day, Usd};
 use crate::ownership::{Lost, Outcome};
 use crate::redact::Pii;
 use crate::redact::Secret;
@@ -22,6 +24,7 @@ use crate::time::{CallTime, Samples};
 use crate::tools::audit::ToolRun;
 use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
 use crate::tools::{ToolError, ToolOutcome, ToolRequest};
+use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
@@ -220,6 +223,12 @@ pub trait CountRates: Send + Sync {
         whom: &str,
         window: Window,
     ) -> impl Future<Output = PortResult<u32>> + Send;
+}
+
+/// `dynamodb:UpdateItem`: what an agent's calls have cost on a day, by whichever relay.
+pub trait CountSpending: Send + Sync {
+    /// So much more; returns what that makes.
+    fn count_spending(&self, agent: &AgentId, day: Day, amount: Usd) -> impl Future<Output = PortResult<Usd>> + Send;
 }
 
 /// The carrier's WebSockets at API Gateway.
@@ -444,6 +453,53 @@ pub enum FoundRecording {
     At(url::Url),
 }
 
+/// `s3:GetObject` on hold music, for whoever plays it.
+pub trait ReadMusic: Send + Sync {
+    /// `known`: the tag of what the caller of this has already. [`PortError::Gone`]: there is no such piece any more.
+    fn music(&self, id: &MusicId, known: Option<&str>) -> impl Future<Output = PortResult<FoundMusic>> + Send;
+}
+
+/// A piece of hold music, as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundMusic {
+    /// What is known already.
+    Same,
+    /// Raw µ-law, and by which tag to know it again.
+    Other { tag: String, mulaw: Bytes },
+}
+
+/// `s3:GetObject`, `PutObject`, `DeleteObject` and `ListBucket` on hold music.
+pub trait KeepMusic: Send + Sync {
+    /// In order of their ids; no more than [`MOST_FILES`](crate::hold_music::MOST_FILES).
+    fn music_files(&self) -> impl Future<Output = PortResult<Vec<MusicFile>>> + Send;
+    /// With it there is the file; without it there is not.
+    fn put_music(&self, file: &MusicFile, mulaw: Vec<u8>) -> impl Future<Output = PortResult<()>> + Send;
+    /// [`PortError::Gone`]: there is none.
+    fn delete_music(&self, id: &MusicId) -> impl Future<Output = PortResult<()>> + Send;
+    /// As a WAV file: itself if it has no more than `at_most` bytes, and else where it may be had for some minutes.
+    /// [`PortError::Gone`]: there is none.
+    fn listen(&self, id: &MusicId, at_most: u64) -> impl Future<Output = PortResult<FoundRecording>> + Send;
+    /// A place for a file of exactly so many bytes that is too large for a request, for some minutes.
+    fn open_upload(&self, bytes: u64) -> impl Future<Output = PortResult<MusicUpload>> + Send;
+    /// What was put there, unless it is larger than `at_most`. [`PortError::Gone`]: nothing was.
+    fn take_upload(&self, id: &UploadId, at_most: u64) -> impl Future<Output = PortResult<Uploaded>> + Send;
+}
+
+/// Where a file may be put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MusicUpload {
+    pub id: UploadId,
+    pub url: Url,
+    pub expires_in: Duration,
+}
+
+/// What was found where a file was to be put. It is gone from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uploaded {
+    File(Vec<u8>),
+    TooLarge,
+}
+
 /// Twilio's REST API, as far as its set-up can be seen there.
 pub trait CarrierAccount: Send + Sync {
     fn account(&self) -> impl Future<Output = PortResult<setup::Account>> + Send;
@@ -454,4 +510,6 @@ pub trait Telephony: Send + Sync {
     fn hang_up(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
     /// Leaves whatever the call is doing, a stream included, and does this instead.
     fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> impl Future<Output = PortResult<()>> + Send;
+    /// Calls somebody. [`PortError::Conflict`]: refused, and nobody was called. Any other error may mean that they were.
+    fn call(&self, call: &NewCall) -> impl Future<Output = PortResult<CallSid>> + Send;
 }

@@ -10,9 +10,11 @@
 //! The driver carries and does not judge: it hands in what happened, in the order it learned of it, and does what
 //! comes out, in the order it came. A session serialises at any point at which it is drained.
 //!
-//! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `turns`
-//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what the caller dials) · `on_hold` ·
-//! `hold` (music) · `recording` (what is kept) · `change` · `ending`. Beneath them
+//! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `renewal`
+//! (one session of the model's after another) · `recall` (what a fresh session is told) · `turns`
+//! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what
+//! the caller dials) · `on_hold` · `hold` (music) · `transfer` · `recording` (what is kept) · `change` · `meter` (how long
+//! it took) · `spending` (what it costs) · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod call_control;
@@ -26,18 +28,23 @@ mod journal;
 mod keypad;
 mod line;
 mod link;
+mod meter;
 mod on_hold;
 mod output;
 mod playback;
+mod recall;
 mod recording;
 mod remote_tools;
+mod renewal;
 mod resequence;
 mod responses;
+mod spending;
 mod tally;
 mod timers;
 mod tool_calls;
 mod tools;
 mod transcript;
+mod transfer;
 mod turns;
 
 use std::collections::VecDeque;
@@ -51,12 +58,14 @@ pub use on_hold::{HeldBy, OffHold};
 pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
 pub use recording::{NOT_RECORDED, PausedBy, ResumedBy};
 pub use timers::Timer;
+pub use transfer::TransferredBy;
 
 use crate::agent::Agent;
 use crate::agent::words::Facts;
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid};
 use crate::model::{Capabilities, Usage};
+use crate::money::Rates;
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
 use crate::twilio::media::StreamEvent;
@@ -65,9 +74,11 @@ use earshot::Earshot;
 use journal::Former;
 use line::CallerLine;
 use link::Link;
+use meter::Meter;
 use playback::Playback;
 use resequence::Resequencer;
 use responses::Responses;
+use spending::Spending;
 use tally::Tallies;
 use timers::Timers;
 use tools::Toolbox;
@@ -87,6 +98,12 @@ pub struct Plan {
     pub mark_every: Samples,
     /// How long a missing frame is waited for. Zero where the transport keeps order.
     pub reorder_ms: u64,
+    /// Spreads what many calls would otherwise do at the same moment; of zero nothing is spread.
+    #[serde(default)]
+    pub seed: u64,
+    /// What its minutes, messages and tokens cost.
+    #[serde(default)]
+    pub rates: Rates,
 }
 
 /// A call, from its webhook to its end.
@@ -109,9 +126,11 @@ pub struct Session {
     on_hold: Option<on_hold::OnHold>,
     keeping: recording::Keeping,
     keys: keypad::Keys,
+    transfers: transfer::Transfers,
     turn: turns::Turn,
     transcript: Transcript,
     tallies: Tallies,
+    meter: Meter,
     timers: Timers,
     /// What another relay left of the stream, until it is seen here.
     former: Option<Former>,
@@ -119,6 +138,7 @@ pub struct Session {
     leaving: bool,
     /// Tokens so far.
     spent: Usage,
+    spending: Spending,
     #[serde(skip)]
     out: VecDeque<Output>,
 }
@@ -132,6 +152,8 @@ enum Phase {
         doomed: Option<Ending>,
     },
     Talking,
+    /// The last words are being said before the caller is put through to somebody.
+    Parting,
     /// The last words are being said.
     Closing(Ending),
     Over,
@@ -162,13 +184,16 @@ impl Session {
             on_hold: None,
             keeping: recording::Keeping::default(),
             keys: keypad::Keys::default(),
+            transfers: transfer::Transfers::default(),
             turn: turns::Turn::new(),
             transcript: Transcript::default(),
             tallies: Tallies::default(),
+            meter: Meter::default(),
             timers: Timers::default(),
             former: None,
             leaving: false,
             spent: Usage::default(),
+            spending: Spending::default(),
             out: VecDeque::new(),
             plan,
         }
@@ -189,15 +214,22 @@ impl Session {
         }
         let worth = journal::worth_writing(&input, self.earshot.is_owed());
         match input {
-            Input::Caller(message) => self.on_stream_message(now, message),
-            Input::Model(event) => self.on_model(now, event),
+            Input::Caller(message) => {
+                self.spending.message_in();
+                self.on_stream_message(now, message);
+            }
+            Input::Model(socket, event) => self.on_model_event(now, socket, event),
             Input::CallerAttached { stream } => self.on_attached(now, stream),
             Input::CallerDetached { stream } => self.on_detached(now, &stream),
             Input::CallEnded => self.end(now, Ending::CallerHungUp),
-            Input::ModelConnected => self.on_model_connected(now),
-            Input::ModelDisconnected { cause } => self.on_model_disconnected(now, &cause),
+            Input::ModelConnected(socket) => self.on_model_connected(now, socket),
+            Input::ModelDisconnected { socket, cause } => self.on_model_disconnected(now, socket, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
+            Input::DaySpent { total } => self.on_day_spent(total),
+            Input::Carried { number, outcome } => self.on_carried(now, number, outcome),
+            Input::Transfer(news) => self.on_transfer_news(now, news),
             Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
+            Input::HoldMusic { file, piece } => self.hold.take_piece(file, piece),
             Input::Operator(command) => self.on_operator(now, command),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
@@ -213,7 +245,11 @@ impl Session {
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        let output = self.out.pop_front()?;
+        if let Output::Caller(_) = output {
+            self.spending.message_out();
+        }
+        Some(output)
     }
 
     /// When to hand in [`Input::Tick`] at the latest if nothing else happens, and what for.
@@ -235,9 +271,11 @@ impl Session {
         match command {
             OperatorCommand::HangUp => self.close(now, Ending::OperatorHungUp, None),
             OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
+            OperatorCommand::Resume if self.call_off_transfer(now) => {}
             OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
             OperatorCommand::PauseRecording => _ = self.pause_recording(now, PausedBy::Operator),
             OperatorCommand::ResumeRecording => self.resume_recording(now, ResumedBy::Operator),
+            OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, to.reveal(), why),
         }
     }
 
@@ -248,7 +286,8 @@ impl Session {
             Timer::Gap => self.give_up_gap(now),
             Timer::Stall => self.on_stall(now),
             Timer::ModelReady => self.on_model_late(now),
-            Timer::Redial => self.dial(now),
+            Timer::Redial => self.redial(now),
+            Timer::Renewal => self.on_renewal_due(now),
             Timer::Response => self.on_response_late(now),
             Timer::Retry => {}
             Timer::Tool(call) => self.on_tool_late(now, &call),
@@ -256,9 +295,11 @@ impl Session {
             Timer::Silence => self.on_silence(now),
             Timer::LongestCall => self.close(now, Ending::LongestCall, Some(ending::TIME_IS_UP)),
             Timer::Goodbye => self.finish_closing(now),
+            Timer::Cost => self.on_cost_due(now),
             Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
             Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
             Timer::RecordingPause => self.resume_recording(now, ResumedBy::TimeOver),
+            Timer::Transfer => self.on_transfer_late(now),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -269,9 +310,13 @@ impl Session {
             return;
         }
         self.watch_trail(now);
+        self.watch_renewal(now);
+        self.watch_transfer(now);
         self.tell_change(now);
         self.ask_for_response(now);
         self.watch_dead_air(now);
+        self.watch_turn(now);
+        self.watch_spending(now);
         self.watch_goodbye(now);
         if self.leaving {
             self.watch_hand_over(now);

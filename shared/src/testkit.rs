@@ -9,16 +9,20 @@
 )]
 
 pub mod carrier;
+pub mod dead_air;
 pub mod fuzz;
 pub mod render;
 pub mod scenario;
+pub mod sockets;
 pub mod vendor;
 pub mod written;
 
-use crate::agent::Agent;
 use crate::agent::words::Facts;
+use crate::agent::{Agent, TransferKind, TransferTarget};
+use crate::calls::MediaPath;
 use crate::ids::CallSid;
 use crate::model::Capabilities;
+use crate::money::price_list;
 use crate::session::{Input, Journal, Output, Plan, Session};
 use crate::time::{CallTime, Samples};
 use crate::tools::ToolSpec;
@@ -26,6 +30,7 @@ use crate::tools::own::OwnTool;
 
 /// The call that scenarios are about: the default agent, a mark every 200 ms, 100 ms of patience for lost frames.
 pub fn plan(agent: Agent) -> Plan {
+    let rates = price_list().rates(&agent.model, MediaPath::Gateway);
     let own = agent.own_tools.iter().map(OwnTool::spec);
     let tools = agent.tools.iter().map(|name| tool(name)).chain(own).collect();
     let sid = CallSid::from("CA00000000000000000000000000000001");
@@ -37,10 +42,32 @@ pub fn plan(agent: Agent) -> Plan {
         agent,
         facts,
         tools,
-        capabilities: Capabilities { interrupts_itself: true, truncates: true, longest_session: None },
+        capabilities: Capabilities {
+            interrupts_itself: true,
+            truncates: true,
+            longest_session: None,
+            recall_tokens: 8_000,
+        },
         mark_every: Samples::from_millis(200),
         reorder_ms: 100,
+        seed: 0,
+        rates,
     }
+}
+
+/// Somebody whom callers are dialled through to, and somebody who is asked first.
+pub fn transfer_targets() -> Vec<TransferTarget> {
+    let target = |name: &str, to: &str, kind| TransferTarget {
+        name: name.to_owned(),
+        to: to.into(),
+        kind,
+        ring: std::time::Duration::from_secs(20),
+        say: String::new(),
+    };
+    vec![
+        target("reception", "+15005550010", TransferKind::Cold),
+        target("doctor", "sip:doctor@example.com", TransferKind::Warm),
+    ]
 }
 
 /// What a call's journal looks like that was let go of at this time, before its caller came.

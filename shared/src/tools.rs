@@ -62,6 +62,7 @@ pub fn named(names: &[String]) -> (Vec<ToolSpec>, Vec<&str>) {
 /// What the model of an agent is told of: what the agent names, and what is its own. And the names that no tool has.
 pub fn of(agent: &Agent) -> (Vec<ToolSpec>, Vec<&str>) {
     let (mut tools, unknown) = named(&agent.tools);
+    call_control::name_targets(&mut tools, agent);
     tools.extend(agent.own_tools.iter().map(OwnTool::spec));
     (tools, unknown)
 }

@@ -6,12 +6,38 @@
 use std::path::PathBuf;
 
 use shared::testkit::scenario;
+use shared::time::Samples;
 
-#[test]
-fn every_scenario_holds() {
+const LONGEST_SILENCE: Samples = Samples::from_millis(2_000);
+/// Of an agent, and its callers bear it.
+const WANTS_SILENCE: &str = r#""hold_music":"none""#;
+
+fn scenarios() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut scenarios: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     scenarios.sort();
+    scenarios
+}
+
+/// Of whatever a caller waits for in a conversation with a tool, the model's thinking included.
+#[test]
+fn no_caller_who_waits_hears_nothing_for_two_seconds() {
+    let silences: Vec<_> = scenarios()
+        .into_iter()
+        .filter_map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let longest = scenario::longest_silence(&text).filter(|_| !text.contains(WANTS_SILENCE))?;
+            Some((path.file_stem().unwrap().to_string_lossy().into_owned(), longest))
+        })
+        .collect();
+    assert!(silences.len() > 15, "scenarios with a tool: {}", silences.len());
+    let long: Vec<_> = silences.iter().filter(|(_, (_, length))| *length > LONGEST_SILENCE).collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn every_scenario_holds() {
+    let scenarios = scenarios();
     assert!(scenarios.len() > 40, "the scenarios are the specification; {} were found", scenarios.len());
     let changed: Vec<String> = scenarios.iter().filter_map(difference).collect();
     assert!(changed.is_empty(), "{} of {} scenarios changed:\n{}", changed.len(), scenarios.len(), changed.join("\n"));

@@ -23,6 +23,7 @@ mod rates;
 mod relays;
 pub mod schema;
 mod seed;
+mod spending;
 mod tokens;
 mod transact;
 

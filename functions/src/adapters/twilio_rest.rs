@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use shared::ids::CallSid;
 use shared::ports::{CarrierAccount, PortError, PortResult, Telephony};
 use shared::twilio::rest::{
-    Access, AccountResource, CallResource, Method, NumbersPage, RestError, RestRequest, parse_response,
+    Access, AccountResource, CallResource, Method, NewCall, NumbersPage, RestError, RestRequest, TwimlTooLong,
+    parse_response,
 };
 use shared::twilio::setup;
 use shared::twilio::twiml;
@@ -58,6 +59,14 @@ impl TwilioRest {
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: &RestRequest) -> Result<T, TwilioError> {
+        self.ask_while(request, TwilioError::is_retryable).await
+    }
+
+    async fn ask_while<T: DeserializeOwned>(
+        &self,
+        request: &RestRequest,
+        may_repeat: impl Fn(&TwilioError) -> bool,
+    ) -> Result<T, TwilioError> {
         let deadline = Instant::now() + self.patience;
         let mut retry = 0;
         loop {
@@ -66,7 +75,7 @@ impl TwilioRest {
                 Err(error) => error,
             };
             let pause = pause_before(retry, chance());
-            if !error.is_retryable() || retry == RETRIES || Instant::now() + pause >= deadline {
+            if !may_repeat(&error) || retry == RETRIES || Instant::now() + pause >= deadline {
                 return Err(error);
             }
             tracing::info!(%error, retry, "asking Twilio again");
@@ -120,9 +129,19 @@ impl Telephony for TwilioRest {
     }
 
     async fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> PortResult<()> {
-        let request = RestRequest::instruct_call(&self.access.account, sid, twiml);
-        let done = self.update_call(&request.map_err(|error| PortError::Corrupt(error.to_string()))?).await?;
-        done.then_some(()).ok_or(PortError::Gone)
+        let request = RestRequest::instruct_call(&self.access.account, sid, twiml).map_err(too_long)?;
+        match self.send(&request).await {
+            Ok(_) => Ok(()),
+            Err(TwilioError::Answer(error)) if error.is_call_over() => Err(PortError::Gone),
+            Err(error) => Err(refused_or(error)),
+        }
+    }
+
+    /// Only asking for patience is asked again: whoever is called twice hears it ring twice.
+    async fn call(&self, call: &NewCall) -> PortResult<CallSid> {
+        let request = RestRequest::create_call(&self.access.account, call).map_err(too_long)?;
+        let made: CallResource = self.ask_while(&request, TwilioError::is_throttled).await.map_err(refused_or)?;
+        Ok(made.sid)
     }
 }
 
@@ -147,6 +166,10 @@ impl TwilioError {
             Self::NoAnswer(_) => true,
         }
     }
+
+    fn is_throttled(&self) -> bool {
+        matches!(self, Self::Answer(error) if error.is_throttled())
+    }
 }
 
 impl From<TwilioError> for PortError {
@@ -158,6 +181,22 @@ impl From<TwilioError> for PortError {
             TwilioError::Answer(_) | TwilioError::NoAnswer(_) => Self::Unavailable(error.to_string()),
         }
     }
+}
+
+/// Certainly not carried out, or perhaps. Twilio's own words are left out: they quote the number.
+fn refused_or(error: TwilioError) -> PortError {
+    match &error {
+        TwilioError::Answer(answer @ RestError::Refused(problem))
+            if answer.is_refusal() && !answer.is_throttled() && !answer.is_not_found() =>
+        {
+            PortError::Conflict(format!("Twilio refused with HTTP {}, code {}", problem.status, problem.code))
+        }
+        _ => error.into(),
+    }
+}
+
+fn too_long(error: TwimlTooLong) -> PortError {
+    PortError::Conflict(error.to_string())
 }
 
 /// Not reqwest's own words: they name the URL.

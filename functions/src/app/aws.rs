@@ -15,6 +15,7 @@ use crate::adapters::clock::{ServerDate, SystemClock};
 use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::music_store::MusicStore;
 use crate::adapters::own_functions::OwnFunctions;
 use crate::adapters::s3::RecordingStore;
 use crate::adapters::secrets::Secrets;
@@ -55,9 +56,16 @@ impl Aws {
 
     /// Buckets in the path, so that an S3 on a laptop needs no name of its own for each.
     pub fn recordings(&self, bucket: &str) -> RecordingStore {
+        RecordingStore::new(self.objects(), bucket)
+    }
+
+    pub fn music(&self, bucket: &str) -> MusicStore {
+        MusicStore::new(self.objects(), bucket)
+    }
+
+    fn objects(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.0).force_path_style(true);
-        let config = config.timeout_config(transfers()).build();
-        RecordingStore::new(aws_sdk_s3::Client::from_conf(config), bucket)
+        aws_sdk_s3::Client::from_conf(config.timeout_config(transfers()).build())
     }
 
     /// The `@connections` of one stage. A post is tried once: a second try might arrive as a second post.

@@ -16,6 +16,7 @@ use crate::adapters::connections::CallerSockets;
 use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::music_store::MusicStore;
 use crate::adapters::relay_frames::FramePosts;
 use crate::adapters::s3::RecordingStore;
 use crate::adapters::twilio_rest::TwilioRest;
@@ -34,6 +35,7 @@ impl Doors for Cloud {
     type Callers = CallerSockets;
     type Tools = LambdaTools;
     type Recordings = RecordingStore;
+    type Music = MusicStore;
     type Telephony = TwilioRest;
     type Signer = HandshakeSigner;
     type Clock = SystemClock;
@@ -52,6 +54,7 @@ pub fn relay(aws: &Aws, config: RelayConfig) -> Result<(Settings, Ports<Cloud>),
         callers: Arc::new(CallerSockets::new(aws.connections(&config.connections_url))),
         tools: Arc::new(aws.tools(&config.tool_call_function)),
         recordings: Arc::new(aws.recordings(&config.bucket)),
+        music: Arc::new(aws.music(&config.bucket)),
         telephony: config.telephony.clone().map(|access| Arc::new(TwilioRest::new(access))),
         signer: Arc::new(aws.handshakes().ok_or(StartError::NoRegion)?),
         clock: Arc::new(SystemClock),
@@ -67,6 +70,7 @@ fn settings(config: RelayConfig) -> Settings {
         ecs_metadata: config.ecs_metadata_url,
         ecs_agent: config.ecs_agent_url,
         emf: config.stack.map(Emf::new),
+        public_url: config.public_url.clone(),
         resume_url: config.public_url.and_then(|url| url.join("twiml/resume").ok()),
         silent_for: Duration::from_millis(HEARTBEAT_EXPIRES_MS),
         public_wss_url: config.public_wss_url,

@@ -46,7 +46,7 @@ fn twiml(world: &World) -> Twiml<World, World, World, World> {
     Twiml::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
 }
 
-fn api(world: &World) -> Api<World, World, World, World, World, World> {
+fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: PUBLIC_URL.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -58,7 +58,8 @@ fn api(world: &World) -> Api<World, World, World, World, World, World> {
         guard: Guard::default(),
         tool_call_function: "tool-call".to_owned(),
     };
-    Api::new((world.clone(), world.clone()), world.clone(), None, world.clone(), world.clone(), config)
+    let stores = (world.clone(), world.clone(), world.clone());
+    Api::new(stores, world.clone(), None, world.clone(), world.clone(), config)
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = String> {

@@ -7,24 +7,29 @@ mod agents;
 mod callers;
 mod documents;
 mod mailbox;
+mod music;
 mod numbers;
 mod recordings;
 mod running;
 mod tools;
+mod transfer;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
 use serde_json::json;
-use shared::audio::{hold_music, wav};
+use shared::audio::hold_music::Piece;
+use shared::audio::wav;
 use shared::calls::{Call, CallStatus, Relay};
 use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
-use shared::ids::{CallSid, ToolCallId};
+use shared::hold_music::file_id;
+use shared::ids::{CallSid, MusicId, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, EraseCalls, EraseRecordings, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit,
-    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
+    CarrierAccount, Clock, EraseCalls, EraseRecordings, KeepMusic, OpenMailbox, PortError, PortResult, ReadAgents,
+    ReadAudit, ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
+use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
 use shared::twilio::webhook::is_sid;
@@ -39,9 +44,10 @@ const CALLS_LISTED: u32 = 50;
 const MOST_CALLS_LISTED: u32 = 200;
 
 #[derive(Debug)]
-pub struct Api<S, B, R, T, X, C> {
+pub struct Api<S, B, M, R, T, X, C> {
     store: S,
     recordings: B,
+    music: M,
     relays: R,
     tools: X,
     /// `None` where no account is configured.
@@ -71,6 +77,7 @@ enum Route {
     Numbers(numbers::Route),
     Hold(CallSid),
     Resume(CallSid),
+    Transfer(CallSid),
     Messages,
     MessagesOf(CallSid),
     Callbacks,
@@ -80,6 +87,10 @@ enum Route {
     Sessions,
     Twilio,
     HoldMusic,
+    MusicStatus,
+    MusicFiles,
+    MusicFile(MusicId),
+    MusicUploads,
 }
 
 impl Route {
@@ -101,6 +112,7 @@ impl Route {
             ["api", "callers", number] => numbers::read(number).map(Self::Caller),
             ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
+            ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
             ["api", "messages"] => Some(Self::Messages),
             ["api", "callbacks"] => Some(Self::Callbacks),
@@ -108,6 +120,10 @@ impl Route {
             ["streams"] => Some(Self::Streams),
             ["realtime", "sessions"] => Some(Self::Sessions),
             ["hold-music", "built-in"] => Some(Self::HoldMusic),
+            ["hold-music", "status"] => Some(Self::MusicStatus),
+            ["hold-music", "files"] => Some(Self::MusicFiles),
+            ["hold-music", "files", id] => file_id(id).map(Self::MusicFile),
+            ["hold-music", "uploads"] => Some(Self::MusicUploads),
             ["api", "twilio"] => Some(Self::Twilio),
             ["api", "calls", sid, "agent"] => call(sid).map(Self::ChangeAgent),
             ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
@@ -120,8 +136,17 @@ impl Route {
 
     fn allow(&self) -> &'static str {
         match self {
-            Self::HangUp(_) | Self::Hold(_) | Self::Resume(_) | Self::ChangeAgent(_) | Self::TryTool => "POST",
-            Self::PauseRecording(_) | Self::ResumeRecording(_) => "POST",
+            Self::HangUp(_)
+            | Self::Hold(_)
+            | Self::Resume(_)
+            | Self::PauseRecording(_)
+            | Self::ResumeRecording(_)
+            | Self::Transfer(_)
+            | Self::ChangeAgent(_)
+            | Self::TryTool
+            | Self::MusicUploads => "POST",
+            Self::MusicFiles => "GET, POST",
+            Self::MusicFile(_) => "GET, DELETE",
             Self::Callback(..) | Self::Caller(_) => "DELETE",
             Self::Agents(route) => route.allow(),
             Self::Numbers(route) => route.allow(),
@@ -155,6 +180,7 @@ impl Route {
             | Self::Numbers(_)
             | Self::Hold(_)
             | Self::Resume(_)
+            | Self::Transfer(_)
             | Self::Messages
             | Self::MessagesOf(_)
             | Self::Callbacks
@@ -163,29 +189,34 @@ impl Route {
             | Self::TryTool
             | Self::Streams
             | Self::Sessions
-            | Self::Twilio => true,
+            | Self::Twilio
+            | Self::MusicStatus
+            | Self::MusicFiles
+            | Self::MusicFile(_)
+            | Self::MusicUploads => true,
         }
     }
 }
 
-impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
+impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
     S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording + EraseRecordings,
+    M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
     X: RunTools,
     C: Clock,
 {
     pub fn new(
-        (store, recordings): (S, B),
+        (store, recordings, music): (S, B, M),
         relays: R,
         carrier: Option<T>,
         tools: X,
         clock: C,
         config: ApiConfig,
     ) -> Self {
-        Self { store, recordings, relays, tools, carrier, clock, config }
+        Self { store, recordings, music, relays, tools, carrier, clock, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -249,6 +280,7 @@ where
             Route::HangUp(sid) => self.send(&sid, Control::HangUp { sid: sid.clone() }).await,
             Route::Hold(sid) => self.send(&sid, Control::Hold { sid: sid.clone() }).await,
             Route::Resume(sid) => self.send(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::Transfer(sid) => self.transfer(&sid, &request.body).await,
             Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
             Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
             Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,
@@ -257,6 +289,10 @@ where
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
             Route::HoldMusic => Ok(hold_music()),
+            Route::MusicStatus => music::status(&self.music).await,
+            Route::MusicFiles => music::files(&self.music, request, self.clock.unix_ms()).await,
+            Route::MusicFile(id) => music::file(&self.music, request, &id).await,
+            Route::MusicUploads => music::uploads(&self.music, request).await,
         }
     }
 
@@ -282,8 +318,10 @@ where
         let (call, lines, events) =
             join3(self.store.call(sid), self.store.transcript(sid), self.store.events(sid)).await;
         let Some(call) = call? else { return Ok(Response::not_found()) };
-        let events: Vec<_> = events?.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
-        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events })))
+        let events = events?;
+        let summary = Summary::of(events.iter().map(|(_, event)| event));
+        let events: Vec<_> = events.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
+        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events, "summary": summary })))
     }
 
     async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
@@ -379,7 +417,8 @@ fn limit(query: &str) -> u32 {
 
 /// For callers in line. Twilio keeps it: it is the same until another build sounds otherwise.
 fn hold_music() -> Response {
-    let piece = hold_music::piece(Samples::ZERO, hold_music::LENGTH).decode();
+    let piece = Piece::built_in();
+    let piece: Vec<u8> = piece.parts(Samples::ZERO, piece.length()).flat_map(|part| part.decode()).collect();
     let file = Response::bytes("audio/wav", wav::mulaw_file(1, &piece));
     file.header(header::CACHE_CONTROL, "public, max-age=86400")
 }

@@ -123,7 +123,7 @@ async fn the_rest(world: &World) {
         console_token: Some(Secret::new(CONSOLE_TOKEN)),
     };
     let api = Api::new(
-        (world.clone(), world.clone()),
+        (world.clone(), world.clone(), world.clone()),
         world.clone(),
         Some(world.clone()),
         world.clone(),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod mailbox;
+mod music;
 mod recordings;
 mod requests;
 mod tools;
@@ -15,7 +16,8 @@ use serde_json::Value;
 use shared::agent::{Agent, Saved};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
 use shared::control::Control;
-use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
+use shared::hold_music::MusicFile;
+use shared::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
@@ -30,6 +32,7 @@ use shared::time::{CallTime, Samples};
 use shared::tools::{ToolOutcome, ToolRequest};
 use shared::twilio::setup;
 
+pub(super) use self::music::UPLOAD;
 pub(super) use self::requests::{CONNECT, CONNECTION, DISCONNECT, Http, MESSAGE, frame, media, start, ws_event};
 pub(super) use self::tools::CRM_KEY;
 
@@ -62,6 +65,9 @@ pub(super) struct State {
     pub(super) recording: Option<FoundRecording>,
     /// What becomes the recording once it is joined.
     pub(super) unjoined: Option<FoundRecording>,
+    pub(super) music: BTreeMap<MusicId, (MusicFile, Vec<u8>)>,
+    /// What somebody has put where they were told to.
+    pub(super) uploaded: Option<Vec<u8>>,
     pub(super) outcomes: BTreeMap<ToolCallId, Option<ToolOutcome>>,
     pub(super) asked_for_outcome: u32,
     /// Commands to relays.
@@ -411,7 +417,7 @@ impl WaitingLine for World {
 impl RelayControl for World {
     async fn send(&self, relay: &Relay, command: &Control) -> PortResult<()> {
         let mut state = self.read()?;
-        relay.control.as_ref().ok_or(PortError::Gone)?;
+        relay.control.as_ref().filter(|_| !state.deaf.contains(&relay.id)).ok_or(PortError::Gone)?;
         state.sent.push((relay.id.clone(), command.clone()));
         Ok(())
     }

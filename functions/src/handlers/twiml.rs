@@ -5,6 +5,7 @@
 
 mod answering;
 mod line;
+mod transfer;
 mod webhook;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -54,6 +55,7 @@ enum Route {
     Incoming,
     Resume,
     Line,
+    Transfer,
     CallStatus,
     StreamStatus,
 }
@@ -83,6 +85,7 @@ impl Route {
             "/twiml" | "/incoming-call" => Some(Self::Incoming),
             "/twiml/resume" => Some(Self::Resume),
             "/twiml/line" => Some(Self::Line),
+            shared::transfer::documents::PATH => Some(Self::Transfer),
             "/call/status" => Some(Self::CallStatus),
             "/stream/status" => Some(Self::StreamStatus),
             _ => None,
@@ -92,7 +95,7 @@ impl Route {
     fn allow(self) -> &'static str {
         match self {
             Self::Incoming | Self::Resume => "GET, POST",
-            Self::Line | Self::CallStatus | Self::StreamStatus => "POST",
+            Self::Line | Self::Transfer | Self::CallStatus | Self::StreamStatus => "POST",
         }
     }
 }
@@ -157,6 +160,7 @@ where
                 let (call, ticket) = (IncomingCall::try_from(form)?, Ticket::read(query, self.clock.unix_ms()));
                 Ok(self.caller_gets(&call.call, ticket, self.in_line(&call, ticket)).await)
             }
+            Route::Transfer => self.transfer(form, query).await,
             Route::CallStatus => Ok(self.call_status(&CallStatusUpdate::try_from(form)?).await),
             Route::StreamStatus => Ok(stream_status(&StreamStatusUpdate::try_from(form)?)),
         }

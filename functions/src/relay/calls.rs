@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::agent::Agent;
+use shared::audio::hold_music::Piece;
 use shared::calls::{Call, Holder, Lease, Relay};
-use shared::ids::{CallSid, ConnectionId, StreamSid};
+use shared::ids::{CallSid, ConnectionId, MusicId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
 use shared::ports::{Clock as _, Holdings as _, PortError, ReadHistory as _};
+use shared::redact::Pii;
 use shared::session::Past;
+use shared::transfer::News;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -20,6 +23,7 @@ use super::caller_link::{CallerLink, LinkId};
 use super::doors::{Doors, Ports};
 use super::driver::Driver;
 use super::inbound::Faults;
+use super::jukebox::Jukebox;
 use super::metrics::Metrics;
 use super::model_socket::Dialler;
 use super::office::{Office, Permit};
@@ -44,7 +48,10 @@ pub struct Common<D: Doors> {
     pub dialler: Dialler,
     /// The way of all recordings.
     pub spool: Arc<Spool<D::Recordings>>,
+    pub jukebox: Arc<Jukebox<D::Music>>,
     pub most_calls: usize,
+    /// Where the carrier reaches us over HTTP.
+    pub public_url: Option<url::Url>,
     /// How many processors may be used.
     pub cores: f32,
 }
@@ -126,8 +133,16 @@ pub enum Command {
     Resume,
     PauseRecording,
     ResumeRecording,
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
+    /// What the carrier tells of a transfer.
+    News(News),
     /// The process is about to go, and there is another to go on.
     HandOver,
+    /// A file of hold music is here.
+    HoldMusic(MusicId, Piece),
 }
 
 /// Why a call that does not run here should.
@@ -248,10 +263,23 @@ impl<D: Doors> Calls<D> {
         self.note_held(&sid);
         self.common.metrics.calls_opened.inc();
         self.common.metrics.calls.inc();
+        self.fetch_music(&taken.call.agent, &handle);
         let driver = Driver::new(Arc::clone(self), taken, &handle, self.shutdown.clone());
         let driving = tokio::spawn(driver.run(frames, command_receiver));
         self.drivers.spawn(Arc::clone(self).survive(sid, driving));
         Ok(handle)
+    }
+
+    /// Off the way of everything else: the built-in piece is there at once.
+    pub fn fetch_music(&self, agent: &Agent, handle: &CallHandle) {
+        let Some(id) = agent.hold_music.file().cloned() else { return };
+        let (jukebox, commands) = (Arc::clone(&self.common.jukebox), handle.commands.clone());
+        tokio::spawn(async move {
+            if let Some(piece) = jukebox.piece(&id).await {
+                // Fails only when the call is over.
+                let _over = commands.send(Command::HoldMusic(id, piece)).await;
+            }
+        });
     }
 
     /// A bug in one call must not be the other calls' end, nor this one's: its next frame finds no driver here, and

@@ -8,6 +8,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::PortError;
+use shared::transfer::News;
 use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -136,18 +137,36 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         }
         Ok(Control::CallEnded { sid }) => tell(calls, &sid, Command::CallEnded),
         Ok(Control::HangUp { sid }) => tell(calls, &sid, Command::HangUp),
-        Ok(Control::ChangeAgent { sid, agent }) => tell(calls, &sid, Command::ChangeAgent(agent)),
+        Ok(Control::ChangeAgent { sid, agent }) => {
+            if let Some(handle) = calls.find(&sid) {
+                calls.fetch_music(&agent, &handle);
+            }
+            tell(calls, &sid, Command::ChangeAgent(agent));
+        }
         Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
         Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
         Ok(Control::PauseRecording { sid }) => tell(calls, &sid, Command::PauseRecording),
         Ok(Control::ResumeRecording { sid }) => tell(calls, &sid, Command::ResumeRecording),
+        Ok(Control::Transfer { sid, to, why }) => tell(calls, &sid, Command::Transfer { to, why }),
+        Ok(Control::News { sid, news }) => bring(calls, &sid, news).await,
         // Commands carry callers' numbers, and the parser may quote them.
         Err(error) => tracing::warn!(at = error.column(), "a command was not understood"),
     }
 }
 
+/// A caller who is away has no stream whose frames would open the call here.
+async fn bring<D: Doors>(calls: &Arc<Calls<D>>, sid: &CallSid, news: News) {
+    match calls.find_or_open(sid, Claim::Ours).await {
+        Ok(handle) => {
+            // A driver that is gone has written down where it was.
+            let _over = handle.commands.send(Command::News(news)).await;
+        }
+        Err(error) => tracing::warn!(call = %sid, "news of a transfer found no call: {error}"),
+    }
+}
+
 fn tell<D: Doors>(calls: &Calls<D>, sid: &CallSid, command: Command) {
-    let told = calls.find(sid).is_some_and(|handle| handle.commands.try_send(command).is_ok());
+    let told = calls.find(sid).is_some_and(|handle| handle.commands.try_send(command.clone()).is_ok());
     if !told {
         tracing::info!(call = %sid, "a command found no call");
     }

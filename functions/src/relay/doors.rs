@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, Holdings, Peers, Placements, PortResult, Pulses, ReadCall, ReadHistory, Recordings,
-    Relays, RunTools, Telephony, Tokens, WriteCall,
+    CallerSocket, Chronicle, Clock, CountSpending, Holdings, Peers, Placements, PortResult, Pulses, ReadCall,
+    ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens, WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
@@ -15,6 +15,7 @@ pub trait Doors: Debug + Send + Sync + 'static {
         + ReadHistory
         + WriteCall
         + Chronicle
+        + CountSpending
         + Holdings
         + Placements
         + Pulses
@@ -26,6 +27,7 @@ pub trait Doors: Debug + Send + Sync + 'static {
     type Callers: CallerSocket + Debug + 'static;
     type Tools: RunTools + Debug + 'static;
     type Recordings: Recordings + Debug + 'static;
+    type Music: ReadMusic + Debug + 'static;
     type Telephony: Telephony + Debug + 'static;
     type Signer: SignHandshake + Debug + 'static;
     type Clock: Clock + Debug + 'static;
@@ -39,6 +41,7 @@ pub struct Ports<D: Doors> {
     pub callers: Arc<D::Callers>,
     pub tools: Arc<D::Tools>,
     pub recordings: Arc<D::Recordings>,
+    pub music: Arc<D::Music>,
     /// Without it a call is ended by closing its stream, and the TwiML that follows hangs up.
     pub telephony: Option<Arc<D::Telephony>>,
     pub signer: Arc<D::Signer>,
@@ -53,6 +56,7 @@ impl<D: Doors> Clone for Ports<D> {
             callers: Arc::clone(&self.callers),
             tools: Arc::clone(&self.tools),
             recordings: Arc::clone(&self.recordings),
+            music: Arc::clone(&self.music),
             telephony: self.telephony.clone(),
             signer: Arc::clone(&self.signer),
             clock: Arc::clone(&self.clock),

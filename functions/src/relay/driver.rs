@@ -2,13 +2,16 @@
 //! wants done. It carries; it does not judge.
 //!
 //! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. tools' outcomes, 4. commands, 5. the session's timer,
-//! 6. the process going away, 7. the news that another relay holds the call.
+//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for, 4. the day's
+//! count, 5. commands, 6. the session's timer, 7. the process going away, 8. the news that another relay holds the call.
 
 mod carry;
 mod ending;
+mod errands;
 mod links;
+mod purse;
 mod ready;
+mod sockets;
 mod tools;
 
 use std::collections::VecDeque;
@@ -17,12 +20,14 @@ use std::time::{Duration, Instant};
 
 use shared::agent::Agent;
 use shared::calls::{Call, Ending, Lease, MediaPath};
-use shared::ids::CallSid;
+use shared::ids::{CallSid, SocketNumber};
 use shared::model::{Capabilities, Dialect, ModelEvent};
+use shared::money::price_list;
 use shared::ports::Clock as _;
 use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
 use shared::time::{CallTime, Samples};
 use shared::tools::ToolSpec;
+use shared::transfer::documents::Documents;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -31,11 +36,14 @@ use super::chronicle::Scribe;
 use super::clock::CallClock;
 use super::doors::Doors;
 use super::metrics::Told;
-use super::model_socket::{FromModel, ModelSocket};
+use super::model_socket::FromModel;
 use super::recorder::Recorder;
 use super::stamped::Stamped;
+use errands::{Desk, Errands};
 use links::Links;
+use purse::Purse;
 use ready::Ready;
+use sockets::Sockets;
 use tools::Tools;
 
 pub struct Driver<D: Doors> {
@@ -48,10 +56,10 @@ pub struct Driver<D: Doors> {
     session: Session,
     dialect: &'static dyn Dialect,
     links: Links,
-    model: Option<ModelSocket>,
-    /// Counts sockets, so that what an earlier one left in a batch is not taken for the present one's.
-    model_epoch: u32,
+    models: Sockets,
     tools: Tools,
+    purse: Purse<D::Store, D::Clock>,
+    errands: Errands<D::Telephony>,
     /// Unless the agent says that nothing is recorded.
     recorder: Option<Recorder<D::Recordings>>,
     scribe: Scribe,
@@ -101,9 +109,10 @@ impl<D: Doors> Driver<D> {
             session: begin(plan(&call, dialect.capabilities()), past, clock.now()),
             dialect,
             links: Links::new(handle.inbox.clone(), handle.permit.clone()),
-            model: None,
-            model_epoch: 0,
+            models: Sockets::default(),
             tools: Tools::new(),
+            purse: Purse::new(call.agent.id.clone(), Arc::clone(&common.ports.store), Arc::clone(&common.ports.clock)),
+            errands: Errands::new(desk(&call, &common)),
             recorder,
             scribe,
             ready: Ready::default(),
@@ -125,7 +134,8 @@ impl<D: Doors> Driver<D> {
         self.drain(self.clock.now(), Cause { at: Instant::now(), barge_in: false });
         while self.end.is_none() && !self.session.is_over() {
             self.wait(&mut inbox, &mut commands).await;
-            self.ready.top_up(&mut inbox, self.model.as_mut(), &mut self.tools, &mut commands);
+            self.ready.top_up(&mut inbox, &mut self.models, &mut self.tools, &mut commands);
+            self.ready.top_up_carried(&mut self.errands.outcomes);
             self.act();
         }
         drop(inbox);
@@ -139,8 +149,10 @@ impl<D: Doors> Driver<D> {
         tokio::select! {
             biased;
             _ = inbox.recv_many(&mut ready.caller, ready::BATCH) => {}
-            () = ready::model(self.model.as_mut(), &mut ready.model) => {}
+            () = self.models.receive(&mut ready.model) => {}
             Some(outcome) = self.tools.outcomes.recv() => ready.tools.push(outcome),
+            Some(carried) = self.errands.outcomes.recv() => ready.carried.push(carried),
+            Some(counted) = self.purse.counted.recv() => ready.counted.push(counted),
             Some(command) = commands.recv() => ready.commands.push(command),
             () = sleep_until(due) => {}
             () = self.shutdown.cancelled(), if !ready.shutdown_taken => ready.shutdown = true,
@@ -153,15 +165,16 @@ impl<D: Doors> Driver<D> {
         let now = self.clock.now();
         let mut ready = std::mem::take(&mut self.ready);
         ready.caller.drain(..).for_each(|message| self.hear_caller(now, message));
-        let epoch = self.model_epoch;
-        for message in ready.model.drain(..) {
-            if self.model_epoch == epoch {
-                self.hear_model(now, message);
-            }
-        }
+        ready.model.drain(..).for_each(|(socket, message)| self.hear_model(now, socket, message));
         for (call, outcome) in ready.tools.drain(..) {
             self.tools.forget(&call);
             self.feed(now, Input::Tool { call, outcome });
+        }
+        for (number, outcome) in ready.carried.drain(..) {
+            self.feed(now, Input::Carried { number, outcome });
+        }
+        for total in ready.counted.drain(..).filter_map(|counted| self.purse.note(counted)).collect::<Vec<_>>() {
+            self.feed(now, Input::DaySpent { total });
         }
         ready.commands.drain(..).for_each(|command| self.feed(now, command_input(command)));
         if std::mem::take(&mut ready.shutdown) {
@@ -198,17 +211,16 @@ impl<D: Doors> Driver<D> {
         }
     }
 
-    fn hear_model(&mut self, now: CallTime, message: Stamped<FromModel>) {
+    fn hear_model(&mut self, now: CallTime, socket: SocketNumber, message: Stamped<FromModel>) {
         match message.value {
-            FromModel::Connected => self.feed(now, Input::ModelConnected),
+            FromModel::Connected => self.feed(now, Input::ModelConnected(socket)),
             FromModel::Event(event) => {
                 let cause = Cause { at: message.at, barge_in: matches!(event, ModelEvent::SpeechStarted { .. }) };
-                self.hand_over(now, cause, Input::Model(event));
+                self.hand_over(now, cause, Input::Model(socket, event));
             }
             FromModel::Lost(cause) => {
-                self.model = None;
-                self.model_epoch += 1;
-                self.feed(now, Input::ModelDisconnected { cause });
+                self.models.close(socket);
+                self.feed(now, Input::ModelDisconnected { socket, cause });
             }
         }
     }
@@ -257,8 +269,18 @@ fn command_input(command: Command) -> Input {
         Command::Resume => Input::Operator(OperatorCommand::Resume),
         Command::PauseRecording => Input::Operator(OperatorCommand::PauseRecording),
         Command::ResumeRecording => Input::Operator(OperatorCommand::ResumeRecording),
+        Command::Transfer { to, why } => Input::Operator(OperatorCommand::Transfer { to, why }),
+        Command::News(news) => Input::Transfer(news),
         Command::HandOver => Input::HandOver,
+        Command::HoldMusic(file, piece) => Input::HoldMusic { file, piece },
     }
+}
+
+/// `None`: no account, or nobody knows where Twilio reaches us.
+fn desk<D: Doors>(call: &Call, common: &Common<D>) -> Option<Desk<D::Telephony>> {
+    let telephony = Arc::clone(common.ports.telephony.as_ref()?);
+    let documents = Documents::new(common.public_url.as_ref()?.as_str(), &call.sid);
+    Some(Desk { telephony, documents, called: call.to.clone() })
 }
 
 async fn sleep_until(due: Option<Instant>) {
@@ -266,6 +288,13 @@ async fn sleep_until(due: Option<Instant>) {
         Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// Of each call another, and on each relay the same (FNV-1a).
+fn seed(sid: &CallSid) -> u64 {
+    sid.as_str()
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
 /// Through API Gateway a mark is a paid message and frames overtake each other; on a socket neither is so.
@@ -282,6 +311,8 @@ fn plan(call: &Call, capabilities: Capabilities) -> Plan {
         capabilities,
         mark_every: Samples::from_millis(mark_every_ms),
         reorder_ms: u64::try_from(reorder.as_millis()).unwrap_or_default(),
+        seed: seed(&call.sid),
+        rates: price_list().rates(&call.agent.model, call.media_path),
     }
 }
 

@@ -18,6 +18,7 @@ pub struct Metrics {
     pub calls: Gauge,
     pub calls_opened: Counter,
     pub calls_ended: Counts,
+    pub transfers: Counts,
     pub driver_panics: Counter,
     pub take_overs: Counter,
     pub frames_received: Counts,
@@ -37,6 +38,7 @@ pub struct Metrics {
     pub model_faults: Counts,
     pub model_errors: Counts,
     pub model_losses: Counts,
+    pub model_renewals: Counts,
     pub tool_calls: Family<ToolLabels, Counter>,
     pub tool_seconds: Histogram,
     pub tools_late: Counter,
@@ -45,6 +47,11 @@ pub struct Metrics {
     added_to_caller: Histogram,
     pub greeting_seconds: Histogram,
     pub answer_seconds: Histogram,
+    turn_first_audio_seconds: Histogram,
+    turn_answer_seconds: Histogram,
+    turn_barge_in_seconds: Histogram,
+    mark_late_seconds: Histogram,
+    spend_warnings: Counter,
     pub pulses_missed: Counter,
     pub chronicle_lag_seconds: Histogram,
     pub chronicle_dropped: Counter,
@@ -86,6 +93,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("voicebridge_relay");
         metrics.register_traffic(&mut registry);
         metrics.register_call(&mut registry);
+        metrics.register_turns(&mut registry);
         metrics.register_upkeep(&mut registry);
         metrics.registry = registry;
         metrics
@@ -120,6 +128,7 @@ impl Metrics {
             calls: Gauge::default(),
             calls_opened: Counter::default(),
             calls_ended: Counts::default(),
+            transfers: Counts::default(),
             driver_panics: Counter::default(),
             take_overs: Counter::default(),
             frames_received: Counts::default(),
@@ -139,6 +148,7 @@ impl Metrics {
             model_faults: Counts::default(),
             model_errors: Counts::default(),
             model_losses: Counts::default(),
+            model_renewals: Counts::default(),
             tool_calls: Family::default(),
             tool_seconds: Histogram::new(LONG),
             tools_late: Counter::default(),
@@ -147,6 +157,11 @@ impl Metrics {
             added_to_caller: Histogram::new(SHORT),
             greeting_seconds: Histogram::new(LONG),
             answer_seconds: Histogram::new(LONG),
+            turn_first_audio_seconds: Histogram::new(LONG),
+            turn_answer_seconds: Histogram::new(LONG),
+            turn_barge_in_seconds: Histogram::new(LONG),
+            mark_late_seconds: Histogram::new(LONG),
+            spend_warnings: Counter::default(),
             pulses_missed: Counter::default(),
             chronicle_lag_seconds: Histogram::new(LONG),
             chronicle_dropped: Counter::default(),
@@ -191,6 +206,7 @@ impl Metrics {
     fn register_call(&self, to: &mut Registry) {
         to.register("calls", "Calls held now", self.calls.clone());
         to.register("calls_opened", "Calls taken", self.calls_opened.clone());
+        to.register("transfers", "Transfers, by what came of them", self.transfers.clone());
         to.register("calls_ended", "Calls ended, by ending", self.calls_ended.clone());
         to.register("take_overs", "Calls that were another relay's", self.take_overs.clone());
         to.register("driver_panics", "Calls that a bug tore from their driver", self.driver_panics.clone());
@@ -199,11 +215,48 @@ impl Metrics {
         to.register("model_faults", "Frames from the model that were no use, by fault", self.model_faults.clone());
         to.register("model_errors", "Error events of the model, by code", self.model_errors.clone());
         to.register("model_losses", "Sockets to the model that were lost, by cause", self.model_losses.clone());
+        to.register("model_renewals", "Sessions replaced before their end, by how", self.model_renewals.clone());
         to.register("tool_calls", "Tool calls, by name and outcome", self.tool_calls.clone());
         to.register("tool_seconds", "How long tools took", self.tool_seconds.clone());
         to.register("tools_late", "Outcomes that nobody waited for any more", self.tools_late.clone());
         to.register("greeting_seconds", "From start to the first frame of the greeting", self.greeting_seconds.clone());
         to.register("answer_seconds", "From the end of speech to the answer", self.answer_seconds.clone());
+    }
+
+    fn register_turns(&self, to: &mut Registry) {
+        to.register(
+            "turn_first_audio_seconds",
+            "From the end of speech to the first sound, music included",
+            self.turn_first_audio_seconds.clone(),
+        );
+        to.register(
+            "turn_answer_seconds",
+            "From the end of speech to the answer, tools included",
+            self.turn_answer_seconds.clone(),
+        );
+        to.register(
+            "turn_barge_in_seconds",
+            "From the first sound of speech to the end of what it interrupts",
+            self.turn_barge_in_seconds.clone(),
+        );
+        to.register(
+            "mark_late_seconds",
+            "How late the slowest mark of a turn came back",
+            self.mark_late_seconds.clone(),
+        );
+        to.register("spend_warnings", "Calls that were told to come to an end", self.spend_warnings.clone());
+    }
+
+    fn turn(&self, turn: [Option<u64>; 4]) {
+        let into = [
+            &self.turn_first_audio_seconds,
+            &self.turn_answer_seconds,
+            &self.mark_late_seconds,
+            &self.turn_barge_in_seconds,
+        ];
+        for (histogram, ms) in into.into_iter().zip(turn) {
+            ms.into_iter().for_each(|ms| histogram.observe(seconds(ms)));
+        }
     }
 
     fn register_upkeep(&self, to: &mut Registry) {
@@ -247,12 +300,21 @@ impl Told {
         match event {
             Event::ModelDialled { .. } => _ = metrics.model_dials.inc(),
             Event::ModelLost { code, .. } => _ = metrics.model_losses.get_or_create(&code_label(code)).inc(),
+            Event::ModelRenewed { quiet, .. } => {
+                let how = if *quiet { "quiet" } else { "last_moment" };
+                metrics.model_renewals.get_or_create(&label(how)).inc();
+            }
+            Event::RenewalFailed { .. } => _ = metrics.model_renewals.get_or_create(&label("failed")).inc(),
             Event::ModelError { code } | Event::ResponseRejected { code } => {
                 metrics.model_errors.get_or_create(&code_label(code)).inc();
             }
             Event::ModelUnknown { .. } => _ = metrics.model_faults.get_or_create(&label("unknown_event")).inc(),
             Event::Greeted { after_ms } => metrics.greeting_seconds.observe(seconds(*after_ms)),
             Event::Answered { after_ms } => metrics.answer_seconds.observe(seconds(*after_ms)),
+            Event::Turn { first_audio_ms, answer_ms, mark_ms, barge_in_ms, .. } => {
+                metrics.turn([*first_audio_ms, *answer_ms, *mark_ms, *barge_in_ms]);
+            }
+            Event::SpendWarning => _ = metrics.spend_warnings.inc(),
             Event::ToolFinished { name, took_ms, error, .. } => metrics.tool_finished(name, *took_ms, *error, tools),
             Event::ToolLate { .. } => _ = metrics.tools_late.inc(),
             Event::FramesLost { count } => _ = metrics.frames_lost.inc_by(news(&mut self.lost, *count)),
@@ -262,10 +324,13 @@ impl Told {
             Event::AudioDropped { ms } => _ = metrics.audio_dropped_ms.inc_by(news(&mut self.audio_ms, *ms)),
             Event::Unexpected { .. } => _ = metrics.frame_faults.get_or_create(&label("unexpected")).inc(),
             Event::BargeIn { .. } => _ = metrics.barge_ins.inc(),
+            Event::TransferFailed { why, .. } => _ = metrics.transfers.get_or_create(&label(why.name())).inc(),
+            Event::Transferred { .. } => _ = metrics.transfers.get_or_create(&label("through")).inc(),
             Event::Ended { ending, .. } => _ = metrics.calls_ended.get_or_create(&label(ending_name(*ending))).inc(),
             Event::Resumed { .. }
             | Event::CallerAttached { .. }
             | Event::CallerDetached
+            | Event::Cost(_)
             | Event::ModelReady { .. }
             | Event::AgentChanged { .. }
             | Event::AgentRefused { .. }
@@ -281,6 +346,7 @@ impl Told {
             | Event::RecordingPaused { .. }
             | Event::RecordingResumed { .. }
             | Event::HangUpAsked { .. }
+            | Event::TransferAsked { .. }
             | Event::MessageTaken { .. }
             | Event::CallbackScheduled { .. } => {}
         }
@@ -339,6 +405,8 @@ fn ending_name(ending: Ending) -> &'static str {
         Ending::Abandoned => "abandoned",
         Ending::CallerSilent => "caller_silent",
         Ending::LongestCall => "longest_call",
+        Ending::SpendLimit => "spend_limit",
+        Ending::Transferred => "transferred",
         Ending::ModelUnavailable => "model_unavailable",
     }
 }

@@ -125,8 +125,10 @@ impl Tape {
         }
     }
 
-    /// What is left, in as many segments as it takes. Nobody waits for frames any more, so this may wait for the store.
+    /// What is left, in as many segments as it takes. Nobody waits for frames any more, so this may wait for the store. Whether
+    /// what lies ahead is ever heard is not known here: a successor may clear it, or the call be over before.
     async fn finish(mut self) {
+        self.timeline.apply(&RecordOp::Finish { at: self.clock.now().into() });
         let segment_bytes = usize::try_from(SEGMENT.0).unwrap_or(usize::MAX).saturating_mul(2);
         let mut rest = self.timeline.finish();
         while !rest.is_empty() {

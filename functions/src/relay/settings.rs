@@ -24,6 +24,8 @@ pub struct Settings {
     pub ecs_agent: Option<Url>,
     /// Metrics for CloudWatch (`STACK_NAME`).
     pub emf: Option<Emf>,
+    /// Where the carrier reaches us over HTTP (`PUBLIC_URL`). Without it nobody can be put through.
+    pub public_url: Option<Url>,
     /// Where the carrier asks what to do with a call that has lost its stream (`PUBLIC_URL`).
     pub resume_url: Option<Url>,
     /// How long another relay's heartbeat may stand still before its calls are called back.

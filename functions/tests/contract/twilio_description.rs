@@ -5,7 +5,8 @@ use serde_json::Value;
 use shared::ids::CallSid;
 use shared::ports::{PortError, Telephony as _};
 use shared::redact::Secret;
-use shared::twilio::rest::{Access, Account, NumbersPage, RestError, RestRequest, parse_response};
+use shared::transfer::documents::{Documents, What};
+use shared::twilio::rest::{Access, Account, NewCall, NumbersPage, RestError, RestRequest, parse_response};
 use shared::twilio::twiml;
 use shared::twilio::webhook::is_sid;
 use url::Url;
@@ -14,6 +15,7 @@ use crate::prism::{Prism, shared_contract};
 
 const DESCRIPTION: &str = "twilio_api_v2010.json";
 const NUMBERS: &str = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers.json";
+const CALLS: &str = "/2010-04-01/Accounts/{AccountSid}/Calls.json";
 const CALL: &str = "/2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json";
 
 fn account() -> Account {
@@ -27,6 +29,26 @@ fn call() -> CallSid {
 
 fn instructions() -> twiml::Response {
     twiml::Response::new().say("Grüße & a <moment>, please").redirect("https://example.com/twiml/resume")
+}
+
+fn documents() -> Documents {
+    Documents::new("https://voice.example.com", &call())
+}
+
+fn documents_of_a_transfer() -> [twiml::Response; 3] {
+    let dial = documents().dial(1, "+15005550010".into(), "+15005550001".into(), 25);
+    [dial, documents().park(), documents().back()]
+}
+
+/// Of a warm transfer, to a SIP address.
+fn somebody() -> NewCall {
+    NewCall {
+        to: "sip:doctor@example.com".into(),
+        from: "+15005550001".into(),
+        twiml: documents().briefing(2, &"Mrs. Müller & a parcel".into()),
+        ring_s: 25,
+        status_callback: documents().url(What::Leg { errand: 2 }),
+    }
 }
 
 fn client(base: &Url) -> TwilioRest {
@@ -45,6 +67,11 @@ async fn every_request_is_accepted() {
     let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
     let twilio = client(&prism.url);
     assert_eq!(twilio.hang_up(&call()).await, Ok(()));
+    let made = twilio.call(&somebody()).await;
+    assert!(made.as_ref().is_ok_and(|sid| is_sid(sid.as_str(), "CA")), "{made:?}");
+    for document in documents_of_a_transfer() {
+        assert_eq!(twilio.instruct(&call(), &document).await, Ok(()));
+    }
     let instruct = RestRequest::instruct_call(&account(), &call(), &instructions()).unwrap();
     for request in [RestRequest::fetch_call(&account(), &call()), instruct] {
         let call = twilio.send(&request).await.unwrap();
@@ -107,5 +134,10 @@ fn every_parameter_is_in_the_description() {
     let instruct = RestRequest::instruct_call(&account(), &call(), &instructions()).unwrap();
     for (name, _) in complete.form.iter().chain(&instruct.form) {
         assert!(known.contains_key(*name), "{name}");
+    }
+    let content = &description["paths"][CALLS]["post"]["requestBody"]["content"];
+    let known = content["application/x-www-form-urlencoded"]["schema"]["properties"].as_object().unwrap();
+    for (name, _) in RestRequest::create_call(&account(), &somebody()).unwrap().form {
+        assert!(known.contains_key(name), "{name}");
     }
 }

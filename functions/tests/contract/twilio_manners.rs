@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use functions::adapters::twilio_rest::TwilioRest;
 use shared::ports::{PortError, PortResult, Telephony as _};
 use shared::redact::Secret;
-use shared::twilio::rest::{Access, Account};
+use shared::twilio::rest::{Access, Account, NewCall};
+use shared::twilio::twiml;
 use tokio::net::TcpListener;
 
 const CALL: &str = "CA0123456789abcdef0123456789abcdef";
@@ -109,6 +110,58 @@ async fn what_cannot_succeed_is_not_repeated() {
     let (outcome, asked) = hang_up(&[(200, "<html>")]).await;
     assert!(matches!(outcome, Err(PortError::Corrupt(_))), "{outcome:?}");
     assert_eq!(asked, 1);
+}
+
+#[tokio::test]
+async fn nobody_is_called_twice() {
+    let made = (201, r#"{"sid":"CA0123456789abcdef0123456789abcdef","status":"queued"}"#);
+    let no = (400, r#"{"code":21211,"message":"The 'To' number +15005550010 is not valid.","status":400}"#);
+    for (answers, outcome, asked) in [
+        (vec![made], Some(true), 1),
+        (vec![BUSY, made], Some(true), 2),
+        (vec![DOWN, made], None, 1),
+        (vec![no], Some(false), 1),
+    ] {
+        let (twilio, client) = Twilio::answers(&answers).await;
+        let called = client.call(&somebody()).await;
+        let found = match &called {
+            Ok(sid) => Some(sid.as_str() == CALL),
+            Err(PortError::Conflict(_)) => Some(false),
+            Err(_) => None,
+        };
+        assert_eq!((found, twilio.asked()), (outcome, asked), "{called:?}");
+        assert!(!format!("{called:?}").contains("+1500"));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_may_have_been_made_is_not_made_again() {
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&format!("http://{}", mute.local_addr().unwrap())).with_patience(Duration::from_millis(300));
+    assert!(matches!(client.call(&somebody()).await, Err(PortError::Unavailable(_))));
+    let (_again, none) = (mute.accept().await, tokio::time::timeout(Duration::from_millis(100), mute.accept()).await);
+    assert!(none.is_err(), "it was sent twice");
+}
+
+#[tokio::test]
+async fn what_twilio_will_not_do_is_told_from_what_it_may_have_done() {
+    let instruct =
+        async |answer| Twilio::answers(&[answer]).await.1.instruct(&CALL.into(), &twiml::Response::new()).await;
+    let no = instruct((401, r#"{"code":20003,"message":"Authenticate","status":401}"#)).await;
+    assert!(matches!(no, Err(PortError::Conflict(_))), "{no:?}");
+    let over = instruct((400, r#"{"code":21220,"message":"Call is not in-progress.","status":400}"#)).await;
+    assert_eq!(over, Err(PortError::Gone));
+    assert!(matches!(instruct(DOWN).await, Err(PortError::Unavailable(_))));
+}
+
+fn somebody() -> NewCall {
+    NewCall {
+        to: "+15005550010".into(),
+        from: "+15005550001".into(),
+        twiml: twiml::Response::new().say("A caller is waiting."),
+        ring_s: 25,
+        status_callback: "https://a.example/twiml/transfer".to_owned(),
+    }
 }
 
 #[tokio::test]

@@ -321,6 +321,18 @@ async fn an_agent_that_records_nothing_stores_no_sound() {
 }
 
 #[tokio::test]
+async fn a_relay_that_loses_its_call_records_nothing_of_the_time_to_come() {
+    let Talk { model: _model, house, mut session, mut caller } = Talk::begin().await;
+    let twenty_seconds = vec![vec![0x11; 8_000]; 20];
+    session.speak("r1", &twenty_seconds).await;
+    caller.hear(160_000).await;
+    house.relay.calls.find(&"CA1".into()).unwrap().permit.fenced.cancel();
+    let kept = until(&house.shelf.kept, |kept| (!kept.segments.is_empty()).then(|| kept.segments.clone())).await;
+    let recorded: Vec<_> = kept.into_iter().map(|((_, number, _), stereo)| (number, stereo.len() / 2)).collect();
+    assert!(matches!(recorded[..], [(0, length)] if length < 5 * 8_000), "{recorded:?}");
+}
+
+#[tokio::test]
 async fn ecs_is_asked_to_spare_the_task_while_it_has_calls() {
     let asked = Arc::new(watch::Sender::<Vec<Value>>::default());
     let noted = Arc::clone(&asked);

@@ -15,11 +15,12 @@ use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandsha
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, MediaPath, Recorded};
-use shared::ids::{CallSid, ConnectionId, RelayId};
+use shared::ids::{CallSid, ConnectionId, MusicId, RelayId};
 use shared::limits::Gate;
 use shared::ports::*;
 use shared::redact::Secret;
 use shared::tools::{ToolOutcome, ToolRequest};
+use shared::twilio::rest::NewCall;
 use shared::twilio::twiml;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
@@ -28,6 +29,7 @@ pub use self::store::{Store, holder};
 
 pub const AUTH_TOKEN: &str = "an-auth-token-nobody-may-see";
 pub const MODEL_KEY: &str = "sk-a-key-nobody-may-see";
+pub const LEG: &str = "CA0000000000000000000000000000001e";
 pub const CALLER_NUMBER: &str = "+15550001234";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -60,6 +62,7 @@ impl Doors for World {
     type Callers = Gateway;
     type Tools = Tools;
     type Recordings = Shelf;
+    type Music = Records;
     type Telephony = Carrier;
     type Signer = Pen;
     type Clock = WallClock;
@@ -175,10 +178,35 @@ impl Recordings for Shelf {
     }
 }
 
+/// Hold music that was uploaded. It is not given out before the gate is open.
+#[derive(Debug)]
+pub struct Records {
+    pub music: Mutex<BTreeMap<MusicId, Vec<u8>>>,
+    pub gate: Semaphore,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { music: Mutex::default(), gate: Semaphore::new(Semaphore::MAX_PERMITS) }
+    }
+}
+
+impl ReadMusic for Records {
+    async fn music(&self, id: &MusicId, _known: Option<&str>) -> PortResult<FoundMusic> {
+        drop(self.gate.acquire().await.unwrap());
+        let mulaw = self.music.lock().unwrap().get(id).cloned().ok_or(PortError::Gone)?;
+        Ok(FoundMusic::Other { tag: "1".to_owned(), mulaw: mulaw.into() })
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Carrier {
     pub hung_up: watch::Sender<Vec<CallSid>>,
     pub instructed: watch::Sender<Vec<(CallSid, String)>>,
+    /// Whom it was told to call.
+    pub called: watch::Sender<Vec<NewCall>>,
+    /// What it says to the next requests, instead of doing what it is told.
+    pub faults: Mutex<VecDeque<PortError>>,
 }
 
 impl Telephony for Carrier {
@@ -188,8 +216,21 @@ impl Telephony for Carrier {
     }
 
     async fn instruct(&self, sid: &CallSid, twiml: &twiml::Response) -> PortResult<()> {
+        self.fault()?;
         self.instructed.send_modify(|instructed| instructed.push((sid.clone(), twiml.to_string())));
         Ok(())
+    }
+
+    async fn call(&self, call: &NewCall) -> PortResult<CallSid> {
+        self.fault()?;
+        self.called.send_modify(|called| called.push(call.clone()));
+        Ok(LEG.into())
+    }
+}
+
+impl Carrier {
+    fn fault(&self) -> PortResult<()> {
+        self.faults.lock().unwrap().pop_front().map_or(Ok(()), Err)
     }
 }
 
@@ -223,6 +264,7 @@ pub struct House {
     pub gateway: Arc<Gateway>,
     pub tools: Arc<Tools>,
     pub shelf: Arc<Shelf>,
+    pub records: Arc<Records>,
     pub carrier: Arc<Carrier>,
 }
 
@@ -234,6 +276,7 @@ pub fn settings(model: &Url) -> Settings {
         ecs_metadata: None,
         ecs_agent: None,
         emf: None,
+        public_url: Some(Url::parse("https://voice.example.com/").unwrap()),
         resume_url: Some(Url::parse("https://voice.example.com/twiml/resume").unwrap()),
         silent_for: Duration::from_secs(15),
         public_wss_url: Url::parse("wss://voice.example.com/call").unwrap(),
@@ -271,6 +314,7 @@ impl House {
             callers: Arc::clone(&self.gateway),
             tools: Arc::clone(&self.tools),
             recordings: Arc::clone(&self.shelf),
+            music: Arc::clone(&self.records),
             telephony: Some(Arc::clone(&self.carrier)),
             ..Self::world()
         };
@@ -284,6 +328,7 @@ impl House {
             callers: Arc::default(),
             tools: Arc::default(),
             recordings: Arc::default(),
+            music: Arc::default(),
             telephony: Some(Arc::default()),
             signer: Arc::new(Pen),
             clock: Arc::new(WallClock),
@@ -292,8 +337,8 @@ impl House {
 
     async fn in_world(settings: Settings, ports: Ports<World>) -> Self {
         let relay = Relay::start(settings, ports.clone()).await.unwrap();
-        let Ports { store, callers: gateway, tools, recordings: shelf, telephony, .. } = ports;
-        Self { relay, store, gateway, tools, shelf, carrier: telephony.unwrap() }
+        let Ports { store, callers: gateway, tools, recordings: shelf, music: records, telephony, .. } = ports;
+        Self { relay, store, gateway, tools, shelf, records, carrier: telephony.unwrap() }
     }
 
     pub fn id(&self) -> RelayId {
@@ -303,9 +348,13 @@ impl House {
     /// A webhook has come: the call is in the store, leased to this relay, with a token.
     pub async fn webhook(&self, sid: &str, path: MediaPath) -> Call {
         let call = self.call(sid, path);
-        self.store.open_call(&call).await.unwrap();
-        self.store.issue_token(&Secret::new(format!("token-{sid}")), &call.sid, u64::MAX).await.unwrap();
+        self.expect(&call).await;
         call
+    }
+
+    async fn expect(&self, call: &Call) {
+        self.store.open_call(call).await.unwrap();
+        self.store.issue_token(&Secret::new(format!("token-{}", call.sid)), &call.sid, u64::MAX).await.unwrap();
     }
 
     pub fn call(&self, sid: &str, path: MediaPath) -> Call {
@@ -327,7 +376,11 @@ impl House {
 
     /// The webhook, and the command that follows it.
     pub async fn prepared(&self, sid: &str, path: MediaPath) -> CallHandle {
-        let call = self.webhook(sid, path).await;
+        self.prepare(self.call(sid, path)).await
+    }
+
+    pub async fn prepare(&self, call: Call) -> CallHandle {
+        self.expect(&call).await;
         let (sid, claim) = (call.sid.clone(), Claim::Announced(Box::new(call)));
         self.relay.calls.find_or_open(&sid, claim).await.unwrap()
     }

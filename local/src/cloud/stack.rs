@@ -52,7 +52,7 @@ const FUNCTIONS: [Deployed; 6] = [
 ];
 
 /// What Twilio calls. Everything else goes to `api`, which also knows what to say to an unknown path.
-const WEBHOOKS: [(Method, &str); 9] = [
+const WEBHOOKS: [(Method, &str); 10] = [
     (Method::GET, "/twiml"),
     (Method::POST, "/twiml"),
     (Method::GET, "/incoming-call"),
@@ -60,6 +60,7 @@ const WEBHOOKS: [(Method, &str); 9] = [
     (Method::GET, "/twiml/resume"),
     (Method::POST, "/twiml/resume"),
     (Method::POST, "/twiml/line"),
+    (Method::POST, "/twiml/transfer"),
     (Method::POST, "/stream/status"),
     (Method::POST, "/call/status"),
 ];

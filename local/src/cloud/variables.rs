@@ -13,14 +13,16 @@ use super::stack::{BUCKET, REGION, TABLE};
 use super::{LOCAL_AUTH_TOKEN, StartError};
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 32] = [
+const FOR_ALL: [&str; 33] = [
     "AGENT_GREETING",
+    "AGENT_HOLD_MUSIC",
     "AGENT_INSTRUCTIONS",
     "AGENT_KEYPAD",
     "AGENT_OVERFLOW_PLACE",
     "AGENT_OVERFLOW_SAY",
     "AGENT_OVERFLOW_WAIT",
     "AGENT_TOOLS",
+    "AGENT_TRANSFER_TARGETS",
     "AGENT_UNAVAILABLE",
     "ALLOWED_ADDRESSES",
     "CALLER_RATE",

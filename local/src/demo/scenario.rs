@@ -1,10 +1,14 @@
-//! What a demo can show: its two scripts, how the agent is set up for it, and what must have come of it.
+//! What a demo can show: its two scripts, how the agent is set up for it, what it needs around it, and what must have come of
+//! it.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use super::verdict::{self, Evidence, Verdict};
-use crate::assets::{KEYS_CALLER, KEYS_MODEL};
+use super::{hold_music, slow_weather};
+use crate::assets::{HOLD_MUSIC_CALLER, HOLD_MUSIC_MODEL, KEYS_CALLER, KEYS_MODEL};
 use crate::call::timeline;
+use crate::cloud::{Cloud, Options};
 use crate::lines::ScriptError;
 use crate::model;
 
@@ -13,7 +17,9 @@ pub(super) enum Scenario {
     /// Greeting, tool calls and barge-in
     #[default]
     Pharmacy,
-    /// Keys, the caller's and the agent's, and hold music
+    /// A tool that takes its time, and a piece of music that was uploaded
+    HoldMusic,
+    /// Keys, the caller's and the agent's, and hold
     Dtmf,
 }
 
@@ -21,6 +27,7 @@ impl Scenario {
     pub(super) fn model(self) -> Result<model::Script, ScriptError> {
         match self {
             Self::Pharmacy => Ok(model::Script::pharmacy()),
+            Self::HoldMusic => HOLD_MUSIC_MODEL.parse(),
             Self::Dtmf => KEYS_MODEL.parse(),
         }
     }
@@ -28,6 +35,7 @@ impl Scenario {
     pub(super) fn caller(self) -> Result<timeline::Script, ScriptError> {
         match self {
             Self::Pharmacy => Ok(timeline::Script::pharmacy()),
+            Self::HoldMusic => HOLD_MUSIC_CALLER.parse(),
             Self::Dtmf => KEYS_CALLER.parse(),
         }
     }
@@ -35,7 +43,7 @@ impl Scenario {
     /// The agent, as the environment describes it.
     pub(super) fn env(self) -> BTreeMap<String, String> {
         let pairs: &[(&str, &str)] = match self {
-            Self::Pharmacy => &[],
+            Self::Pharmacy | Self::HoldMusic => &[],
             Self::Dtmf => &[
                 ("AGENT_TOOLS", "send_dtmf,hold,hang_up"),
                 ("AGENT_KEYPAD", r#"{"timeout":1000,"actions":{"9":{"do":"repeat"},"0":{"do":"hold"}}}"#),
@@ -44,9 +52,29 @@ impl Scenario {
         pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
+    /// Before the cloud starts.
+    pub(super) async fn prepare(self, options: &mut Options) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if self == Self::HoldMusic {
+            let weather = slow_weather::start().await?;
+            options.env.insert("OPEN_METEO_URL".to_owned(), weather.to_string());
+            options.env.insert("OPEN_METEO_GEOCODING_URL".to_owned(), weather.to_string());
+            options.env.insert("AGENT_HOLD_MUSIC".to_owned(), hold_music::id()?.to_string());
+        }
+        Ok(())
+    }
+
+    /// Before the call.
+    pub(super) async fn furnish(self, cloud: &Cloud) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if self == Self::HoldMusic {
+            hold_music::upload(cloud.origin()).await?;
+        }
+        Ok(())
+    }
+
     pub(super) fn judge(self, evidence: &Evidence) -> Verdict {
         match self {
             Self::Pharmacy => verdict::judge(evidence),
+            Self::HoldMusic => hold_music::judge(evidence),
             Self::Dtmf => verdict::judge_keys(evidence),
         }
     }

@@ -33,6 +33,10 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
+    pub(super) fn new(claims: Vec<(&'static str, Result<String, String>)>, evidence: &Evidence) -> Self {
+        Self { claims, file: evidence.file.clone() }
+    }
+
     pub(super) fn is_good(&self) -> bool {
         self.claims.iter().all(|(_, outcome)| outcome.is_ok())
     }
@@ -67,10 +71,10 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
         ("the agent hung up after its last words", ending(evidence)),
         ("the recording is whole", recording(evidence)),
     ];
-    Verdict { claims, file: evidence.file.clone() }
+    Verdict::new(claims, evidence)
 }
 
-fn call(evidence: &Evidence) -> Result<String, String> {
+pub(super) fn call(evidence: &Evidence) -> Result<String, String> {
     let report = &evidence.report;
     if let Some(warning) = report.warnings.first() {
         return Err(format!("warning {}: {}", warning.code, warning.what));
@@ -86,7 +90,7 @@ fn call(evidence: &Evidence) -> Result<String, String> {
     }
 }
 
-fn greeting(evidence: &Evidence) -> Result<String, String> {
+pub(super) fn greeting(evidence: &Evidence) -> Result<String, String> {
     let heard_ms = evidence.report.streams.first().and_then(|stream| stream.first_audio_ms);
     let heard_ms = heard_ms.ok_or("nothing was heard")?;
     find(evidence, |event| matches!(event, Event::Greeted { .. }).then_some(())).ok_or("no `greeted` event")?;
@@ -139,7 +143,7 @@ fn transcript(evidence: &Evidence) -> Result<String, String> {
     }
 }
 
-fn ending(evidence: &Evidence) -> Result<String, String> {
+pub(super) fn ending(evidence: &Evidence) -> Result<String, String> {
     let status = evidence.record.as_ref().map(|record| record.call.status).ok_or("there is no record of the call")?;
     match (status.ended(), &evidence.report.ended) {
         (Some(Ending::AgentHungUp), Ended::ServerHungUp) => Ok("and the caller's line was closed".to_owned()),
@@ -147,7 +151,7 @@ fn ending(evidence: &Evidence) -> Result<String, String> {
     }
 }
 
-fn recording(evidence: &Evidence) -> Result<String, String> {
+pub(super) fn recording(evidence: &Evidence) -> Result<String, String> {
     /// Of 16-bit amplitudes: less is nobody speaking.
     const SPOKEN: i16 = 1_000;
     /// The call begins with the webhook and ends a little after the last word.
@@ -171,6 +175,6 @@ fn recording(evidence: &Evidence) -> Result<String, String> {
     Ok(format!("{}.{} s, stereo µ-law, two voices", length_ms / 1_000, length_ms % 1_000 / 100))
 }
 
-fn find<T>(evidence: &Evidence, wanted: impl Fn(&Event) -> Option<T>) -> Option<T> {
+pub(super) fn find<T>(evidence: &Evidence, wanted: impl Fn(&Event) -> Option<T>) -> Option<T> {
     evidence.record.as_ref()?.events.iter().find_map(|timed| wanted(&timed.event))
 }

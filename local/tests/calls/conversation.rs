@@ -6,10 +6,10 @@ use tokio::process::Command;
 
 use crate::house::MACHINE;
 
-async fn demo(path: &str) -> Output {
-    let folder = std::env::temp_dir().join(format!("voicebridge-demo-{path}-{}", std::process::id()));
+async fn demo(scenario: &str, path: &str) -> Output {
+    let folder = std::env::temp_dir().join(format!("voicebridge-demo-{scenario}-{path}-{}", std::process::id()));
     let output = Command::new(env!("CARGO_BIN_EXE_voicebridge"))
-        .args(["demo", "--media-path", path, "--folder"])
+        .args(["demo", "--scenario", scenario, "--media-path", path, "--folder"])
         .arg(&folder)
         .kill_on_drop(true)
         .output()
@@ -26,10 +26,20 @@ async fn demo(path: &str) -> Output {
 #[tokio::test]
 async fn the_demo_works_on_both_media_paths() {
     let _alone = MACHINE.lock().await;
-    let (gateway, direct) = tokio::join!(demo("gateway"), demo("direct"));
+    let (gateway, direct) = tokio::join!(demo("pharmacy", "gateway"), demo("pharmacy", "direct"));
     for output in [gateway, direct] {
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
         assert!(told.contains("the caller cuts in") && told.contains("lookup_prescription took"), "{told}");
     }
+}
+
+/// Uploaded as an MP3, chosen by the agent, heard while a tool takes its time.
+#[tokio::test]
+async fn the_demo_of_hold_music_works() {
+    let _alone = MACHINE.lock().await;
+    let output = demo("hold-music", "gateway").await;
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("hold music ends") && told.contains("byte for byte"), "{told}");
 }

@@ -8,6 +8,7 @@ use super::words::{CALLS_OWN, Piece, pieces};
 use super::{Agent, Greeting, TurnDetection, hours, recording};
 use crate::fault::Fault;
 use crate::model::{Offer, dialect};
+use crate::money::Usd;
 use crate::tools::address::Guard;
 use crate::tools::own;
 
@@ -34,6 +35,7 @@ impl Agent {
         check.own_tools(guard);
         check.keypad();
         check.recording();
+        check.transfer();
         check.hours();
         check.limits();
         check.size();
@@ -188,6 +190,14 @@ impl Check<'_> {
         self.found.extend(recording::faults(self.agent).into_iter().map(|fault| fault.within("/recording")));
     }
 
+    fn transfer(&mut self) {
+        self.found.extend(self.agent.transfer_faults());
+        for (at, target) in self.agent.transfer_targets.iter().enumerate().filter(|(_, target)| !target.say.is_empty())
+        {
+            self.text(&format!("/transfer_targets/{at}/say"), &target.say, LARGEST);
+        }
+    }
+
     fn hours(&mut self) {
         let agent = self.agent;
         let known = hours::zone(&agent.time_zone).is_some();
@@ -222,7 +232,7 @@ impl Check<'_> {
             ("attach", limits.attach, 1_000..=5 * MINUTE),
         ];
         for (name, time, range) in times {
-            let fits = u64::try_from(time.as_millis()).is_ok_and(|ms| range.contains(&ms));
+            let fits = range.contains(&millis(time));
             let detail = format!("{} to {} milliseconds", range.start(), range.end());
             self.ensure(fits, &format!("/limits/{name}"), &detail);
         }
@@ -237,6 +247,12 @@ impl Check<'_> {
             let detail = format!("{} to {}", range.start(), range.end());
             self.ensure(range.contains(&count), &format!("/limits/{name}"), &detail);
         }
+        let fits = limits.renew_after.is_none_or(|after| (MINUTE..=12 * 60 * MINUTE).contains(&millis(after)));
+        self.ensure(fits, "/limits/renew_after", "60000 to 43200000 milliseconds");
+        for (name, limit) in [("spend_call", limits.spend_call), ("spend_day", limits.spend_day)] {
+            let fits = limit.is_none_or(|limit| limit > Usd::ZERO);
+            self.ensure(fits, &format!("/limits/{name}"), "more than nothing, in dollars");
+        }
         let fits = self.agent.overflow.wait <= Duration::from_secs(60 * 60);
         self.ensure(fits, "/overflow/wait", "0 to 3600000 milliseconds");
     }
@@ -247,6 +263,10 @@ impl Check<'_> {
             self.fault("", format!("an agent has at most {LARGEST} bytes; this one has {bytes}"));
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn is_primary(tag: &str) -> bool {

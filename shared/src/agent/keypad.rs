@@ -42,6 +42,8 @@ pub enum KeyAction {
     HangUp {},
     /// Music until the caller speaks or presses a key.
     Hold {},
+    /// The caller is put through to one of the agent's transfer targets, by its name.
+    Transfer { to: String },
     /// The agent says its last words again.
     Repeat {},
     /// The agent is told what to say.
@@ -54,6 +56,7 @@ impl KeyAction {
         match self {
             Self::HangUp {} => "hang_up",
             Self::Hold {} => "hold",
+            Self::Transfer { .. } => "transfer",
             Self::Repeat {} => "repeat",
             Self::Say { .. } => "say",
         }
@@ -111,9 +114,12 @@ impl Keypad {
                 KeyAction::Say { instructions } if instructions.len() > LONGEST_INSTRUCTIONS => {
                     format!("has instructions of more than {LONGEST_INSTRUCTIONS} bytes")
                 }
-                KeyAction::Say { .. } | KeyAction::HangUp {} | KeyAction::Hold {} | KeyAction::Repeat {} => {
-                    return None;
-                }
+                // Whether it leads anywhere is known to the agent.
+                KeyAction::Transfer { .. }
+                | KeyAction::Say { .. }
+                | KeyAction::HangUp {}
+                | KeyAction::Hold {}
+                | KeyAction::Repeat {} => return None,
             }
         };
         Some(Fault::new(format!("/actions/{}", segment(digits)), fault))

@@ -27,7 +27,13 @@ pub struct OpenaiRealtime;
 
 impl Dialect for OpenaiRealtime {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { interrupts_itself: true, truncates: true, longest_session: Some(Duration::from_secs(60 * 60)) }
+        Capabilities {
+            interrupts_itself: true,
+            truncates: true,
+            longest_session: Some(Duration::from_secs(60 * 60)),
+            // Beside instructions, tools and sound it must fit into the smallest window that is offered, 32k.
+            recall_tokens: 8_000,
+        }
     }
 
     fn offer(&self) -> Offer {

@@ -1,4 +1,4 @@
-//! What the model does to the call itself: hang up, put on hold, press keys.
+//! What the model does to the call itself: hang up, put on hold, put through, press keys.
 
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ impl Session {
                 self.on_tool_outcome(now, call, Err(error));
             }
             CallControl::Hold { length } => self.on_hold_call(now, call, length),
+            CallControl::Transfer { to, why } => self.on_transfer_call(now, call, to.reveal(), why),
             CallControl::SendDtmf { digits } => self.on_send_dtmf_call(now, call, &digits),
             CallControl::PauseRecording => self.on_pause_recording_call(now, call),
             CallControl::ResumeRecording => self.on_resume_recording_call(now, call),
@@ -38,7 +39,7 @@ impl Session {
             return;
         }
         self.note(Event::HangUpAsked { reason });
-        let spoken = self.responses.is_audible() || !self.playback.is_silent(now);
+        let spoken = self.responses.is_audible() || !(self.playback.is_silent(now) || self.hold.sounds());
         self.close(now, Ending::AgentHungUp, (!spoken).then_some(ending::SAY_GOODBYE));
     }
 

@@ -27,6 +27,7 @@ impl Session {
         self.stream = Some(stream.detached());
         self.order = Resequencer::default();
         self.line.restart();
+        let same = self.is_of_former(&stream);
         self.recognise(now, &stream);
         self.timers.disarm(&Timer::Attach);
         self.note(Event::CallerAttached { stream: stream.detached() });
@@ -35,7 +36,9 @@ impl Session {
             self.emit(Output::Status(CallStatus::InProgress));
         }
         self.attached_at.get_or_insert(now);
+        self.watch_cost(now);
         self.rearm_silence(now);
+        self.back_from_transfer(now, same);
         self.open_conversation(now);
     }
 
@@ -43,18 +46,18 @@ impl Session {
         if self.stream.as_ref() != Some(stream) {
             return;
         }
-        self.lose_stream(now);
-        self.note(Event::CallerDetached);
         if let Phase::Closing(ending) = self.phase {
+            self.lose_stream(now);
+            self.note(Event::CallerDetached);
             return self.end(now, ending);
         }
-        self.phase = Phase::Waiting { doomed: None };
-        self.timers.arm(Timer::Attach, now + self.plan.agent.limits.attach);
+        self.gone_from_stream(now);
     }
 
     /// The stream is gone and what it had buffered with it; the model is told how much of its words was heard.
-    fn lose_stream(&mut self, now: CallTime) {
+    pub(super) fn lose_stream(&mut self, now: CallTime) {
         self.stream = None;
+        self.spending.stream_went(now);
         self.interrupt_playback(now);
         if self.responses.interrupt() {
             self.cancel_response();
@@ -117,6 +120,7 @@ impl Session {
             StreamEvent::Mark { name } => self.on_mark(now, &name),
             StreamEvent::Start(start) => self.on_start(&start),
             StreamEvent::Dtmf { digit } => self.on_dtmf(now, digit),
+            StreamEvent::Stop if self.is_departing() => self.gone_from_stream(now),
             StreamEvent::Stop => self.end(now, Ending::CallerHungUp),
         }
     }
@@ -145,13 +149,13 @@ impl Session {
     /// Caller audio goes to the model, or waits for one, or is spared it while the last words are being said: the
     /// model would interrupt itself.
     fn hear(&mut self, payload: Payload) {
-        if let Phase::Closing(_) = self.phase {
+        if let Phase::Closing(_) | Phase::Parting = self.phase {
             return;
         }
         let bound = Samples::from_millis(millis(self.plan.agent.limits.preroll));
         let dropped = self.earshot.keep(&payload, bound, self.link.is_ready());
         if self.link.is_ready() {
-            return self.emit(Output::Model(ModelCommand::AppendAudio(payload)));
+            return self.tell_model(ModelCommand::AppendAudio(payload));
         }
         if !dropped.is_zero() {
             let event = self.tallies.preroll(dropped);
@@ -185,6 +189,7 @@ impl Session {
         let Ok(mark) = name.parse() else {
             return self.note(Event::Unexpected { what: "a mark that is not ours".to_owned() });
         };
+        self.measure_mark(now, mark);
         let Self { playback, out, stream, .. } = self;
         let Some(stream) = stream else { return };
         playback.played(mark, now, |send| put_on_wire(out, stream, send));

@@ -73,6 +73,7 @@ impl Session {
         let before = self.answer_as(now, Answering { agent: Box::new(agent), tools });
         self.change.standing.get_or_insert(before);
         self.change.wanted = true;
+        self.renew_otherwise(now);
     }
 
     /// Speed may change between turns only, and so nothing does within one.
@@ -84,7 +85,7 @@ impl Session {
         self.change.count = self.change.count.saturating_add(1);
         let config = self.session_config(now, EventId::new(format!("reconfigure-{}", self.change.count)));
         self.change.ask(&config);
-        self.emit(Output::Model(ModelCommand::Reconfigure(Box::new(config))));
+        self.tell_model(ModelCommand::Reconfigure(Box::new(config)));
     }
 
     pub(super) fn on_change_taken(&mut self) {

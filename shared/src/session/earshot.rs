@@ -104,6 +104,11 @@ impl Earshot {
         self.turns.push_back(Utterance { item: item.detached(), from, to: None });
     }
 
+    /// How much has been heard since the present utterance began.
+    pub(super) fn utterance(&self) -> Samples {
+        self.turns.back().map_or(Samples::ZERO, |turn| self.to - turn.from)
+    }
+
     pub(super) fn ends(&mut self, item: &ItemId, at_ms: u64) {
         let to = (self.session_from + Samples::from_millis(at_ms)).min(self.to);
         if let Some(turn) = self.turns.iter_mut().find(|turn| turn.item == *item) {

@@ -29,7 +29,8 @@ impl Session {
         self.cancel_tools();
         self.forget_keys();
         self.forget_hold();
-        self.end_music(now);
+        self.forget_transfer();
+        self.fade_music(now);
         self.line.speaking = false;
         self.phase = Phase::Closing(ending);
         self.responses.forget_wish();
@@ -57,7 +58,9 @@ impl Session {
 
     /// Ends the call now.
     pub(super) fn end(&mut self, now: CallTime, ending: Ending) {
+        self.forget_transfer();
         self.leave(now);
+        self.tell_cost(now);
         self.emit(Output::Status(CallStatus::Ended(ending)));
         self.note(Event::Ended { ending, after_ms: now.as_millis() });
         self.emit(Output::HangUp(ending));
@@ -66,36 +69,40 @@ impl Session {
     /// The process goes away and the call stays: another relay goes on from here.
     pub(super) fn let_go(&mut self, now: CallTime) {
         self.keep_speech();
+        // What is counted now is not counted again by the successor.
+        self.tell_cost(now);
         let journal = Box::new(self.journal(now));
         self.tools.abandon();
         self.leave(now);
         self.emit(Output::LetGo(journal));
     }
 
-    /// Nobody speaks, nothing is owed, and nothing is to be heard: nobody would notice if another went on from here.
+    /// Nobody would notice if another relay went on from here.
     pub(super) fn watch_hand_over(&mut self, now: CallTime) {
-        let music_only = self.is_on_hold() && self.hold.is_playing();
-        let quiet = (music_only || self.playback.is_silent(now))
+        let quiet = self.is_quiet(now) && self.phase == Phase::Talking && self.link.is_ready();
+        if self.leaving && (quiet || !self.is_present()) {
+            self.let_go(now);
+        }
+    }
+
+    /// Nobody speaks or dials, nothing is owed, and nothing is to be heard but the music of whoever is on hold.
+    pub(super) fn is_quiet(&self, now: CallTime) -> bool {
+        let music_only = self.is_on_hold() && self.hold.sounds();
+        (music_only || self.playback.is_silent(now))
             && !self.keys.is_dialling()
             && self.responses.is_idle()
             && !self.line.speaking
             && !self.earshot.is_owed()
             && !self.tools.is_pending()
             && !self.change.is_pending()
-            && self.phase == Phase::Talking
-            && self.link.is_ready();
-        if self.leaving && (quiet || !self.is_present()) {
-            self.let_go(now);
-        }
     }
 
     fn leave(&mut self, now: CallTime) {
         self.cancel_tools();
-        self.stop_music();
+        self.close_turn(now);
+        self.stop_music(now);
         self.tallies.rest().into_iter().for_each(|event| self.note(event));
-        if !self.link.is_down() {
-            self.emit(Output::CloseModel);
-        }
+        self.close_sockets();
         self.emit(Output::Record(RecordOp::Finish { at: now.into() }));
         // What waits behind the end is not carried any more.
         self.order = Resequencer::default();

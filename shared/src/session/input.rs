@@ -1,9 +1,13 @@
 //! What can happen to a call.
 
 use crate::agent::Agent;
-use crate::ids::{StreamSid, ToolCallId};
+use crate::audio::hold_music::Piece;
+use crate::ids::{MusicId, SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
+use crate::money::Usd;
+use crate::redact::Pii;
 use crate::tools::{ToolOutcome, ToolSpec};
+use crate::transfer::{Carried, News};
 use crate::twilio::media::StreamMessage;
 
 /// One thing that happened. The driver hands each over once, in the order in which it learned of them.
@@ -21,17 +25,34 @@ pub enum Input {
     /// The carrier says that the call is over.
     CallEnded,
     /// The socket that [`Output::DialModel`](super::Output::DialModel) asked for is open.
-    ModelConnected,
-    Model(ModelEvent),
+    ModelConnected(SocketNumber),
+    Model(SocketNumber, ModelEvent),
     /// The socket is gone or never came to be.
     ModelDisconnected {
+        socket: SocketNumber,
         cause: ModelLoss,
     },
     Tool {
         call: ToolCallId,
         outcome: ToolOutcome,
     },
+    /// What all calls of the agent's have cost today, with what [`Output::CountSpent`](super::Output::CountSpent) added.
+    DaySpent {
+        total: Usd,
+    },
+    /// What became of an errand: [`Output::Carrier`](super::Output::Carrier).
+    Carried {
+        number: u32,
+        outcome: Carried,
+    },
+    /// What the carrier tells of a transfer.
+    Transfer(News),
     Operator(OperatorCommand),
+    /// A file of hold music is here. It plays while it is the agent's; until it is here, and without it, the built-in piece.
+    HoldMusic {
+        file: MusicId,
+        piece: Piece,
+    },
     /// Another agent is to answer from here on, as far as it can take the place of the one that began.
     AgentChanged {
         agent: Box<Agent>,
@@ -58,8 +79,14 @@ pub enum OperatorCommand {
     HangUp,
     /// The caller hears music, and nobody else talks to them.
     Hold,
+    /// A caller on hold, or on the way to somebody, is the agent's again.
     Resume,
     /// Nothing that is said is kept.
     PauseRecording,
     ResumeRecording,
+    /// To one of the agent's transfer targets, by name or by number.
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
 }

@@ -21,12 +21,14 @@ use super::playback::Playback;
 use super::recording::Paused;
 use super::resequence::Resequencer;
 use super::responses::{Reason, Wish};
+use super::spending::Spending;
 use super::tools::Toolbox;
 use super::transcript::Transcript;
+use super::transfer::Transfers;
 use super::turns::{Back, Turn};
 use super::{Phase, Plan, Session, Timer};
 use crate::calls::Ending;
-use crate::ids::{StreamSid, ToolCallId};
+use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, ToolUse, Usage};
 use crate::time::{CallTime, Samples};
 use crate::twilio::media::StreamEvent;
@@ -61,10 +63,12 @@ pub struct Journal {
     turn: Turn,
     /// Where the hold music was.
     music: Samples,
-    /// Responses asked for, and sessions of the model's: their numbers go on.
+    /// Responses asked for, and sockets to the model: their numbers go on.
     asked: u64,
     sessions: u32,
     spent: Usage,
+    #[serde(default)]
+    spending: Spending,
     /// How much of the caller's audio there was, and how much of it was understood.
     heard: Samples,
     understood: Samples,
@@ -78,6 +82,8 @@ pub struct Journal {
     /// Nothing was being kept, and what is above is without what was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused: Option<Paused>,
+    #[serde(default, skip_serializing_if = "Transfers::is_empty")]
+    transfers: Transfers,
 }
 
 /// The carrier's stream, as far as it was read.
@@ -118,6 +124,12 @@ pub(super) struct Former {
     closing: Option<Ending>,
 }
 
+impl Former {
+    pub(super) fn has(&self, stream: &StreamSid) -> bool {
+        self.stream.as_ref().is_some_and(|former| former.sid == *stream)
+    }
+}
+
 impl Journal {
     /// Nothing was being kept of the call.
     pub fn is_paused(&self) -> bool {
@@ -146,6 +158,7 @@ impl Session {
             }
         }
         session.begin(now);
+        session.go_on_transferring(now);
         session
     }
 
@@ -161,8 +174,10 @@ impl Session {
         self.turn = journal.turn;
         self.hold.resume_at(journal.music);
         self.responses.resume(journal.asked);
-        self.link.resume(journal.sessions);
+        self.link.resume(SocketNumber(journal.sessions));
         self.spent = journal.spent;
+        self.spending = journal.spending;
+        self.spending.stream_went(at);
         let understood = journal.understood.max(made_out_to);
         let heard = journal.heard.max(made_out_to);
         self.earshot = Earshot::resume(heard, understood, speech, journal.unclear && !ahead);
@@ -170,6 +185,7 @@ impl Session {
         self.former = Some(Former { stream, at, closing });
         let broken_off = self.settle_what_was_said(journal.unsettled) && journal.cut;
         self.tools = journal.tools;
+        self.transfers = journal.transfers;
         self.run_tools_again(now, self.tools.calls());
         let keys_lost = self.go_on_dialling(now, journal.keys);
         if let Some(paused) = journal.paused {
@@ -265,7 +281,7 @@ impl Session {
             attached_at: self.attached_at,
             closing: match self.phase {
                 Phase::Closing(ending) => Some(ending),
-                Phase::Waiting { .. } | Phase::Talking | Phase::Over => None,
+                Phase::Waiting { .. } | Phase::Talking | Phase::Parting | Phase::Over => None,
             },
             playback: self.playback.sent_only(),
             unsettled: self.transcript.unsettled().collect(),
@@ -276,14 +292,16 @@ impl Session {
             turn: self.turn.clone(),
             music: self.hold.offset(),
             asked: self.responses.asked(),
-            sessions: self.link.session(),
+            sessions: self.link.last_socket().0,
             spent: self.spent,
+            spending: self.spending.clone(),
             heard: self.earshot.position(),
             understood: self.earshot.understood(),
             unclear: self.earshot.is_owed(),
             keys: self.keys.kept(),
             on_hold: self.on_hold.clone(),
             paused: self.keeping.paused(),
+            transfers: self.transfers.clone(),
         }
     }
 
@@ -324,15 +342,20 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
             StreamEvent::Mark { .. } => Some(LATER),
             StreamEvent::Start(_) | StreamEvent::Dtmf { .. } | StreamEvent::Stop => Some(SOON),
         },
-        Input::Model(ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
-        Input::Model(ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. }) | Input::Tick => None,
-        Input::Model(_)
+        Input::Model(_, ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
+        Input::Model(_, ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. })
+        | Input::HoldMusic { .. }
+        | Input::Tick => None,
+        Input::Model(..)
         | Input::CallerAttached { .. }
         | Input::CallerDetached { .. }
         | Input::CallEnded
-        | Input::ModelConnected
+        | Input::ModelConnected(_)
         | Input::ModelDisconnected { .. }
         | Input::Tool { .. }
+        | Input::DaySpent { .. }
+        | Input::Carried { .. }
+        | Input::Transfer(_)
         | Input::Operator(_)
         | Input::AgentChanged { .. }
         | Input::HandOver
@@ -342,8 +365,8 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
 
 pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
     match timer {
-        Timer::Gap | Timer::Stall | Timer::Journal | Timer::Retry => None,
-        Timer::Hold => Some(LATER),
+        Timer::Gap | Timer::Stall | Timer::Journal | Timer::Retry | Timer::Renewal => None,
+        Timer::Hold | Timer::Cost => Some(LATER),
         Timer::Attach
         | Timer::ModelReady
         | Timer::Redial
@@ -354,6 +377,7 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::Keypad
         | Timer::OnHold
         | Timer::RecordingPause
+        | Timer::Transfer
         | Timer::Goodbye => Some(SOON),
     }
 }

@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::output::{DigitsEnd, Event, Output, Speaker};
+use super::output::{DigitsEnd, Event, Speaker};
 use super::playback::Cut;
 use super::responses::{Reason, Wish};
+use super::transfer::TransferredBy;
 use super::{Phase, Session, Timer, ending};
 use crate::agent::{KeyAction, Keypad};
 use crate::calls::Ending;
@@ -72,8 +73,8 @@ impl Keys {
     }
 
     /// What a session that knows nothing of it must be told.
-    pub(super) fn notes(&self) -> Vec<ModelCommand> {
-        self.unanswered.iter().map(note_of).collect()
+    pub(super) fn notes(&self) -> impl Iterator<Item = Pii<String>> + '_ {
+        self.unanswered.iter().map(note_of)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -98,6 +99,7 @@ impl Session {
         self.turn.checked = false;
         self.tools.caller_spoke();
         self.come_back(now, OffHold::KeyPressed);
+        self.close_turn(now);
         self.fall_silent(now);
         self.keys.withheld |= self.keeping.is_paused();
         let keypad = &self.plan.agent.keypad;
@@ -111,7 +113,7 @@ impl Session {
     /// wait goes on.
     fn fall_silent(&mut self, now: CallTime) {
         let due = self.responses.owed().cloned();
-        if !self.hold.is_playing() {
+        if !self.hold.sounds() {
             for Cut { item, heard, sent, .. } in self.interrupt_playback(now) {
                 self.note(Event::BargeIn { item, heard_ms: heard.as_millis(), sent_ms: sent.as_millis() });
             }
@@ -130,6 +132,7 @@ impl Session {
         if count == 0 {
             return;
         }
+        self.begin_dialled_turn(now);
         let action = self.plan.agent.keypad.actions.get(digits.reveal()).cloned();
         let name = action.as_ref().map(|action| action.name().to_owned());
         self.note(Event::Digits { count, ended_by, action: name });
@@ -143,6 +146,7 @@ impl Session {
         match action {
             KeyAction::HangUp {} => self.close(now, Ending::AgentHungUp, Some(ending::SAY_GOODBYE)),
             KeyAction::Hold {} => self.put_on_hold(now, HeldBy::Caller, self.plan.agent.limits.longest_hold),
+            KeyAction::Transfer { to } => self.transfer(now, TransferredBy::Caller, &to, Pii::new(BY_KEY.to_owned())),
             KeyAction::Repeat {} => self.say_again(),
             KeyAction::Say { instructions } => self.answer_keys(Some(instructions)),
         }
@@ -165,7 +169,7 @@ impl Session {
         let line = self.transcript.settle(&item, Some(Pii::new(format!("({count} {keys} pressed)"))), None);
         self.show(line);
         if self.link.is_ready() {
-            self.emit(Output::Model(note_of(&digits)));
+            self.tell_model(ModelCommand::Note { text: note_of(&digits) });
         }
         self.keys.keep(digits);
         self.answer_keys(None);
@@ -197,12 +201,13 @@ impl Session {
     }
 }
 
+const BY_KEY: &str = "The caller pressed the key for it.";
 const SAY_AGAIN: &str = "The caller pressed the key for hearing it again. Say once more, word for word and from its \
     beginning, what you said last, and nothing else.";
 
 const KEYS_LOST: &str = "The connection was interrupted while the caller pressed keys, and these keys are lost. Apologise in a few \
     words, and ask them to press all of them again.";
 
-fn note_of(digits: &Pii<String>) -> ModelCommand {
-    ModelCommand::Note { text: Pii::new(format!("The caller pressed {} on the keypad.", digits.reveal())) }
+fn note_of(digits: &Pii<String>) -> Pii<String> {
+    Pii::new(format!("The caller pressed {} on the keypad.", digits.reveal()))
 }

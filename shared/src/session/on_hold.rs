@@ -57,7 +57,7 @@ impl Session {
         let length = length.min(self.plan.agent.limits.longest_hold);
         self.note(Event::OnHold { by, longest_ms: millis(length) });
         self.hold_until(OnHold { by, since: now, until: now + length });
-        if !self.hold.is_playing() {
+        if !self.hold.sounds() {
             // It may have been armed for a longer silence than one that is meant.
             self.timers.disarm(&Timer::Hold);
         }

@@ -9,29 +9,36 @@ use serde::{Deserialize, Serialize};
 use super::journal::{Journal, Succession};
 use super::on_hold::{HeldBy, OffHold};
 use super::recording::{PausedBy, ResumedBy};
+use super::transfer::TransferredBy;
 use crate::agent::Agent;
+use crate::agent::TransferKind;
 use crate::audio::Payload;
 use crate::audio::recording::RecordOp;
 use crate::calls::{CallStatus, Ending};
-use crate::ids::{ItemId, ResponseId, StreamSid, ToolCallId};
+use crate::ids::{ItemId, ResponseId, SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelCommand, Usage};
+use crate::money::{Cost, Usd};
 use crate::redact::Pii;
 use crate::time::{CallTime, Samples};
 use crate::tools::call_control::HangUpReason;
 use crate::tools::{ToolErrorKind, ToolRequest};
+use crate::transfer::{Errand, TransferFailure};
 
 /// One thing to do, in the order given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// To the carrier's stream.
     Caller(ToCaller),
-    /// To the model's socket. Only while it is connected.
-    Model(ModelCommand),
-    /// Open a socket to the model; any earlier one is closed.
-    DialModel,
-    CloseModel,
+    /// To one of the model's sockets. Only while it is connected.
+    Model(SocketNumber, ModelCommand),
+    /// Open a socket to the model. Two at most are open at a time: the one in use, and the one that is to take its place.
+    DialModel(SocketNumber),
+    CloseModel(SocketNumber),
     RunTool(ToolRequest),
     CancelTool(ToolCallId),
+    /// To be carried out one after the other, and like a tool not before the journal is written; the outcome is
+    /// [`Input::Carried`](super::Input::Carried).
+    Carrier(Errand),
     Record(RecordOp),
     /// A line of the transcript, new or more complete than before: same `number`, same line.
     Transcript(Line),
@@ -48,6 +55,8 @@ pub enum Output {
         from: Samples,
         mulaw: Bytes,
     },
+    /// Add this to what the agent's calls have cost today, and hand in what that makes.
+    CountSpent(Usd),
     /// End the call. Comes once, and last.
     HangUp(Ending),
     /// Let go of the call without ending it: another relay goes on from here. Comes once, and last.
@@ -141,6 +150,16 @@ pub enum Event {
         code: String,
         fatal: bool,
     },
+    /// Another session goes on in place of one that is as old as this. `quiet`: at a moment when nobody could notice.
+    ModelRenewed {
+        after_ms: u64,
+        quiet: bool,
+    },
+    /// The session that was to take over cannot; the one in use goes on. `fatal`: no other is tried.
+    RenewalFailed {
+        code: String,
+        fatal: bool,
+    },
     ModelError {
         code: String,
     },
@@ -155,6 +174,25 @@ pub enum Event {
     Answered {
         after_ms: u64,
     },
+    /// A turn of the caller's, when its answer has been heard out or was spoken into. `first_audio_ms`, `answer_ms`: from the
+    /// end of their speech to the first sound, music included, and to the answer. `tool_ms`: how long tools ran. `mark_ms`: how
+    /// late its slowest mark came back. `barge_in_ms`: from their first sound to the end of what they spoke into.
+    Turn {
+        number: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_audio_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_ms: Option<u64>,
+        tool_ms: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        barge_in_ms: Option<u64>,
+    },
+    /// What the call has cost so far: once a minute, and at its end.
+    Cost(Cost),
+    /// The model has been told to bring the call to an end.
+    SpendWarning,
     BargeIn {
         item: ItemId,
         heard_ms: u64,
@@ -221,6 +259,20 @@ pub enum Event {
     HangUpAsked {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<HangUpReason>,
+    },
+    /// The caller is to be put through. `to`: the target's name; none for a number that is not among them.
+    TransferAsked {
+        to: String,
+        kind: TransferKind,
+        by: TransferredBy,
+    },
+    TransferFailed {
+        why: TransferFailure,
+        after_ms: u64,
+    },
+    /// Somebody has the caller.
+    Transferred {
+        after_ms: u64,
     },
     /// A message for somebody is written down.
     MessageTaken {

@@ -6,6 +6,7 @@
 //! a dead generation and count for nothing.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub(super) struct Playback {
     backlog: VecDeque<(Source, Payload)>,
     /// Until then the carrier may hold audio that is not in this ledger: a former relay sent it and did not live to say so.
     unknown_until: CallTime,
+    /// When each mark should come back, were the carrier no distance away.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    due: VecDeque<(u64, CallTime)>,
 }
 
 /// The numbers that a former relay may have used after its last journal.
@@ -95,12 +99,13 @@ impl Playback {
             ends_at: Samples::ZERO,
             backlog: VecDeque::new(),
             unknown_until: CallTime::ZERO,
+            due: VecDeque::new(),
         }
     }
 
     /// The ledger as a successor may rely on it.
     pub(super) fn sent_only(&self) -> Self {
-        Self { backlog: VecDeque::new(), ..self.clone() }
+        Self { backlog: VecDeque::new(), due: VecDeque::new(), ..self.clone() }
     }
 
     /// Something that was said has not been sent.
@@ -143,6 +148,18 @@ impl Playback {
         if self.backlog.is_empty() {
             self.mark(&mut send);
         }
+    }
+
+    /// How late a mark comes back. Of those that were sent by another relay it is not known.
+    pub(super) fn lateness(&mut self, mark: Mark, now: CallTime) -> Option<Duration> {
+        if mark.generation != self.generation {
+            return None;
+        }
+        let mut late = None;
+        while let Some((number, due)) = self.due.pop_front_if(|(number, _)| *number <= mark.number) {
+            late = (number == mark.number).then(|| now.since(due));
+        }
+        late
     }
 
     /// A mark came back. Returns whether it said anything.
@@ -236,11 +253,13 @@ impl Playback {
         }
         self.marked = self.sent;
         self.marks.push_back((self.next_mark, self.sent));
+        self.due.push_back((self.next_mark, self.ends_at()));
         send(Send::Mark(Mark { generation: self.generation, number: self.next_mark }));
         self.next_mark = self.next_mark.saturating_add(1);
     }
 
-    fn lead(&self, now: CallTime) -> Samples {
+    /// What was sent and has not been heard.
+    pub(super) fn lead(&self, now: CallTime) -> Samples {
         self.sent - self.position(now)
     }
 

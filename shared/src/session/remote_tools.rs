@@ -2,7 +2,7 @@
 //! it: we wait, as for a tool of our own, and ask for the answer.
 
 use super::link::millis;
-use super::output::{Event, Output};
+use super::output::Event;
 use super::responses::{Reason, Wish};
 use super::{Phase, Session, Timer};
 use crate::ids::{ItemId, ToolCallId};
@@ -25,16 +25,19 @@ impl Session {
     }
 
     fn on_remote_tool_begun(&mut self, now: CallTime, call: ToolCallId) {
-        if matches!(self.phase, Phase::Closing(_)) || !self.tools.begin_remote(&call, now) {
+        if matches!(self.phase, Phase::Closing(_) | Phase::Parting) || !self.tools.begin_remote(&call, now) {
             return;
         }
         self.note(Event::ToolStarted { call: call.clone(), name: NAME.to_owned() });
         self.timers.arm(Timer::Tool(call), now + self.plan.agent.limits.tool);
+        self.meter.bridged();
+        self.meter.tools(now, true);
     }
 
     fn on_remote_tool_over(&mut self, now: CallTime, call: &ToolCallId, error: Option<ToolErrorKind>) {
         let Some(since) = self.tools.end_remote(call) else { return };
         self.timers.disarm(&Timer::Tool(call.clone()));
+        self.meter.tools(now, self.tools.is_pending());
         let took_ms = millis(now.since(since));
         self.note(Event::ToolFinished { call: call.clone(), name: NAME.to_owned(), took_ms, error });
         self.responses.want(Wish { reason: Reason::ToolResults, instructions: None, tools: self.tool_use() });
@@ -47,7 +50,7 @@ impl Session {
         }
         if self.link.is_ready() {
             let text = "The tool that you called last takes too long. Tell the caller so, and go on without it.";
-            self.emit(Output::Model(ModelCommand::Note { text: Pii::from(text) }));
+            self.tell_model(ModelCommand::Note { text: Pii::from(text) });
         }
         self.on_remote_tool_over(now, call, Some(ToolErrorKind::TimedOut));
         true

@@ -179,6 +179,11 @@ impl Responses {
         self.wish.iter().chain(self.state.unheard()).max_by_key(|wish| wish.reason)
     }
 
+    /// The model has what a tool answered, or is about to get it, and has not said a word about it.
+    pub(super) fn owes_tool_results(&self) -> bool {
+        self.owed().is_some_and(|wish| wish.reason == Reason::ToolResults)
+    }
+
     /// What was said is about to be heard again, and will ask for its own answer.
     pub(super) fn forget_answer(&mut self) {
         self.wish.take_if(|wish| wish.reason == Reason::Answer);

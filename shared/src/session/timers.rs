@@ -21,6 +21,8 @@ pub enum Timer {
     /// The model has been dialled and is not ready.
     ModelReady,
     Redial,
+    /// The model's session is to be replaced by another: it is time to begin, or the last moment.
+    Renewal,
     /// A response was asked for, or begun, and nothing is heard of it.
     Response,
     /// A failed response is asked for again.
@@ -32,12 +34,16 @@ pub enum Timer {
     LongestCall,
     /// The last words have taken too long.
     Goodbye,
+    /// What the call has cost is to be told.
+    Cost,
     /// No further digit has come.
     Keypad,
     /// The caller has been on hold for long enough.
     OnHold,
     /// Nothing has been kept for long enough.
     RecordingPause,
+    /// Somebody to whom the caller is put through has had long enough.
+    Transfer,
     /// What has happened is to be written down.
     Journal,
 }
@@ -50,8 +56,18 @@ const GRACE: Duration = Duration::from_millis(100);
 impl Timer {
     /// Waits for somebody else, unlike what the session has planned itself.
     fn awaits(&self) -> bool {
-        let planned = matches!(self, Self::Redial | Self::Retry | Self::Hold | Self::LongestCall | Self::OnHold);
-        !planned && !matches!(self, Self::RecordingPause | Self::Journal)
+        !matches!(
+            self,
+            Self::Redial
+                | Self::Renewal
+                | Self::Retry
+                | Self::Hold
+                | Self::LongestCall
+                | Self::OnHold
+                | Self::Cost
+                | Self::RecordingPause
+                | Self::Journal
+        )
     }
 }
 

@@ -20,7 +20,7 @@ impl Session {
         self.note(Event::ToolStarted { call: call.detached(), name: name.clone() });
         let own = self.plan.agent.own_tool(&name).cloned().map(Box::new);
         let control = call_control::read(&name, arguments.reveal());
-        let closing = matches!(self.phase, Phase::Closing(_)) && name != call_control::HANG_UP;
+        let closing = matches!(self.phase, Phase::Closing(_) | Phase::Parting) && name != call_control::HANG_UP;
         let withheld = self.keeping.withholds_agent();
         let pending = Pending { name, since: now, arguments, session: self.link.session(), own, withheld };
         let request = pending.request(&self.plan.sid, call, &self.plan.agent.id);
@@ -28,7 +28,7 @@ impl Session {
         match (admission, control) {
             (Admission::Refuse(error), _) | (_, Some(Err(error))) => self.on_tool_outcome(now, call, Err(error)),
             _ if closing => {
-                let error = ToolError::new(ToolErrorKind::Cancelled, "the call is ending; nothing more can be done");
+                let error = ToolError::new(ToolErrorKind::Cancelled, "the caller is leaving; nothing more can be done");
                 self.on_tool_outcome(now, call, Err(error));
             }
             (_, Some(Ok(control))) => self.on_call_control(now, call, control),
@@ -38,6 +38,8 @@ impl Session {
 
     fn run_tool(&mut self, now: CallTime, request: ToolRequest) {
         self.timers.arm(Timer::Tool(request.call.clone()), now + self.plan.agent.limits.tool);
+        self.meter.bridged();
+        self.meter.tools(now, true);
         // A successor that does not know of it would have it carried out twice.
         self.write_journal(now);
         self.emit(Output::RunTool(request));
@@ -45,7 +47,7 @@ impl Session {
 
     /// The model is told, and is to speak of it unless its last words are being said.
     pub(super) fn on_tool_outcome(&mut self, now: CallTime, call: &ToolCallId, outcome: ToolOutcome) {
-        if self.give_output(now, call, outcome) && !matches!(self.phase, Phase::Closing(_)) {
+        if self.give_output(now, call, outcome) && !matches!(self.phase, Phase::Closing(_) | Phase::Parting) {
             self.responses.want(Wish { reason: Reason::ToolResults, instructions: None, tools: self.tool_use() });
         }
     }
@@ -57,6 +59,7 @@ impl Session {
             return false;
         };
         self.timers.disarm(&Timer::Tool(call.clone()));
+        self.meter.tools(now, self.tools.is_pending());
         let (output, error) = output_of(outcome, &self.plan.agent.limits, asked.own.as_deref());
         let (call, took_ms) = (call.detached(), millis(now.since(asked.since)));
         let name = asked.name.clone();
@@ -67,8 +70,9 @@ impl Session {
         let own = asked.session == self.link.session();
         self.tools.keep(&call, asked, output.clone());
         if self.link.is_ready() {
-            let command = if own { ModelCommand::ToolOutput { call, output } } else { note_of(&name, &output) };
-            self.emit(Output::Model(command));
+            let note = || ModelCommand::Note { text: note_of(&name, &output) };
+            let command = if own { ModelCommand::ToolOutput { call, output } } else { note() };
+            self.tell_model(command);
         }
         true
     }
@@ -106,7 +110,6 @@ impl Session {
 }
 
 /// How a session is told of a call that another one made.
-pub(super) fn note_of(name: &str, output: &Pii<String>) -> ModelCommand {
-    let text = format!("The tool {name} that you called before answered: {}", output.reveal());
-    ModelCommand::Note { text: Pii::new(text) }
+pub(super) fn note_of(name: &str, output: &Pii<String>) -> Pii<String> {
+    Pii::new(format!("The tool {name} that you called before answered: {}", output.reveal()))
 }

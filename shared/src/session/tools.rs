@@ -191,6 +191,11 @@ impl Toolbox {
         self.fresh.values().map(|fresh| (fresh.asked.name.as_str(), &fresh.output))
     }
 
+    /// By name, what is under way.
+    pub(super) fn running(&self) -> impl Iterator<Item = &str> + '_ {
+        self.pending.values().map(|pending| pending.name.as_str())
+    }
+
     /// For a successor: what is under way, and what has come in and is not told. It need not carry results, which can be
     /// long: who asks again by the same id gets the same. That holds without the arguments, too, where these are not to be
     /// kept; only what had not begun is refused then.

@@ -138,12 +138,15 @@ impl Session {
         self.turn.checked = false;
         self.timers.arm(Timer::Stall, now + STALL);
         self.transcript.begin(Speaker::Caller, item, now);
-        if let Phase::Closing(_) = self.phase {
+        if let Phase::Closing(_) | Phase::Parting = self.phase {
             return;
         }
         self.tools.caller_spoke();
         self.come_back(now, OffHold::CallerSpoke);
-        for Cut { item, heard, sent, .. } in self.interrupt_playback(now) {
+        let cuts = self.interrupt_playback(now);
+        self.close_turn(now);
+        self.meter.begin((!cuts.is_empty()).then(|| self.earshot.utterance().as_millis()));
+        for Cut { item, heard, sent, .. } in cuts {
             self.note(Event::BargeIn { item, heard_ms: heard.as_millis(), sent_ms: sent.as_millis() });
         }
         if self.responses.interrupt() && !self.plan.capabilities.interrupts_itself {
@@ -153,7 +156,7 @@ impl Session {
 
     /// Takes back what is at the carrier and tells the model what was heard of it.
     pub(super) fn interrupt_playback(&mut self, now: CallTime) -> Vec<Cut> {
-        self.stop_music();
+        self.stop_music(now);
         if !self.playback.may_sound(now) {
             return Vec::new();
         }
@@ -175,7 +178,7 @@ impl Session {
         let (heard_ms, sent_ms) = (cut.heard.as_millis(), cut.sent.as_millis());
         if self.plan.capabilities.truncates && self.link.is_ready() && cut.session == self.link.session() {
             let (item, content_index) = (cut.item.clone(), cut.content_index);
-            self.emit(Output::Model(ModelCommand::Truncate { item, content_index, heard_ms }));
+            self.tell_model(ModelCommand::Truncate { item, content_index, heard_ms });
         }
         let line = self.transcript.interrupt(&cut.item, Interruption { heard_ms, sent_ms });
         self.show(line);
@@ -185,13 +188,14 @@ impl Session {
         self.line.speaking = false;
         self.timers.disarm(&Timer::Stall);
         self.turn.ended_at = Some(now);
+        self.meter.ended(now);
         self.turn.caller_spoke_at = now;
     }
 
     fn on_committed(&mut self, now: CallTime, item: &ItemId) {
         self.line.speaking = false;
         self.transcript.begin(Speaker::Caller, item, now);
-        if let Phase::Closing(_) = self.phase {
+        if let Phase::Closing(_) | Phase::Parting = self.phase {
             return;
         }
         // Who was speaking already when they were put on hold.
@@ -213,7 +217,7 @@ impl Session {
         }
         if let Some(mut command) = self.responses.ask(now) {
             self.keep_instructions(now, &mut command);
-            self.emit(Output::Model(command));
+            self.tell_model(command);
             self.timers.arm(Timer::Response, now + LONGEST_PAUSE);
         }
     }
@@ -236,7 +240,7 @@ impl Session {
 
     pub(super) fn cancel_response(&mut self) {
         if self.link.is_ready() {
-            self.emit(Output::Model(ModelCommand::CancelResponse));
+            self.tell_model(ModelCommand::CancelResponse);
         }
     }
 
@@ -259,6 +263,7 @@ impl Session {
     fn on_first_audio(&mut self, now: CallTime) {
         self.end_music(now);
         self.hold.bear_pauses();
+        self.meter.speaks(now);
         if let Some(ended_at) = self.turn.ended_at.take() {
             self.note(Event::Answered { after_ms: millis(now.since(ended_at)) });
         }
@@ -268,7 +273,7 @@ impl Session {
         }
     }
 
-    fn mark_end(&mut self) {
+    pub(super) fn mark_end(&mut self) {
         let Self { playback, out, stream, .. } = self;
         let Some(stream) = stream else { return };
         playback.finish(|send| put_on_wire(out, stream, send));
@@ -346,7 +351,7 @@ impl Session {
             true => return self.drop_model(now, &ModelLoss { code, severity: Severity::Retry }),
             false => severity,
         };
-        let refused = event.is_some_and(|event| self.is_configure_event(&event));
+        let refused = self.link.in_use().refuses(event.as_ref());
         if refused || severity == Severity::Fatal {
             return self.drop_model(now, &ModelLoss { code, severity: Severity::Fatal });
         }

@@ -123,10 +123,30 @@ impl Carrier {
         Samples(whole + partly)
     }
 
+    /// No more is played, and nobody hears of it: the stream is gone.
+    pub fn cut(&mut self, now: CallTime) {
+        self.play_until(now);
+        self.clear(now);
+        self.echoes.clear();
+    }
+
+    /// What waits to be played, or is being played.
+    pub fn buffered(&self) -> impl Iterator<Item = &Payload> {
+        self.buffer.iter().filter_map(|queued| match queued {
+            Queued::Audio { payload, .. } => Some(payload),
+            Queued::Mark { .. } => None,
+        })
+    }
+
     fn clear(&mut self, now: CallTime) {
         for queued in std::mem::take(&mut self.buffer) {
-            if let Queued::Mark { mark, .. } = queued {
-                self.echoes.push_back((CallTime(now.0 + self.one_way_ms), mark));
+            match queued {
+                Queued::Mark { mark, .. } => self.echoes.push_back((CallTime(now.0 + self.one_way_ms), mark)),
+                Queued::Audio { starts, payload } if starts < now.into() => {
+                    let heard = payload.part(Samples::ZERO, Samples::from(now) - starts);
+                    self.played.push((CallTime(starts.as_millis()), heard));
+                }
+                Queued::Audio { .. } => {}
             }
         }
         self.plays_until = now.into();

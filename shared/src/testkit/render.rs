@@ -2,28 +2,38 @@
 
 use crate::agent::Agent;
 use crate::audio::recording::{RecordOp, Track};
+use crate::ids::SocketNumber;
 use crate::model::{ModelCommand, SessionConfig, ToolUse};
 use crate::session::{Event, Line, Output, ToCaller};
 use crate::time::Samples;
+use crate::transfer::Ask;
 
-/// The word by which a scenario hides this kind of output, and its line.
-pub fn render(output: &Output) -> (&'static str, String) {
+/// The word by which a scenario hides this kind of output, and its line. `alone`: one socket to the model is open, so that
+/// it needs no number.
+pub fn render(output: &Output, alone: bool) -> (&'static str, String) {
+    let model = |socket: &SocketNumber| if alone { "model".to_owned() } else { format!("model {socket}") };
     match output {
         Output::Caller(ToCaller::Media { payload, .. }) => {
             ("media", format!("caller media {} ms", payload.samples().as_millis()))
         }
         Output::Caller(ToCaller::Mark { mark, .. }) => ("mark", format!("caller mark {mark}")),
         Output::Caller(ToCaller::Clear { .. }) => ("clear", "caller clear".to_owned()),
-        Output::Model(command) => command_line(command),
-        Output::DialModel => ("dial", "dial model".to_owned()),
-        Output::CloseModel => ("dial", "close model".to_owned()),
+        Output::Model(socket, command) => {
+            let (kind, line) = command_line(command);
+            (kind, format!("{} {line}", model(socket)))
+        }
+        Output::DialModel(socket) => ("dial", format!("dial {}", model(socket))),
+        Output::CloseModel(socket) => ("dial", format!("close {}", model(socket))),
         Output::RunTool(request) => {
             let own = if request.own.is_some() { " (its own)" } else { "" };
             ("tool", format!("run tool {} {} {}{own}", request.call, request.name, request.arguments.reveal()))
         }
         Output::CancelTool(call) => ("tool", format!("cancel tool {call}")),
+        Output::Carrier(errand) => ("carrier", format!("carrier {}: {}", errand.number, ask_line(&errand.ask))),
         Output::Record(op) => ("record", record_line(op)),
         Output::Transcript(line) => ("transcript", transcript_line(line)),
+        Output::Event(event @ Event::Cost(_)) => ("cost", format!("event {}", event_line(event))),
+        Output::Event(event @ Event::Turn { .. }) => ("turn", format!("event {}", event_line(event))),
         Output::Event(event) => ("event", format!("event {}", event_line(event))),
         Output::Status(status) => ("status", format!("status {}", json(status))),
         Output::HangUp(ending) => ("end", format!("hang up {}", json(ending))),
@@ -33,29 +43,38 @@ pub fn render(output: &Output) -> (&'static str, String) {
             let (from, to) = (from.as_millis(), (*from + Samples(mulaw.len() as u64)).as_millis());
             ("keep", format!("keep speech {from} to {to} ms"))
         }
+        Output::CountSpent(amount) => ("cost", format!("count spent {}", json(amount))),
         Output::LetGo(_) => ("end", "let go".to_owned()),
     }
 }
 
 fn command_line(command: &ModelCommand) -> (&'static str, String) {
     match command {
-        ModelCommand::AppendAudio(payload) => ("append", format!("model append {} ms", payload.samples().as_millis())),
-        ModelCommand::Configure(config) => ("model", format!("model configure {}", config_line(config))),
-        ModelCommand::Reconfigure(config) => ("model", format!("model reconfigure {}", config_line(config))),
+        ModelCommand::AppendAudio(payload) => ("append", format!("append {} ms", payload.samples().as_millis())),
+        ModelCommand::Configure(config) => ("model", format!("configure {}", config_line(config))),
+        ModelCommand::Reconfigure(config) => ("model", format!("reconfigure {}", config_line(config))),
         ModelCommand::CreateResponse { event, instructions, tools } => {
             let forbidden = if *tools == ToolUse::Forbidden { " without tools" } else { "" };
             let how = instructions.as_ref().map(|text| format!(": {}", own_words(text.reveal()))).unwrap_or_default();
-            ("model", format!("model respond {event}{forbidden}{how}"))
+            ("model", format!("respond {event}{forbidden}{how}"))
         }
-        ModelCommand::CancelResponse => ("model", "model cancel".to_owned()),
-        ModelCommand::Truncate { item, heard_ms, .. } => ("model", format!("model truncate {item} at {heard_ms} ms")),
+        ModelCommand::CancelResponse => ("model", "cancel".to_owned()),
+        ModelCommand::Truncate { item, heard_ms, .. } => ("model", format!("truncate {item} at {heard_ms} ms")),
         ModelCommand::ToolOutput { call, output } => {
-            ("model", format!("model tool output {call} {}", beginning(output.reveal())))
+            ("model", format!("tool output {call} {}", beginning(output.reveal())))
         }
-        ModelCommand::Note { text } => ("model", format!("model note: {}", beginning(text.reveal()))),
-        ModelCommand::Remember { speaker, text } => {
-            ("model", format!("model remember {}: {}", json(speaker), text.reveal()))
-        }
+        ModelCommand::Note { text } => ("model", format!("note: {}", beginning(text.reveal()))),
+        ModelCommand::Remember { speaker, text } => ("model", format!("remember {}: {}", json(speaker), text.reveal())),
+    }
+}
+
+fn ask_line(ask: &Ask) -> String {
+    match ask {
+        Ask::Dial { to, ring_s } => format!("dial {} for {ring_s} s", to.reveal()),
+        Ask::Park => "park the caller".to_owned(),
+        Ask::Call { to, ring_s, briefing } => format!("call {} for {ring_s} s: {}", to.reveal(), briefing.reveal()),
+        Ask::HangUp { leg } => format!("hang up {leg}"),
+        Ask::BringBack => "bring the caller back".to_owned(),
     }
 }
 

@@ -5,6 +5,9 @@
 //! agent {"limits":{"silence":10000}}      overrides of the default agent
 //! show append record                      outputs that are hidden unless asked for
 //! marks 1000                              milliseconds between marks, 200 otherwise
+//! session 3600000                         the vendor ends the model's sessions after so many milliseconds
+//! recall 40                               tokens that a fresh session is told, 8000 otherwise
+//! seed 7                                  spreads redials
 //! carrier 30                              the carrier plays and echoes marks; 30 ms each way
 //! history caller "I am back"              said before, to another relay that left no journal
 //!
@@ -12,9 +15,14 @@
 //! @0 open                                 or in full
 //!   dial model                            two blanks: an output, generated
 //! @40 model connected
+//! @50 music 3000                          the agent's own hold music has come: so many milliseconds of it
+//! @50 music 3000 00ff…                    or another file
+//! @41 model 2 connected                   of two sockets the second; of the one in use, if there is no number
 //! @2000 change {"instructions":"…"}       another agent from here on: these fields of it are others
 //! @1000 keys 1234 200                     the caller dials, 200 ms between one key and the next
 //! @1000 times 300 400 model tool r% c% …  the same 300 times, 400 ms apart; % counts
+//! @2000 carried 1 ok                      the carrier did as errand 1 says; also refused, unknown, call_over
+//! @2000 news leg 2 CA2 answered           what its webhooks tell of a transfer
 //! @2000 wakes                             the process was held up since the line before
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
@@ -24,22 +32,41 @@
 //! Inputs are kept and everything generated is made anew; a scenario holds if nothing changed. After each input the
 //! session is serialised and read back, so every scenario is a hand-over too.
 
+use std::time::Duration;
+
 use super::carrier::Carrier;
+use super::dead_air::DeadAir;
 use super::render::render;
+use super::sockets::Sockets;
 use super::written::Written;
 use crate::agent::Agent;
 use crate::audio::Payload;
-use crate::model::{ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity};
+use crate::audio::hold_music::Piece;
+use crate::hold_music::file_id;
+use crate::ids::SocketNumber;
+use crate::model::{ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage};
 use crate::redact::Pii;
 use crate::session::{Input, Line, ModelLoss, OperatorCommand, Output, Plan, Session, Speaker, Succession, Timer};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
+use crate::transfer::{News, NotCarried};
 use crate::twilio::media::{MediaFormat, Start, StreamEvent};
 
-const HIDDEN: [&str; 4] = ["append", "record", "journal", "keep"];
+const HIDDEN: [&str; 6] = ["append", "record", "journal", "keep", "cost", "turn"];
 
 /// Plays a scenario; returns the file as it should be.
 pub fn play(text: &str) -> String {
+    run(text).page.join("\n") + "\n"
+}
+
+/// The longest time for which a caller who waits hears nothing, and when it begins; of a scenario with a tool.
+pub fn longest_silence(text: &str) -> Option<(CallTime, Samples)> {
+    let Run { mut air, mut carrier, now, .. } = run(text);
+    air.listen_to(&mut carrier, now);
+    air.longest(now)
+}
+
+fn run(text: &str) -> Run {
     let mut run = Run::new(text);
     for line in text.lines().filter(|line| !line.starts_with("  ") && !line.starts_with('~')) {
         let Some(rest) = line.strip_prefix('@') else {
@@ -54,7 +81,7 @@ pub fn play(text: &str) -> String {
         run.page.push(line.to_owned());
         run.happen(at, input.trim());
     }
-    run.page.join("\n") + "\n"
+    run
 }
 
 const READY: [(u64, &str); 5] =
@@ -78,6 +105,9 @@ struct Run {
     repeated: usize,
     over: bool,
     written: Written,
+    air: DeadAir,
+    now: CallTime,
+    sockets: Sockets,
 }
 
 impl Run {
@@ -93,6 +123,15 @@ impl Run {
         }
         if let Some(ms) = directive("marks ").first() {
             plan.mark_every = Samples::from_millis(ms.parse().unwrap());
+        }
+        if let Some(ms) = directive("session ").first() {
+            plan.capabilities.longest_session = Some(Duration::from_millis(ms.parse().unwrap()));
+        }
+        if let Some(tokens) = directive("recall ").first() {
+            plan.capabilities.recall_tokens = tokens.parse().unwrap();
+        }
+        if let Some(seed) = directive("seed ").first() {
+            plan.seed = seed.parse().unwrap();
         }
         plan.capabilities.interrupts_itself = !text.lines().any(|line| line == "model never interrupts itself");
         let carrier = directive("carrier ").first().map(|ms| ms.parse().expect("milliseconds each way"));
@@ -113,6 +152,8 @@ impl Run {
             "clear",
             "journal",
             "keep",
+            "cost",
+            "turn",
         ];
         let is_hidden = |name: &&str| {
             hidden_too.split(' ').any(|word| word == *name)
@@ -127,7 +168,10 @@ impl Run {
             page: Vec::new(),
             repeated: 1,
             over: false,
+            sockets: Sockets::default(),
             written: Written { lines, ..Written::default() },
+            air: DeadAir::default(),
+            now: CallTime::ZERO,
         }
     }
 
@@ -139,7 +183,7 @@ impl Run {
             "open" if !self.written.lines.is_empty() => self.succeed(at, Succession::TakenOver),
             "open" => {
                 self.session = Some(Session::open(self.plan.clone(), at));
-                self.drain(at);
+                self.drain(at, &Input::Tick);
             }
             "given" => self.given(rest),
             "frames" => self.frames(at, rest),
@@ -162,8 +206,9 @@ impl Run {
     /// Another relay goes on with what was written down.
     fn succeed(&mut self, at: CallTime, succession: Succession) {
         self.over = false;
+        self.sockets.lost_all();
         self.session = Some(Session::resume(self.plan.clone(), self.written.past(succession), at));
-        self.drain(at);
+        self.drain(at, &Input::Tick);
     }
 
     /// What many scenarios begin with, without its output.
@@ -198,7 +243,12 @@ impl Run {
                     self.hand_in(at, Input::Caller(message));
                 }
                 (Some((at, timer)), _) => {
-                    if timer != Timer::Journal || !self.hidden.contains(&"journal") {
+                    let kind = match timer {
+                        Timer::Journal => "journal",
+                        Timer::Cost => "cost",
+                        _ => "timer",
+                    };
+                    if !self.hidden.contains(&kind) {
                         self.say(&format!("~{} timer {timer:?}", at.as_millis()), true);
                     }
                     self.hand_in(at, Input::Tick);
@@ -239,21 +289,25 @@ impl Run {
 
     fn hand_in(&mut self, at: CallTime, input: Input) {
         let session = self.session.as_mut().expect("@… open comes first");
-        session.handle(at, input);
-        self.drain(at);
+        self.now = at;
+        self.air.input(at, &input);
+        session.handle(at, input.clone());
+        self.drain(at, &input);
         let saved = serde_json::to_string(self.session.as_ref().unwrap()).unwrap();
         self.session = Some(serde_json::from_str(&saved).expect("a session that was drained reads back"));
     }
 
-    fn drain(&mut self, at: CallTime) {
+    /// `of`: what it comes of.
+    fn drain(&mut self, at: CallTime, of: &Input) {
         while let Some(output) = self.session.as_mut().and_then(Session::poll) {
             assert!(!self.over, "nothing comes after the end, but: {output:?}");
             self.over = matches!(output, Output::HangUp(_) | Output::LetGo(_));
             self.written.write(&output);
+            self.air.output(at, of, &output);
             if let Output::Caller(message) = &output {
                 self.carrier.receive(at, message);
             }
-            let (kind, line) = render(&output);
+            let (kind, line) = render(&output, self.sockets.note(&output));
             if !self.hidden.contains(&kind) {
                 self.say(&format!("  {line}"), false);
             }
@@ -279,6 +333,7 @@ impl Run {
         match verb {
             "attach" => {
                 if stream.as_str() != rest {
+                    self.air.listen_to(&mut self.carrier, self.now);
                     self.carrier = Carrier::new(rest, 0);
                 }
                 Input::CallerAttached { stream: rest.into() }
@@ -297,17 +352,38 @@ impl Run {
             "stop" => Input::Caller(self.carrier.message(StreamEvent::Stop)),
             "detach" => Input::CallerDetached { stream },
             "ended" => Input::CallEnded,
-            "model" => model(rest),
-            "lost" => Input::ModelDisconnected {
-                cause: ModelLoss { code: word(rest, 0), severity: severity(&word(rest, 1)) },
-            },
+            "model" => {
+                let (socket, rest) = meant(&self.sockets, rest);
+                if rest == "connected" { Input::ModelConnected(socket) } else { Input::Model(socket, model(rest)) }
+            }
+            "lost" => {
+                let (socket, rest) = meant(&self.sockets, rest);
+                self.sockets.lost(socket);
+                let cause = ModelLoss { code: word(rest, 0), severity: severity(&word(rest, 1)) };
+                Input::ModelDisconnected { socket, cause }
+            }
             "tool" => tool(rest),
+            "music" => {
+                let length = Samples::from_millis(number(rest, 0));
+                let mulaw = vec![0x33; usize::try_from(length.0).unwrap()];
+                let piece = Piece::new(&mulaw).expect("music that is long enough");
+                let agents = || self.plan.agent.hold_music.file().cloned().expect("an agent with a file");
+                let named = rest.split(' ').nth(1).and_then(file_id);
+                Input::HoldMusic { file: named.unwrap_or_else(agents), piece }
+            }
+            "day" => Input::DaySpent { total: serde_json::from_str(rest).expect("dollars") },
             "change" => self.change(rest),
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "hold" => Input::Operator(OperatorCommand::Hold),
             "resume" => Input::Operator(OperatorCommand::Resume),
             "pause_recording" => Input::Operator(OperatorCommand::PauseRecording),
             "resume_recording" => Input::Operator(OperatorCommand::ResumeRecording),
+            "transfer" => Input::Operator(OperatorCommand::Transfer {
+                to: word(rest, 0).into(),
+                why: "An operator does it.".into(),
+            }),
+            "carried" => carried(rest),
+            "news" => Input::Transfer(news(rest)),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
             "tick" | "wakes" => Input::Tick,
@@ -316,17 +392,22 @@ impl Run {
     }
 }
 
+/// `2 ready`: of the second socket; `ready`: of the one in use, or that was.
+fn meant<'a>(sockets: &Sockets, text: &'a str) -> (SocketNumber, &'a str) {
+    let numbered = text.split_once(' ').and_then(|(number, rest)| Some((SocketNumber(number.parse().ok()?), rest)));
+    numbered.unwrap_or((sockets.in_use(), text))
+}
+
 fn agent(from: &Agent, changes: &[&str]) -> Agent {
     let mut agent = serde_json::to_value(from).unwrap();
     changes.iter().for_each(|json| merge(&mut agent, serde_json::from_str(json).expect("agent JSON")));
     serde_json::from_value(agent).expect("an agent")
 }
 
-fn model(text: &str) -> Input {
+fn model(text: &str) -> ModelEvent {
     let id = |index| word(text, index);
     let quoted = || Pii::new(text.split('"').nth(1).expect("quoted words").to_owned());
-    Input::Model(match id(0).as_str() {
-        "connected" => return Input::ModelConnected,
+    match id(0).as_str() {
         "ready" => ModelEvent::Ready,
         "speech_started" => ModelEvent::SpeechStarted { item: id(1).into(), at_ms: heard_at(text) },
         "speech_stopped" => ModelEvent::SpeechStopped { item: id(1).into(), at_ms: heard_at(text) },
@@ -354,7 +435,7 @@ fn model(text: &str) -> Input {
             };
             ModelEvent::RemoteTool { item: id(1).into(), stage }
         }
-        "done" => ModelEvent::ResponseDone { response: id(1).into(), status: status(text), usage: None },
+        "done" => ModelEvent::ResponseDone { response: id(1).into(), status: status(text), usage: usage(text) },
         "error" => ModelEvent::Error(ModelError {
             code: id(1),
             message: "".into(),
@@ -363,7 +444,7 @@ fn model(text: &str) -> Input {
         }),
         "unknown" => ModelEvent::Unknown { kind: id(1) },
         other => panic!("unknown model event {other}"),
-    })
+    }
 }
 
 fn tool(text: &str) -> Input {
@@ -376,6 +457,41 @@ fn tool(text: &str) -> Input {
         }
     };
     Input::Tool { call: word(text, 0).into(), outcome }
+}
+
+/// `done r2 completed 1000 500`: tokens of sound that went in and came out.
+fn usage(text: &str) -> Option<Usage> {
+    let mut tokens = text.split(' ').skip(3).map(|count| count.parse().ok());
+    let (input_audio, output_audio) = (tokens.next()??, tokens.next()??);
+    Some(Usage { input_audio, output_audio, ..Usage::default() })
+}
+
+/// `carried 2 ok CA2`, or `refused`, `unknown`, `call_over` instead of `ok`.
+fn carried(text: &str) -> Input {
+    let outcome = match word(text, 1).as_str() {
+        "ok" => Ok(text.split(' ').nth(2).map(Into::into)),
+        "refused" => Err(NotCarried::Refused),
+        "unknown" => Err(NotCarried::Unknown),
+        "call_over" => Err(NotCarried::CallOver),
+        other => panic!("unknown outcome {other}"),
+    };
+    Input::Carried { number: u32::try_from(number(text, 0)).unwrap(), outcome }
+}
+
+/// `news leg 2 CA2 answered`, `news not_through busy`, `news caller_left`.
+fn news(text: &str) -> News {
+    let read = |word: String| serde_json::Value::from(word);
+    match word(text, 0).as_str() {
+        "leg" => News::Leg {
+            errand: u32::try_from(number(text, 1)).unwrap(),
+            leg: word(text, 2).into(),
+            state: serde_json::from_value(read(word(text, 3))).expect("a state of a leg"),
+        },
+        "not_through" => News::NotThrough { why: serde_json::from_value(read(word(text, 1))).expect("a reason") },
+        "caller_left" => News::CallerLeft,
+        "caller_waits" => News::CallerWaits,
+        other => panic!("unknown news {other}"),
+    }
 }
 
 fn status(text: &str) -> ResponseStatus {

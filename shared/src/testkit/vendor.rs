@@ -1,10 +1,10 @@
-//! A model's server that keeps the vendor's rules and takes its time: what it is told and what it tells travel through
+//! A model's session that keeps the vendor's rules and takes its time: what it is told and what it tells travel through
 //! queues, so that both sides act on stale knowledge, as they do in the world.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::audio::Payload;
-use crate::ids::{ItemId, ResponseId, ToolCallId};
+use crate::ids::{ItemId, ResponseId, SocketNumber, ToolCallId};
 use crate::model::{ModelCommand, ModelEvent, RemoteStage, ResponseStatus};
 use crate::redact::Pii;
 use crate::time::Samples;
@@ -22,6 +22,8 @@ pub struct Vendor {
     pub offences: Vec<String>,
     /// Turns of the caller that were closed, and responses that were begun since.
     pub unanswered: u32,
+    /// It has been configured.
+    pub ready: bool,
 }
 
 #[derive(Debug)]
@@ -31,10 +33,19 @@ struct Active {
 }
 
 impl Vendor {
+    /// Its names are no other session's.
+    pub fn new(socket: SocketNumber) -> Self {
+        Self { names: u64::from(socket.0) * 1_000_000, ..Self::default() }
+    }
+
     /// Reads one command.
     pub fn read(&mut self) {
         match self.commands.pop_front() {
-            Some(ModelCommand::Configure(_)) => self.events.push_back(ModelEvent::Ready),
+            Some(ModelCommand::Configure(_)) => {
+                self.ready = true;
+                self.events.push_back(ModelEvent::Ready);
+            }
+            Some(command) if !self.ready => self.offences.push(format!("before it was configured: {command:?}")),
             Some(ModelCommand::Reconfigure(_)) => {
                 if self.active.is_some() {
                     self.offences.push("reconfigured within a turn".to_owned());
@@ -114,12 +125,6 @@ impl Vendor {
         self.events.push_back(ModelEvent::SpeechStopped { item: item.clone(), at_ms: 0 });
         self.events.push_back(ModelEvent::Committed { item });
         self.unanswered += 1;
-    }
-
-    /// The socket drops: nothing of what was under way arrives, and the next session knows nothing.
-    pub fn drop_session(&mut self) {
-        let offences = std::mem::take(&mut self.offences);
-        *self = Self { names: self.names, offences, ..Self::default() };
     }
 
     pub fn is_idle(&self) -> bool {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::validate::{Arguments, invalid};
 use super::{ToolError, ToolSpec};
+use crate::agent::Agent;
 use crate::audio::dtmf;
 use crate::redact::Pii;
 
@@ -17,20 +18,35 @@ pub const HOLD: &str = "hold";
 /// Nothing that is said is kept, until it is resumed.
 pub const PAUSE_RECORDING: &str = "pause_recording";
 pub const RESUME_RECORDING: &str = "resume_recording";
+/// A person instead of the agent.
+pub const TRANSFER: &str = "transfer";
 /// Keys pressed by the agent.
 pub const SEND_DTMF: &str = "send_dtmf";
 
 const LONGEST_HOLD_S: u64 = 3_600;
 const DEFAULT_HOLD_S: u64 = 60;
+const LONGEST_TO: usize = 255;
+const LONGEST_WHY: usize = 600;
 const MOST_DIGITS: usize = 32;
 const REASONS: [&str; 6] = ["done", "caller_asked", "wrong_number", "abuse", "no_answer", "other"];
 
 /// What the model wants done with the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallControl {
-    HangUp { reason: Option<HangUpReason> },
-    Hold { length: Duration },
-    SendDtmf { digits: Pii<String> },
+    HangUp {
+        reason: Option<HangUpReason>,
+    },
+    Hold {
+        length: Duration,
+    },
+    /// `why` is for the person who is called.
+    Transfer {
+        to: Pii<String>,
+        why: Pii<String>,
+    },
+    SendDtmf {
+        digits: Pii<String>,
+    },
     PauseRecording,
     ResumeRecording,
 }
@@ -52,6 +68,7 @@ pub fn read(name: &str, arguments: &str) -> Option<Result<CallControl, ToolError
     match name {
         HANG_UP => Some(Ok(CallControl::HangUp { reason: reason(arguments) })),
         HOLD => Some(hold(arguments)),
+        TRANSFER => Some(transfer(arguments)),
         SEND_DTMF => Some(send_dtmf(arguments)),
         PAUSE_RECORDING => Some(Ok(CallControl::PauseRecording)),
         RESUME_RECORDING => Some(Ok(CallControl::ResumeRecording)),
@@ -61,7 +78,7 @@ pub fn read(name: &str, arguments: &str) -> Option<Result<CallControl, ToolError
 
 /// The heart carries it out; nobody else knows it.
 pub fn is_ours(name: &str) -> bool {
-    matches!(name, HANG_UP | HOLD | SEND_DTMF | PAUSE_RECORDING | RESUME_RECORDING)
+    matches!(name, HANG_UP | HOLD | TRANSFER | SEND_DTMF | PAUSE_RECORDING | RESUME_RECORDING)
 }
 
 /// A model that wants to hang up and cannot say why hangs up all the same.
@@ -77,6 +94,13 @@ fn hold(arguments: &str) -> Result<CallControl, ToolError> {
     Ok(CallControl::Hold { length: Duration::from_secs(seconds.unwrap_or(DEFAULT_HOLD_S)) })
 }
 
+fn transfer(arguments: &str) -> Result<CallControl, ToolError> {
+    let arguments = Arguments::parse(arguments, &["to", "why"])?;
+    let to = arguments.required_text("to", LONGEST_TO)?.into();
+    let why = arguments.required_text("why", LONGEST_WHY)?.into();
+    Ok(CallControl::Transfer { to, why })
+}
+
 fn send_dtmf(arguments: &str) -> Result<CallControl, ToolError> {
     let arguments = Arguments::parse(arguments, &["digits"])?;
     let digits = arguments.required_text("digits", MOST_DIGITS)?;
@@ -88,7 +112,19 @@ fn send_dtmf(arguments: &str) -> Result<CallControl, ToolError> {
 }
 
 pub(super) fn specs() -> Vec<ToolSpec> {
-    vec![hang_up_spec(), hold_spec(), send_dtmf_spec(), pause_spec(), resume_spec()]
+    vec![hang_up_spec(), hold_spec(), transfer_spec(), send_dtmf_spec(), pause_spec(), resume_spec()]
+}
+
+/// The names that an agent knows, and no others unless it may dial any number.
+pub fn name_targets(tools: &mut [ToolSpec], agent: &Agent) {
+    let Some(spec) = tools.iter_mut().find(|spec| spec.name == TRANSFER) else { return };
+    let names: Vec<&str> = agent.transfer_targets.iter().map(|target| target.name.as_str()).collect();
+    let to = &mut spec.parameters["properties"]["to"];
+    if agent.transfer_to_any_number {
+        to["description"] = format!("One of {names:?}, or a number in E.164.").into();
+    } else {
+        to["enum"] = names.into();
+    }
 }
 
 fn hang_up_spec() -> ToolSpec {
@@ -119,6 +155,29 @@ fn hold_spec() -> ToolSpec {
                     "description": "At most so long; 60 if not said.",
                 },
             },
+            "additionalProperties": false,
+        }),
+    }
+}
+
+fn transfer_spec() -> ToolSpec {
+    ToolSpec {
+        name: TRANSFER.to_owned(),
+        description:
+            "Put the caller through to a person. Say first that you do so; then say nothing more. If nobody takes \
+                      the call, you are told why, and go on with the caller."
+                .to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "to": { "type": "string", "description": "Whom to." },
+                "why": {
+                    "type": "string", "maxLength": LONGEST_WHY,
+                    "description": "For the person who is called: who the caller is and what they want, in one or two \
+                                    sentences.",
+                },
+            },
+            "required": ["to", "why"],
             "additionalProperties": false,
         }),
     }
@@ -206,6 +265,32 @@ mod tests {
         for arguments in [r#"{"seconds":0}"#, r#"{"seconds":3601}"#, r#"{"seconds":"5"}"#, r#"{"seconds":1.5}"#] {
             assert_eq!(message(HOLD, arguments), "`seconds` must be a whole number from 1 to 3600.");
         }
+    }
+
+    #[test]
+    fn a_transfer_says_to_whom_and_why() {
+        let wanted = CallControl::Transfer { to: "reception".into(), why: "A parcel.".into() };
+        assert_eq!(control(TRANSFER, r#"{"to":" reception ","why":"A parcel."}"#), wanted);
+        assert!(message(TRANSFER, r#"{"to":"reception"}"#).contains("`why` is missing"));
+        assert!(message(TRANSFER, r#"{"why":"x","to":""}"#).contains("`to` is missing"));
+        assert!(message(TRANSFER, &json!({ "to": "a", "why": "x".repeat(601) }).to_string()).contains("too long"));
+    }
+
+    #[test]
+    fn the_model_is_told_whom_it_may_put_callers_through_to() {
+        let desk = r#"{"transfer_targets":[{"name":"reception","to":"+15005550010"}]}"#;
+        let mut agent: Agent = serde_json::from_str(desk).unwrap();
+        let mut tools = specs();
+        name_targets(&mut tools, &agent);
+        let to = |tools: &[ToolSpec]| {
+            tools.iter().find(|tool| tool.name == TRANSFER).unwrap().parameters["properties"]["to"].clone()
+        };
+        assert_eq!(to(&tools)["enum"], json!(["reception"]));
+        agent.transfer_to_any_number = true;
+        let mut tools = specs();
+        name_targets(&mut tools, &agent);
+        assert!(to(&tools)["enum"].is_null() && to(&tools)["description"].as_str().unwrap().contains("reception"));
+        assert!(!to(&tools).to_string().contains("+1500"));
     }
 
     #[test]

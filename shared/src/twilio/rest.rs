@@ -12,7 +12,7 @@ use super::twiml;
 use super::webhook::CarrierStatus;
 use crate::config::{Reader, Source};
 use crate::ids::CallSid;
-use crate::redact::Secret;
+use crate::redact::{Pii, Secret};
 
 /// TwiML in a request may have this many characters; a document behind a URL may be longer.
 pub const LONGEST_TWIML: usize = 4_000;
@@ -83,12 +83,28 @@ impl RestRequest {
 
     /// Leaves whatever the call is doing, a stream included, and does this instead.
     pub fn instruct_call(account: &Account, call: &CallSid, twiml: &twiml::Response) -> Result<Self, TwimlTooLong> {
-        let twiml = twiml.to_string();
-        let length = twiml.chars().count();
-        if length > LONGEST_TWIML {
-            return Err(TwimlTooLong(length));
-        }
-        Ok(Self { method: Method::Post, path: call_path(account, call), form: vec![("Twiml", twiml)] })
+        Ok(Self { method: Method::Post, path: call_path(account, call), form: vec![("Twiml", short_enough(twiml)?)] })
+    }
+
+    /// Calls somebody. Not safe to repeat: who is called twice hears it ring twice.
+    pub fn create_call(account: &Account, call: &NewCall) -> Result<Self, TwimlTooLong> {
+        let twiml = short_enough(&call.twiml)?;
+        let events = ["ringing", "answered", "completed"].map(|event| ("StatusCallbackEvent", event.to_owned()));
+        let mut form = vec![
+            ("To", call.to.reveal().clone()),
+            ("From", call.from.reveal().clone()),
+            ("Twiml", twiml),
+            ("Timeout", call.ring_s.to_string()),
+            ("StatusCallback", call.status_callback.clone()),
+        ];
+        form.extend(events);
+        // Asynchronous: whoever answers is spoken to at once, and a machine is recognised meanwhile.
+        form.extend([
+            ("MachineDetection", "Enable".to_owned()),
+            ("AsyncAmd", "true".to_owned()),
+            ("AsyncAmdStatusCallback", call.status_callback.clone()),
+        ]);
+        Ok(Self { method: Method::Post, path: account_path(account, "Calls.json"), form })
     }
 
     pub fn fetch_account(account: &Account) -> Self {
@@ -107,13 +123,36 @@ impl RestRequest {
     }
 }
 
+/// Somebody to call, and what they hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCall {
+    /// A number in E.164, or a SIP URI.
+    pub to: Pii<String>,
+    /// A number of the account's.
+    pub from: Pii<String>,
+    pub twiml: twiml::Response,
+    pub ring_s: u64,
+    /// Told of ringing, answering and the end, and whether a machine has answered.
+    pub status_callback: String,
+}
+
+fn short_enough(twiml: &twiml::Response) -> Result<String, TwimlTooLong> {
+    let twiml = twiml.to_string();
+    let length = twiml.chars().count();
+    if length > LONGEST_TWIML { Err(TwimlTooLong(length)) } else { Ok(twiml) }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("TwiML of {0} characters does not fit into a request; {LONGEST_TWIML} are allowed")]
 pub struct TwimlTooLong(pub usize);
 
 /// Without `.json`, Twilio answers XML. A SID that is none is escaped, so that it cannot point elsewhere.
 fn call_path(account: &Account, call: &CallSid) -> String {
-    format!("/2010-04-01/Accounts/{}/Calls/{}.json", segment(&account.sid), segment(call.as_str()))
+    account_path(account, &format!("Calls/{}.json", segment(call.as_str())))
+}
+
+fn account_path(account: &Account, rest: &str) -> String {
+    format!("/2010-04-01/Accounts/{}/{rest}", segment(&account.sid))
 }
 
 fn segment(text: &str) -> String {
@@ -190,6 +229,11 @@ impl RestError {
         matches!(self, Self::Refused(problem) if matches!(problem.status, 401 | 403 | 404))
     }
 
+    /// Whether it was certainly not carried out. A server that stumbles may have got up again.
+    pub fn is_refusal(&self) -> bool {
+        self.is_throttled() || matches!(self, Self::Refused(problem) if (400..500).contains(&problem.status))
+    }
+
     /// Whether this account has no such call.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 404)
@@ -263,6 +307,39 @@ mod tests {
         assert_eq!(request.method, Method::Post);
         assert_eq!(request.path, format!("/2010-04-01/Accounts/AC1/Calls/{CALL}.json"));
         assert_eq!(request.form, [("Status", "completed".to_owned())]);
+    }
+
+    #[test]
+    fn somebody_is_called_and_every_step_is_told() {
+        let call = NewCall {
+            to: "+15005550010".into(),
+            from: "+15005550001".into(),
+            twiml: twiml::Response::new().say("Press 1."),
+            ring_s: 25,
+            status_callback: "https://a.example/twiml/transfer?step=leg".to_owned(),
+        };
+        let request = RestRequest::create_call(&account(), &call).unwrap();
+        assert_eq!((request.method, request.path.as_str()), (Method::Post, "/2010-04-01/Accounts/AC1/Calls.json"));
+        let of = |name: &str| {
+            request.form.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!((of("To"), of("From"), of("Timeout")), (vec!["+15005550010"], vec!["+15005550001"], vec!["25"]));
+        assert_eq!(of("StatusCallbackEvent"), ["ringing", "answered", "completed"]);
+        assert_eq!(of("AsyncAmdStatusCallback"), of("StatusCallback"));
+        assert!(!format!("{call:?}").contains("+1500"));
+        let long = NewCall { twiml: twiml::Response::new().say("x".repeat(LONGEST_TWIML)), ..call };
+        assert!(RestRequest::create_call(&account(), &long).is_err());
+    }
+
+    #[test]
+    fn what_was_certainly_not_carried_out_is_told_from_what_may_have_been() {
+        for status in [400, 401, 404, 429] {
+            assert!(refused(status, "{}").is_refusal(), "{status}");
+        }
+        for status in [500, 503] {
+            assert!(!refused(status, "{}").is_refusal(), "{status}");
+        }
+        assert!(!parse_response::<CallResource>(201, b"<html>").unwrap_err().is_refusal());
     }
 
     #[test]

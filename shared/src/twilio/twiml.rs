@@ -9,9 +9,13 @@
 //! # Ok::<(), shared::twilio::twiml::ParameterTooLong>(())
 //! ```
 
+mod dial;
+
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::redact::Pii;
+
+pub use self::dial::{Conference, Dial, Gather};
 
 pub const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
 
@@ -27,6 +31,8 @@ pub struct Response {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Verb {
     Connect(Stream),
+    Dial(Dial),
+    Gather(Gather),
     Redirect(String),
     Say { text: Pii<String>, language: Option<String> },
     Play(String),
@@ -43,6 +49,16 @@ impl Response {
     /// Opens a bidirectional stream. The next verb runs when we close its socket.
     pub fn connect(self, stream: Stream) -> Self {
         self.and(Verb::Connect(stream))
+    }
+
+    /// Another line, or a conference, instead of us.
+    pub fn dial(self, dial: Dial) -> Self {
+        self.and(Verb::Dial(dial))
+    }
+
+    /// Words, and a key that is waited for; without one the next verb runs.
+    pub fn gather(self, gather: Gather) -> Self {
+        self.and(Verb::Gather(gather))
     }
 
     /// Fetches further TwiML by POST; what stands after it is never reached.
@@ -132,6 +148,8 @@ impl Display for Verb {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(stream) => write!(f, "<Connect>{stream}</Connect>"),
+            Self::Dial(dial) => dial.fmt(f),
+            Self::Gather(gather) => gather.fmt(f),
             Self::Redirect(url) => write!(f, r#"<Redirect method="POST">{}</Redirect>"#, Xml(url)),
             Self::Say { text, language: None } => write!(f, "<Say>{}</Say>", Xml(text.reveal())),
             Self::Say { text, language: Some(language) } => {

@@ -37,6 +37,7 @@ use sha2::{Digest as _, Sha256};
 use shared::calls::{Waiting, caller_hash};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
+use shared::money::Day;
 use shared::ports::{PortError, PortResult};
 use shared::redact::Secret;
 use shared::time::Samples;
@@ -131,6 +132,14 @@ pub(super) fn trace_key(began_at_ms: u64, sid: &CallSid) -> String {
 
 pub(super) fn rate_key(what: &str, whom: &str) -> String {
     hidden(format!("RATE#{what}#"), whom)
+}
+
+pub(super) fn spent_key(agent: &AgentId) -> String {
+    format!("SPENT#{agent}")
+}
+
+pub(super) fn day_key(day: Day) -> String {
+    format!("{:08}", day.number())
 }
 
 pub(super) fn window_key(window: Window) -> String {

@@ -51,7 +51,7 @@ fn agent(id: &str) -> Option<AgentId> {
     fits.then(|| AgentId::from(id))
 }
 
-impl<S: ReadAgents + WriteAgents, B, R, T, X, C> Api<S, B, R, T, X, C> {
+impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
     pub(super) async fn agents(&self, route: Route, request: &Request) -> PortResult<Response> {
         match (route, &request.method) {
             (Route::All, &Method::POST) => self.create_agent(request).await,

@@ -43,7 +43,7 @@ pub(super) fn read(number: &str) -> Option<String> {
     is_number(&number).then(|| number.into_owned())
 }
 
-impl<S: ReadAgents + WriteAgents, B, R, T, X, C> Api<S, B, R, T, X, C> {
+impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
     pub(super) async fn numbers(&self, route: Route, request: &Request) -> PortResult<Response> {
         let number = match route {
             Route::All => {

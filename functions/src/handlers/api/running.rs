@@ -6,18 +6,19 @@ use serde_json::{Value, json};
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    CarrierAccount, Clock, EraseCalls, EraseRecordings, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall,
-    ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
+    CarrierAccount, Clock, EraseCalls, EraseRecordings, KeepMusic, OpenMailbox, PortResult, ReadAgents, ReadAudit,
+    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 
 use super::super::http::{Request, Response};
 use super::agents::{named, no_such_agent};
 use super::{Api, documents};
 
-impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
+impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
     S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording + EraseRecordings,
+    M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
     X: RunTools,

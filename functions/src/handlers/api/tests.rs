@@ -4,6 +4,7 @@ mod recordings;
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
+use shared::money::{Cost, Usd};
 use shared::ports::FoundRecording;
 use shared::redact::Secret;
 use shared::session::Event;
@@ -15,13 +16,15 @@ use shared::messages::{Callback, CallbackState, Message};
 use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
 use super::*;
 
+mod music;
+
 const TOKEN: &str = "console-token";
 
 pub(super) fn api(
     world: &World,
     public_url: &str,
     token: Option<&str>,
-) -> Api<World, World, World, World, World, World> {
+) -> Api<World, World, World, World, World, World, World> {
     let config = ApiConfig {
         public_url: public_url.parse().unwrap(),
         media_path: MediaPath::Gateway,
@@ -34,7 +37,8 @@ pub(super) fn api(
         console_token: token.map(Secret::new),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
-    Api::new((world.clone(), world.clone()), world.clone(), carrier, world.clone(), world.clone(), config)
+    let stores = (world.clone(), world.clone(), world.clone());
+    Api::new(stores, world.clone(), carrier, world.clone(), world.clone(), config)
 }
 
 pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
@@ -78,7 +82,7 @@ async fn the_music_of_the_line_is_a_file_that_may_be_kept_and_needs_neither_toke
     assert!(answer.headers["cache-control"].to_str().unwrap().contains("max-age"));
     let Some(Body::Binary(file)) = &answer.body else { panic!("{:?}", answer.body) };
     let wav = wav::Wav::read(file).unwrap();
-    assert_eq!((wav.rate, wav.mono().len() as u64), (8_000, hold_music::LENGTH.0));
+    assert_eq!((wav.rate, wav.mono().len() as u64), (8_000, Piece::built_in().length().0));
 }
 
 #[tokio::test]
@@ -124,6 +128,17 @@ async fn whatever_reveals_a_call_needs_the_consoles_token() {
         assert!(matches!(laptop.status_code, 200 | 404), "{path}");
         assert!(!text(&bare).contains(CALLER));
     }
+    let music = "/hold-music/files/000000000000000000000000";
+    for request in [
+        Http::get("/hold-music/status"),
+        Http::get("/hold-music/files"),
+        Http::post("/hold-music/files"),
+        Http::post("/hold-music/uploads"),
+        Http::get(music),
+        Http::new("DELETE", music),
+    ] {
+        assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await.status_code, 401);
+    }
     let hang_up = Http::post(&of_call("/hangup"));
     assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(hang_up.event()).await.status_code, 401);
     assert!(world.state().sent.is_empty());
@@ -137,8 +152,31 @@ async fn a_call_is_shown_with_its_transcript_and_events() {
     assert_eq!(shown["call"]["from"], CALLER);
     assert_eq!(shown["events"], json!([{ "at": 250, "event": { "event": "hold_started" } }]));
     assert_eq!(shown["transcript"], json!([]));
+    assert_eq!((&shown["summary"]["turns"], &shown["summary"]["cost"]), (&json!(0), &json!(null)));
     let listed = json_of(&world, Http::get("/calls?limit=1")).await;
     assert_eq!(listed["calls"][0]["sid"], CALL);
+}
+
+#[tokio::test]
+async fn a_call_is_shown_with_what_it_costs_and_how_long_its_caller_waited() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let turn = |number, answer_ms| Event::Turn {
+        number,
+        first_audio_ms: Some(100),
+        answer_ms: Some(answer_ms),
+        tool_ms: 0,
+        mark_ms: Some(40),
+        barge_in_ms: None,
+    };
+    let cost = Cost { total: Usd::from_billionths(12_500_000), ..Cost::default() };
+    world.state().events.extend([
+        (CallTime(250), turn(1, 700)),
+        (CallTime(900), turn(2, 300)),
+        (CallTime(60_000), Event::Cost(cost)),
+    ]);
+    let summary = &json_of(&world, Http::get(&of_call(""))).await["summary"];
+    assert_eq!(summary["answer_ms"], json!({ "count": 2, "p50": 300, "max": 700 }));
+    assert_eq!((&summary["barge_in_ms"], &summary["cost"]["total"]), (&json!(null), &json!(0.0125)));
 }
 
 #[tokio::test]
@@ -249,6 +287,36 @@ async fn a_request_to_be_called_back_is_listed_and_can_be_cancelled() {
     for id in ["call_2", "call%201", &"x".repeat(65)] {
         assert_eq!(ask(&world, cancel(id)).await.status_code, 404, "{id}");
     }
+}
+
+#[tokio::test]
+async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let desk = r#"{"transfer_targets":[{"name":"reception","to":"+15005550010"}]}"#;
+    let call = CALL.into();
+    world.state().calls.get_mut(&call).unwrap().agent = serde_json::from_str(desk).unwrap();
+    let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).document("application/json", json);
+    let fine = r#"{"to":"reception","why":"A parcel."}"#;
+    assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(wish(fine).event()).await.status_code, 401);
+    for (json, status) in [
+        ("", 400),
+        ("{}", 400),
+        (r#"{"to":7}"#, 400),
+        (r#"{"to":"reception","fast":true}"#, 400),
+        (r#"{"to":"the mayor"}"#, 422),
+        (r#"{"to":"+49 30 1"}"#, 422),
+        (r#"{"to":"+4930123456"}"#, 422),
+    ] {
+        assert_eq!(ask(&world, wish(json)).await.status_code, status, "{json}");
+    }
+    assert_eq!(
+        ask(&world, wish(&json!({ "to": "reception", "why": "x".repeat(601) }).to_string())).await.status_code,
+        400
+    );
+    assert_eq!(world.state().sent, []);
+    assert_eq!(ask(&world, wish(fine)).await.status_code, 202);
+    let command = Control::Transfer { sid: CALL.into(), to: "reception".into(), why: "A parcel.".into() };
+    assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub(in crate::handlers) struct Http {
     headers: BTreeMap<String, String>,
     form: Vec<(String, String)>,
     /// Instead of a form.
-    document: Option<String>,
+    body: Option<Vec<u8>>,
     address: &'static str,
 }
 
@@ -40,7 +40,7 @@ impl Http {
             query: query.to_owned(),
             headers,
             form: Vec::new(),
-            document: None,
+            body: None,
             address: STRANGER,
         }
     }
@@ -50,8 +50,8 @@ impl Http {
         self.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
     }
 
-    pub(in crate::handlers) fn document(mut self, kind: &str, text: impl Into<String>) -> Self {
-        self.document = Some(text.into());
+    pub(in crate::handlers) fn document(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
         self.header("content-type", kind)
     }
 
@@ -87,7 +87,7 @@ impl Http {
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["requestContext"]["http"]["sourceIp"] = json!(self.address);
-        let body = self.document.as_deref().unwrap_or(&form);
+        let body = self.body.clone().unwrap_or(form.into_bytes());
         event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(body));
         event["isBase64Encoded"] = json!(true);
         serde_json::from_value(event).unwrap()

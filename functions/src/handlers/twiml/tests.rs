@@ -2,6 +2,7 @@ mod answering;
 mod consent;
 mod limits;
 mod line;
+mod transfer;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;

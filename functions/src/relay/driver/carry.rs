@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::calls::CallStatus;
+use shared::ids::SocketNumber;
 use shared::model::{ModelCommand, Severity};
 use shared::session::{Event, Input, ModelLoss, Output, ToCaller};
 use shared::time::CallTime;
@@ -11,18 +12,26 @@ use super::{Cause, Driver, End};
 use crate::relay::caller_link::Parcel;
 use crate::relay::doors::Doors;
 use crate::relay::metrics::label;
+use crate::relay::model_socket::Slow;
 
 impl<D: Doors> Driver<D> {
     pub(super) fn carry(&mut self, now: CallTime, cause: Cause, output: Output) {
         match output {
             Output::Caller(message) => self.tell_caller(cause, message),
-            Output::Model(command) => self.tell_model(cause, command),
-            Output::DialModel => self.dial_model(),
-            Output::CloseModel => self.close_model(),
+            Output::Model(socket, command) => self.tell_model(cause, socket, command),
+            Output::DialModel(socket) => {
+                self.models.open(socket, self.common.dialler.dial(&self.sid, self.session.agent(), self.dialect));
+            }
+            Output::CloseModel(socket) => self.models.close(socket),
             Output::RunTool(request) => {
                 self.tools.run(self.scribe.written(), Arc::clone(&self.common.ports.tools), request);
             }
             Output::CancelTool(call) => self.tools.cancel(&call),
+            Output::Carrier(errand) => {
+                if let Some((number, outcome)) = self.errands.run(self.scribe.written(), errand) {
+                    self.aftermath.push_back(Input::Carried { number, outcome });
+                }
+            }
             Output::Record(op) => {
                 if let Some(recorder) = &self.recorder {
                     recorder.record(op);
@@ -37,6 +46,7 @@ impl<D: Doors> Driver<D> {
             Output::HangUp(ending) => self.end = Some(End::HungUp(ending)),
             Output::Journal(journal) => self.scribe.journal(journal),
             Output::KeepSpeech { from, mulaw } => self.scribe.speech(from, mulaw),
+            Output::CountSpent(amount) => self.purse.count(amount),
             Output::LetGo(journal) => self.end = Some(End::LetGo(journal)),
         }
     }
@@ -47,26 +57,16 @@ impl<D: Doors> Driver<D> {
         }
     }
 
-    fn tell_model(&mut self, cause: Cause, command: ModelCommand) {
-        let Some(model) = &self.model else {
-            self.common.metrics.frames_dropped.get_or_create(&label("no_model")).inc();
-            return;
-        };
-        if model.send(cause.at, command).is_err() {
-            self.close_model();
-            let cause = ModelLoss { code: "slow".to_owned(), severity: Severity::Retry };
-            self.aftermath.push_back(Input::ModelDisconnected { cause });
+    fn tell_model(&mut self, cause: Cause, socket: SocketNumber, command: ModelCommand) {
+        match self.models.send(socket, cause.at, command) {
+            Some(Ok(())) => {}
+            Some(Err(Slow)) => {
+                self.models.close(socket);
+                let cause = ModelLoss { code: "slow".to_owned(), severity: Severity::Retry };
+                self.aftermath.push_back(Input::ModelDisconnected { socket, cause });
+            }
+            None => _ = self.common.metrics.frames_dropped.get_or_create(&label("no_model")).inc(),
         }
-    }
-
-    fn dial_model(&mut self) {
-        self.close_model();
-        self.model = Some(self.common.dialler.dial(&self.sid, self.session.agent(), self.dialect));
-    }
-
-    fn close_model(&mut self) {
-        self.model = None;
-        self.model_epoch += 1;
     }
 
     fn note(&mut self, now: CallTime, event: Event) {

@@ -38,7 +38,7 @@ impl<D: Doors> Driver<D> {
 
     /// Nothing more is heard, and nothing more is run.
     fn close_down(&mut self) {
-        self.model = None;
+        self.models.close_all();
         self.tools.cancel_all();
     }
 
@@ -49,8 +49,9 @@ impl<D: Doors> Driver<D> {
             return give_way(&self.sid, self.links, &self.calls, self.recorder).await;
         }
         let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
-        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close());
+        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), self.errands.finish(STEP));
         self.calls.ended(&self.sid);
+        self.purse.finish(STEP).await;
         if let Some(recorder) = self.recorder {
             recorder.finish().await;
         }
@@ -73,8 +74,8 @@ impl<D: Doors> Driver<D> {
     }
 
     async fn pass_on(self, to: &Holder, journal: &Journal) {
-        let Self { sid, lease, common, calls, mut links, scribe, recorder, .. } = self;
-        links.retire().await;
+        let Self { sid, lease, common, calls, mut links, mut purse, scribe, recorder, .. } = self;
+        tokio::join!(links.retire(), purse.finish(STEP));
         scribe.finish(STEP).await;
         // From here on there is no going back: what the store has been asked to do cannot be recalled.
         common.office.give_up(&sid, lease.fence);
@@ -109,7 +110,7 @@ impl<D: Doors> Driver<D> {
     async fn leave(mut self) {
         self.scribe.finish(STEP).await;
         self.calls.forget(&self.sid);
-        self.links.close().await;
+        tokio::join!(self.links.close(), self.purse.finish(STEP));
         stop(self.recorder).await;
         tracing::info!(call = %self.sid, "call let go");
     }
@@ -161,12 +162,13 @@ async fn end_in_store<W: WriteCall>(store: &W, sid: &CallSid, ending: Ending, le
 /// quicker; it is left alone where the call is over already and where `/twiml/resume` has something to say first.
 fn carrier_must_be_told(ending: Ending) -> bool {
     match ending {
-        Ending::CallerHungUp | Ending::ModelUnavailable => false,
+        Ending::CallerHungUp | Ending::Transferred | Ending::ModelUnavailable => false,
         Ending::AgentHungUp
         | Ending::OperatorHungUp
         | Ending::Abandoned
         | Ending::CallerSilent
-        | Ending::LongestCall => true,
+        | Ending::LongestCall
+        | Ending::SpendLimit => true,
     }
 }
 

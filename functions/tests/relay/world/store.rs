@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
-use shared::ids::{CallSid, ConnectionId, RelayId};
+use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
+use shared::money::{Day, Usd};
 use shared::ports::*;
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -33,6 +34,8 @@ pub struct Books {
     pub deposed: BTreeSet<RelayId>,
     pub held: BTreeSet<(RelayId, CallSid)>,
     pub writes: usize,
+    /// Of each agent, on whatever day.
+    pub spent: BTreeMap<AgentId, Usd>,
 }
 
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Store {
     /// Shut, it keeps what is to be written down waiting.
     pub desk: Semaphore,
     pub faults: Mutex<VecDeque<PortError>>,
+    /// What meets those who count money.
+    pub miscounts: Mutex<VecDeque<PortError>>,
     /// The next end of a call that is to be written down meets a bug.
     pub bug: AtomicBool,
 }
@@ -51,6 +56,7 @@ impl Default for Store {
             books: watch::Sender::default(),
             desk: Semaphore::new(Semaphore::MAX_PERMITS),
             faults: Mutex::default(),
+            miscounts: Mutex::default(),
             bug: AtomicBool::default(),
         }
     }
@@ -290,6 +296,19 @@ impl Placements for Store {
             books.relays.values_mut().filter(|listed| listed.id == *relay).for_each(|listed| listed.opened += 1)
         });
         Ok(())
+    }
+}
+
+impl CountSpending for Store {
+    async fn count_spending(&self, agent: &AgentId, _day: Day, amount: Usd) -> PortResult<Usd> {
+        if let Some(fault) = self.miscounts.lock().unwrap().pop_front() {
+            return Err(fault);
+        }
+        Ok(self.write(|books| {
+            let total = books.spent.entry(agent.clone()).or_default();
+            *total += amount;
+            *total
+        }))
     }
 }
 

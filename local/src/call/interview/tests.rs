@@ -89,8 +89,8 @@ fn music_is_no_answer_but_no_silence_either() {
     let mut line = Line::new();
     line.agent("Good day to you.");
     line.quiet(1_700);
-    let music = shared::audio::hold_music::piece(shared::time::Samples(9), shared::time::Samples(8 * 7_000));
-    line.hear(&music.decode());
+    let music = shared::audio::hold_music::Piece::built_in();
+    line.hear(&music.rising(shared::time::Samples(9), shared::time::Samples(8 * 7_000)).decode());
     assert_eq!(line.said(), ["Open?"]);
     assert!(line.interview.longest_silence_ms() < 500, "{}", line.interview.longest_silence_ms());
     assert!(line.interview.report.heard.iter().any(|stretch| stretch.sound == Sound::Music));

@@ -55,6 +55,21 @@ fn numbers_out_of_range_are_faults_each_at_its_place() {
 }
 
 #[test]
+fn a_session_lasts_a_minute_at_least_and_a_limit_of_money_lets_something_be_spent() {
+    let faults = with(|agent| {
+        agent.limits.renew_after = Some(Duration::from_secs(59));
+        agent.limits.spend_call = Some(Usd::ZERO);
+        agent.limits.spend_day = Some(Usd::ZERO);
+    });
+    assert_eq!(faults, ["/limits/renew_after", "/limits/spend_call", "/limits/spend_day"]);
+    let faults = with(|agent| {
+        agent.limits.renew_after = Some(Duration::from_secs(60));
+        agent.limits.spend_call = Some(Usd::from_billionths(1));
+    });
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
 fn a_variable_that_nobody_has_is_a_fault_where_it_is_used() {
     let faults = with(|agent| {
         agent.instructions = "{{shop}} {{date}} {{shpo}} {{".to_owned();
@@ -121,4 +136,17 @@ fn faults_of_own_tools_and_keys_are_at_their_place_in_the_agent() {
     agent.limits.longest_hold = Duration::ZERO;
     let faults = ["/own_tools/1/description", "/own_tools/1/name", "/keypad/actions/x~1y", "/limits/longest_hold"];
     assert_eq!(found(&agent), faults);
+}
+
+#[test]
+fn faults_of_transfer_targets_and_of_keys_that_lead_to_them_are_at_their_place() {
+    let agent = Agent { transfer_targets: crate::testkit::transfer_targets(), ..Agent::default() };
+    assert_eq!(found(&agent), Vec::<String>::new());
+    let wrong = |agent: &mut Agent| {
+        agent.transfer_targets = crate::testkit::transfer_targets();
+        agent.transfer_targets[0].say = "One moment, {{caler}}.".to_owned();
+        agent.transfer_targets[1].to = "030 123456".into();
+        agent.keypad.actions = [("0".to_owned(), KeyAction::Transfer { to: "nobody".to_owned() })].into();
+    };
+    assert_eq!(with(wrong), ["/transfer_targets/1/to", "/keypad/actions/0", "/transfer_targets/0/say"]);
 }

@@ -7,6 +7,7 @@ use bytestring::ByteString;
 use crate::agent::Agent;
 use crate::audio::wav::{Wav, mulaw_file};
 use crate::audio::{Payload, mulaw};
+use crate::ids::SocketNumber;
 use crate::model::{Backend, ModelEvent, dialect};
 use crate::session::{Input, Mark, Session};
 use crate::testkit;
@@ -64,7 +65,7 @@ pub(super) fn model(bytes: &[u8]) {
         ModelEvent::Unknown { kind } => assert!(kind.chars().count() <= 64),
         _ => {}
     }
-    survive(under_way(), Input::Model(event));
+    survive(under_way(), Input::Model(SocketNumber::FIRST, event));
 }
 
 /// Payloads cut into pieces, and WAV files.
@@ -117,11 +118,11 @@ fn begin() -> Session {
         payload: Payload::encode(&[0x42; 4_000]),
     };
     let inputs = [
-        Input::ModelConnected,
-        Input::Model(ModelEvent::Ready),
+        Input::ModelConnected(SocketNumber::FIRST),
+        Input::Model(SocketNumber::FIRST, ModelEvent::Ready),
         Input::CallerAttached { stream: "MZ1".into() },
-        Input::Model(ModelEvent::ResponseStarted { response }),
-        Input::Model(audio),
+        Input::Model(SocketNumber::FIRST, ModelEvent::ResponseStarted { response }),
+        Input::Model(SocketNumber::FIRST, audio),
     ];
     for (at, input) in (100..).step_by(100).zip(inputs) {
         session.handle(CallTime(at), input);

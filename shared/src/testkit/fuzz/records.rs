@@ -12,13 +12,14 @@ use super::frames::survive;
 use crate::agent::{Agent, Keypad, document};
 use crate::calls::{Binding, Relay};
 use crate::control::Control;
+use crate::ids::SocketNumber;
 use crate::messages::{Callback, Message};
 use crate::model::{Backend, ModelEvent, Severity, dialect};
 use crate::ownership::Lost;
 use crate::ports::{Fetch, Mailbox, PortError, PortResult, ReferenceData};
 use crate::rfc3339;
 use crate::session::{Input, Journal, Line, ModelLoss, Output, Past, Session, Speaker, Succession};
-use crate::testkit;
+use crate::testkit::{self, sockets::Sockets};
 use crate::time::{CallTime, Samples};
 use crate::tools::address::Guard;
 use crate::tools::{self, LONGEST_OUTPUT, ToolOutcome, ToolRequest, WeatherEndpoints};
@@ -73,17 +74,17 @@ fn open(agent: Agent) {
         assert_eq!(read, Ok(Ok(agent.clone())), "{yaml}");
     }
     let mut session = Session::open(testkit::plan(agent), CallTime::ZERO);
-    session.handle(CallTime(10), Input::ModelConnected);
+    session.handle(CallTime(10), Input::ModelConnected(SocketNumber::FIRST));
     let mut frame = String::new();
     while let Some(output) = session.poll() {
-        if let Output::Model(command) = output {
+        if let Output::Model(_, command) = output {
             dialect(Backend::OpenaiRealtime).encode(&command, &mut frame);
             serde_json::from_str::<Value>(&frame).expect("a command is JSON");
         }
     }
     session.handle(CallTime(20), Input::CallerAttached { stream: "MZ1".into() });
     let cause = ModelLoss { code: "closed_1006".to_owned(), severity: Severity::Retry };
-    survive(session, Input::ModelDisconnected { cause });
+    survive(session, Input::ModelDisconnected { socket: SocketNumber::FIRST, cause });
 }
 
 /// A journal of another build, or one that was damaged: the call goes on from it.
@@ -106,6 +107,9 @@ pub(super) fn journal(bytes: &[u8]) {
 }
 
 fn go_on(mut session: Session) {
+    let mut sockets = Sockets::default();
+    std::iter::from_fn(|| session.poll()).for_each(|output| _ = sockets.note(&output));
+    let socket = sockets.in_use();
     let response = || "r9".into();
     let audio = ModelEvent::Audio {
         response: "r9".into(),
@@ -115,12 +119,12 @@ fn go_on(mut session: Session) {
     };
     let inputs = [
         Input::CallerAttached { stream: "MZ1".into() },
-        Input::ModelConnected,
-        Input::Model(ModelEvent::Ready),
+        Input::ModelConnected(socket),
+        Input::Model(socket, ModelEvent::Ready),
         Input::Caller(testkit::carrier::Carrier::new("MZ1", 0).frame(crate::audio::Payload::encode(&[1; 160]))),
-        Input::Model(ModelEvent::ResponseStarted { response: response() }),
-        Input::Model(audio),
-        Input::Model(ModelEvent::SpeechStarted { item: "u2".into(), at_ms: 100 }),
+        Input::Model(socket, ModelEvent::ResponseStarted { response: response() }),
+        Input::Model(socket, audio),
+        Input::Model(socket, ModelEvent::SpeechStarted { item: "u2".into(), at_ms: 100 }),
         Input::CallerAttached { stream: "MZ2".into() },
     ];
     for (at, input) in (2_000..).step_by(1_000).zip(inputs) {

@@ -4,24 +4,27 @@
 //! all the same: no panic, no end to no input, no timer that spins, no command without a socket, nothing after the end,
 //! and at any moment a call that can be written down and read back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::bytes::Bytes;
-use crate::agent::{Agent, KeyAction};
+use crate::agent::{Agent, HoldMusic, KeyAction};
+use crate::audio::hold_music::Piece;
 use crate::audio::recording::{FURTHEST_BACK, RecordOp, Timeline};
-use crate::ids::{StreamSid, ToolCallId};
+use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{
     Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
 };
+use crate::money::Usd;
 use crate::session::{
     Event, Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller,
 };
-use crate::testkit::{self, written::Written};
+use crate::testkit::{self, sockets::Sockets, written::Written};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
+use crate::transfer::{LegState, News, NotCarried, TransferFailure};
 use crate::twilio::media::{
     Media, MediaFormat, Start, StreamEvent, StreamMessage, write_clear, write_mark, write_media,
 };
@@ -41,9 +44,12 @@ pub(super) fn session(bytes: &[u8]) {
         session: Session::open(plan.clone(), CallTime::ZERO),
         plan,
         now: CallTime::ZERO,
-        is_connected: false,
+        sockets: Sockets::default(),
+        connected: BTreeSet::new(),
         marks: VecDeque::new(),
         tools: VecDeque::new(),
+        errands: VecDeque::new(),
+        errand: 0,
         sequence: 1,
         stamp_ms: 0,
         written: Written::default(),
@@ -62,21 +68,33 @@ pub(super) fn session(bytes: &[u8]) {
     call.read_back();
 }
 
+const MUSIC_FILE: &str = "00ff00ff00ff00ff00ff00ff";
+
 fn plan(bytes: &mut Bytes<'_>) -> Plan {
     let mut agent = Agent { own_tools: vec![testkit::own_tool()], ..Agent::default() };
     let (manners, scale) = (bytes.byte(), u64::from(bytes.byte()) + 1);
     agent.limits.redials = u32::from(manners & 3);
     agent.limits.silence = Duration::from_millis(scale * 500);
     agent.limits.call = Duration::from_secs(scale * 20);
-    let more = ["hold", "send_dtmf", "take_message", "pause_recording", "resume_recording"];
+    agent.limits.spend_call = (manners & 3 == 1).then(|| Usd::from_billionths(scale * 1_000_000));
+    agent.limits.spend_day = (manners & 3 == 2).then(|| Usd::from_billionths(scale * 1_000_000));
+    let more = ["hold", "send_dtmf", "take_message", "transfer", "pause_recording", "resume_recording"];
     agent.tools.extend(more.map(str::to_owned));
     agent.recording.longest_pause = Duration::from_millis(scale * 300);
     agent.keypad.at_once = manners & 64 == 0;
     agent.keypad.num_digits = u32::from(manners >> 6) * 4 + 2;
     agent.keypad.actions = keypad_actions();
+    agent.hold_music = match manners >> 6 {
+        0 => HoldMusic::BuiltIn,
+        1 => HoldMusic::None,
+        _ => HoldMusic::File(MUSIC_FILE.into()),
+    };
+    agent.transfer_targets = testkit::transfer_targets();
     let mut plan = testkit::plan(agent);
     plan.capabilities.interrupts_itself = manners & 4 == 0;
     plan.capabilities.truncates = manners & 8 == 0;
+    plan.capabilities.longest_session = (manners & 64 != 0).then(|| Duration::from_millis(scale * 100));
+    plan.seed = u64::from(manners >> 7);
     plan.reorder_ms = if manners & 16 == 0 { 100 } else { 0 };
     plan.mark_every = Samples::from_millis(if manners & 32 == 0 { 200 } else { 1_000 });
     plan
@@ -84,7 +102,14 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
 
 fn keypad_actions() -> BTreeMap<String, KeyAction> {
     let say = KeyAction::Say { instructions: "Tell the opening hours.".to_owned() };
-    let actions = [("0", KeyAction::Hold {}), ("9", KeyAction::Repeat {}), ("99", KeyAction::HangUp {}), ("5", say)];
+    let through = KeyAction::Transfer { to: "reception".to_owned() };
+    let actions = [
+        ("0", KeyAction::Hold {}),
+        ("9", KeyAction::Repeat {}),
+        ("99", KeyAction::HangUp {}),
+        ("5", say),
+        ("7", through),
+    ];
     actions.into_iter().map(|(digits, action)| (digits.to_owned(), action)).collect()
 }
 
@@ -98,10 +123,14 @@ struct Call {
     plan: Plan,
     session: Session,
     now: CallTime,
-    is_connected: bool,
+    sockets: Sockets,
+    connected: BTreeSet<SocketNumber>,
     /// Sent, and not yet come back.
     marks: VecDeque<Mark>,
     tools: VecDeque<ToolCallId>,
+    /// Of the carrier's, that are not carried out yet, and the last one.
+    errands: VecDeque<u32>,
+    errand: u32,
     sequence: u64,
     stamp_ms: u64,
     written: Written,
@@ -129,7 +158,8 @@ impl Call {
             34 => self.take_over(bytes),
             _ => {
                 let event = event(kind & 0x3F, bytes);
-                self.hand_in(Input::Model(event));
+                let socket = self.socket(bytes);
+                self.hand_in(Input::Model(socket, event));
             }
         }
         if kind & 0x40 != 0 {
@@ -151,9 +181,12 @@ impl Call {
     }
 
     fn hand_in(&mut self, input: Input) {
-        match input {
-            Input::ModelConnected => self.is_connected = true,
-            Input::ModelDisconnected { .. } => self.is_connected = false,
+        match &input {
+            Input::ModelConnected(socket) if self.sockets.is_open(*socket) => _ = self.connected.insert(*socket),
+            Input::ModelDisconnected { socket, .. } => {
+                self.sockets.lost(*socket);
+                self.connected.remove(socket);
+            }
             _ => {}
         }
         self.session.handle(self.now, input);
@@ -174,10 +207,11 @@ impl Call {
     }
 
     fn carry_out(&mut self, output: Output) {
+        self.sockets.note(&output);
         match output {
             Output::Caller(message) => self.send_to_caller(&message),
-            Output::Model(command) => {
-                assert!(self.is_connected, "a command without a socket: {command:?}");
+            Output::Model(socket, command) => {
+                assert!(self.connected.contains(&socket), "a command without a socket: {command:?}");
                 if matches!(command, ModelCommand::AppendAudio(_)) {
                     return;
                 }
@@ -185,7 +219,8 @@ impl Call {
                 dialect(Backend::OpenaiRealtime).encode(&command, &mut frame);
                 serde_json::from_str::<Value>(&frame).expect("a command is JSON");
             }
-            Output::DialModel | Output::CloseModel => self.is_connected = false,
+            Output::DialModel(_) => {}
+            Output::CloseModel(socket) => _ = self.connected.remove(&socket),
             Output::RunTool(request) => self.tools.push_back(request.call),
             Output::Record(op) => {
                 assert!(!self.paused || !matches!(op, RecordOp::Audio { .. }), "recorded in a pause");
@@ -194,6 +229,10 @@ impl Call {
             Output::KeepSpeech { .. } if self.paused => panic!("kept in a pause"),
             Output::Event(Event::RecordingPaused { .. }) => self.paused = true,
             Output::Event(Event::RecordingResumed { .. }) => self.paused = false,
+            Output::Carrier(errand) => {
+                self.errand = errand.number;
+                self.errands.push_back(errand.number);
+            }
             Output::HangUp(_) => self.ended = Some(End::HungUp),
             Output::LetGo(journal) => {
                 self.journal = Some(journal);
@@ -254,10 +293,10 @@ impl Call {
 
     fn driver(&mut self, kind: u8, bytes: &mut Bytes<'_>) -> Input {
         match kind {
-            28 | 29 => Input::ModelConnected,
+            28 | 29 => Input::ModelConnected(self.sockets.newest()),
             30 => {
                 let cause = ModelLoss { code: bytes.name("closed_"), severity: severity(bytes) };
-                Input::ModelDisconnected { cause }
+                Input::ModelDisconnected { socket: self.socket(bytes), cause }
             }
             31 | 32 => {
                 let call = self.tools.pop_front().unwrap_or_else(|| bytes.name("call_").into());
@@ -276,11 +315,52 @@ impl Call {
                 2 => Input::Shutdown,
                 3 | 4 => Input::Operator(OperatorCommand::Hold),
                 5 | 6 => Input::Operator(OperatorCommand::Resume),
-                7 | 8 => Input::Operator(OperatorCommand::PauseRecording),
-                9 => Input::Operator(OperatorCommand::ResumeRecording),
+                7 => Input::Operator(OperatorCommand::Transfer { to: "doctor".into(), why: "It hurts.".into() }),
+                8..=19 => self.carried(bytes),
+                20..=40 => self.news(bytes),
+                41..=53 => Input::DaySpent { total: Usd::from_billionths(bytes.number()) },
+                54..=66 => {
+                    let length = 8_001 + usize::from(bytes.byte()) * 64;
+                    let file = if bytes.byte() & 7 == 0 { "another".into() } else { MUSIC_FILE.into() };
+                    let piece = Piece::new(&vec![bytes.byte(); length]);
+                    piece.map_or(Input::Tick, |piece| Input::HoldMusic { file, piece })
+                }
+                67..=72 => Input::Operator(OperatorCommand::PauseRecording),
+                73..=78 => Input::Operator(OperatorCommand::ResumeRecording),
                 _ => Input::HandOver,
             },
         }
+    }
+
+    /// Mostly the one in use; or the other one, or one of the past.
+    fn socket(&self, bytes: &mut Bytes<'_>) -> SocketNumber {
+        match bytes.byte() {
+            0..32 => self.sockets.newest(),
+            32..40 => SocketNumber(u32::from(bytes.byte())),
+            _ => self.sockets.in_use(),
+        }
+    }
+
+    fn carried(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let number = self.errands.pop_front().unwrap_or_else(|| u32::from(bytes.byte()));
+        let outcome = match bytes.byte() % 8 {
+            0 => Err(NotCarried::CallOver),
+            1 => Err(NotCarried::Refused),
+            2 => Err(NotCarried::Unknown),
+            3..=5 => Ok(Some("CA2".into())),
+            _ => Ok(None),
+        };
+        Input::Carried { number, outcome }
+    }
+
+    fn news(&self, bytes: &mut Bytes<'_>) -> Input {
+        let errand = if bytes.flag() { self.errand } else { u32::from(bytes.byte()) };
+        Input::Transfer(match bytes.byte() {
+            0 => News::CallerLeft,
+            1 => News::CallerWaits,
+            2..=9 => News::NotThrough { why: TransferFailure::Busy },
+            state => News::Leg { errand, leg: "CA2".into(), state: LEG_STATES[usize::from(state) % LEG_STATES.len()] },
+        })
     }
 
     /// Another relay goes on from what was written down.
@@ -289,7 +369,10 @@ impl Call {
         if self.ended == Some(End::HungUp) {
             return;
         }
-        (self.is_connected, self.ended) = (false, None);
+        self.ended = None;
+        self.connected.clear();
+        // What was dialled after the last journal is not known: its numbers are given out again.
+        self.sockets = Sockets::default();
         self.tools.clear();
         // As the journal says, if it was written.
         self.paused &= self.journal.as_ref().is_some_and(|journal| journal.is_paused());
@@ -309,7 +392,19 @@ impl Call {
     }
 }
 
-const TOOL_CALLS: [(&str, &str); 10] = [
+const LEG_STATES: [LegState; 9] = [
+    LegState::Ringing,
+    LegState::Answered,
+    LegState::Machine,
+    LegState::Accepted,
+    LegState::Declined,
+    LegState::Unheeded,
+    LegState::Busy,
+    LegState::NoAnswer,
+    LegState::Completed,
+];
+
+const TOOL_CALLS: [(&str, &str); 12] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
@@ -320,6 +415,8 @@ const TOOL_CALLS: [(&str, &str); 10] = [
     ("take_message", r#"{"text":"The parcel is here."}"#),
     ("pause_recording", "{}"),
     ("resume_recording", "{}"),
+    ("transfer", r#"{"to":"reception","why":"A parcel."}"#),
+    ("transfer", r#"{"to":"doctor","why":"It hurts."}"#),
 ];
 
 fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {

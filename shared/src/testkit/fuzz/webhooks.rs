@@ -2,6 +2,8 @@
 
 use crate::config::{ApiConfig, ConnectConfig, DisconnectConfig, FramesConfig, RelayConfig, ToolsConfig, TwimlConfig};
 use crate::redact::Secret;
+use crate::transfer::documents::Step;
+use crate::transfer::{LegState, TransferFailure};
 use crate::twilio::signature::{Content, Request, Signer, Spelling, url_with_body_hash};
 use crate::twilio::webhook::{CallStatusUpdate, Form, IncomingCall, StreamStatusUpdate, is_sid};
 
@@ -17,11 +19,23 @@ pub(super) fn webhook(bytes: &[u8]) {
     if let Ok(update) = StreamStatusUpdate::try_from(&form) {
         assert!(is_sid(update.call.as_str(), "CA") && is_sid(update.stream.as_str(), "MZ"));
     }
+    transfer(bytes, &form);
     let signer = Signer::new(&Secret::new("12345"));
     let url = "https://voice.example.com/twiml";
     let signature = signer.sign(url, form.pairs());
     let request = Request { url, content: Content::Form(form.pairs()), signature: Some(&signature) };
     assert_eq!(signer.verify(&request), Ok(Spelling::default()));
+}
+
+/// Whatever of it is one of ours is written as it was read.
+fn transfer(bytes: &[u8], form: &Form) {
+    if let Some(step) = Step::read(&String::from_utf8_lossy(bytes)) {
+        let url = step.url("https://voice.example.com");
+        assert_eq!(url.split_once('?').and_then(|(_, query)| Step::read(query)), Some(step));
+    }
+    let status = form.get("CallStatus").unwrap_or_default();
+    let _whatever = LegState::read(status, form.get("AnsweredBy"));
+    let _whatever = TransferFailure::of_dial(status);
 }
 
 /// A line of URL, a line of signature, and a body.

@@ -1,0 +1,51 @@
+//! `POST /api/calls/{sid}/transfer`: an operator puts a caller through to somebody.
+
+use http::StatusCode;
+use serde::Deserialize;
+use shared::control::Control;
+use shared::ids::CallSid;
+use shared::ports::{
+    CarrierAccount, Clock, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall, ReadHistory, ReadRecording,
+    RelayControl, RunTools, WriteAgents,
+};
+use shared::redact::Pii;
+
+use super::{Api, Response};
+
+const LONGEST_WHY: usize = 600;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// A transfer target's name, or a number.
+    to: Pii<String>,
+    /// For whoever is called.
+    #[serde(default)]
+    why: Pii<String>,
+}
+
+impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
+where
+    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
+    B: ReadRecording,
+    R: RelayControl,
+    T: CarrierAccount,
+    X: RunTools,
+    C: Clock,
+{
+    pub(super) async fn transfer(&self, sid: &CallSid, body: &[u8]) -> PortResult<Response> {
+        let Ok(Wanted { to, why }) = serde_json::from_slice(body) else {
+            let mend = "send JSON: `to`, a transfer target's name or a number, and `why`, for whoever is called";
+            return Ok(Response::problem(StatusCode::BAD_REQUEST, mend));
+        };
+        if why.reveal().chars().count() > LONGEST_WHY {
+            let mend = format!("`why` is too long; {LONGEST_WHY} characters are enough");
+            return Ok(Response::problem(StatusCode::BAD_REQUEST, &mend));
+        }
+        let Some(call) = self.store.call(sid).await? else { return Ok(Response::not_found()) };
+        if let Err(fault) = call.agent.transfer_target(to.reveal()) {
+            return Ok(Response::problem(StatusCode::UNPROCESSABLE_ENTITY, &fault.to_string()));
+        }
+        self.send(sid, Control::Transfer { sid: sid.clone(), to, why }).await
+    }
+}
