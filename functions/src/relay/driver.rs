@@ -2,8 +2,8 @@
 //! wants done. It carries; it does not judge.
 //!
 //! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for, 4. the day's
-//! count, 5. commands, 6. the session's timer, 7. the process going away, 8. the news that another relay holds the call.
+//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for,
+//! 4. the day's count, 5. commands, 6. the session's timer, 7. the process going away, 8. the news that another relay holds the call.
 
 mod carry;
 mod ending;

@@ -13,7 +13,7 @@ use super::stack::{BUCKET, REGION, TABLE};
 use super::{LOCAL_AUTH_TOKEN, StartError};
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 33] = [
+const FOR_ALL: [&str; 34] = [
     "AGENT_GREETING",
     "AGENT_HOLD_MUSIC",
     "AGENT_INSTRUCTIONS",

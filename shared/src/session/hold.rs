@@ -194,9 +194,9 @@ impl Session {
         self.timers.arm(Timer::Hold, self.playback.ends_at());
     }
 
-    /// Something else is to be heard now: what is left of the music at the carrier is cleared.
+    /// Something else is to be heard now: what is left of the music at the carrier is cleared, a former relay's too.
     pub(super) fn end_music(&mut self, now: CallTime) {
-        if !self.hold.sounds() {
+        if !self.hold.sounds() && !self.playback.ends_with_formers_music(now) {
             return;
         }
         self.stop_music(now);

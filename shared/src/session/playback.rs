@@ -37,6 +37,9 @@ pub(super) struct Playback {
     backlog: VecDeque<(Source, Payload)>,
     /// Until then the carrier may hold audio that is not in this ledger: a former relay sent it and did not live to say so.
     unknown_until: CallTime,
+    /// What was sent before the present relay had the call.
+    #[serde(default)]
+    of_former: Samples,
     /// When each mark should come back, were the carrier no distance away.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     due: VecDeque<(u64, CallTime)>,
@@ -99,6 +102,7 @@ impl Playback {
             ends_at: Samples::ZERO,
             backlog: VecDeque::new(),
             unknown_until: CallTime::ZERO,
+            of_former: Samples::ZERO,
             due: VecDeque::new(),
         }
     }
@@ -117,10 +121,17 @@ impl Playback {
     pub(super) fn resume(&mut self, now: CallTime) {
         self.next_mark = self.next_mark.saturating_add(UNKNOWN_MARKS);
         self.unknown_until = now + LONGEST_LEAD.duration();
+        self.of_former = self.sent;
     }
 
     pub(super) fn forget_unknown(&mut self) {
         self.unknown_until = CallTime::ZERO;
+    }
+
+    /// What sounds last is music that a former relay sent.
+    pub(super) fn ends_with_formers_music(&self, now: CallTime) -> bool {
+        let unheard = self.stretches.back().filter(|stretch| stretch.to > self.position(now));
+        unheard.is_some_and(|stretch| stretch.source == Source::HoldMusic && stretch.to <= self.of_former)
     }
 
     /// Whether a `clear` might throw anything away.

@@ -252,6 +252,9 @@ impl Session {
         };
         if first {
             self.on_first_audio(now);
+        } else if self.hold.sounds() {
+            // It has begun in a pause between two words.
+            self.end_music(now);
         }
         let session = self.link.session();
         let Self { playback, out, stream, .. } = self;

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    CarrierAccount, Clock, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall, ReadHistory, ReadRecording,
-    RelayControl, RunTools, WriteAgents,
+    CarrierAccount, Clock, KeepMusic, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall, ReadHistory,
+    ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 use shared::redact::Pii;
 
@@ -24,10 +24,11 @@ struct Wanted {
     why: Pii<String>,
 }
 
-impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
+impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
     S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
     B: ReadRecording,
+    M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
     X: RunTools,
