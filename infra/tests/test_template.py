@@ -149,6 +149,8 @@ OPERATIONS = {
     "invoke": Need("lambda:InvokeFunction", "tool"),
     "get_secret_value": Need("secretsmanager:GetSecretValue", "secrets"),
 }
+# An object that is stored with a tag.
+TAGGING = Need("s3:PutObjectTagging", "objects")
 # A transaction needs what its parts need: `Part::put(…)` in dynamo/transact.rs.
 TRANSACTION = "transact_write_items"
 PARTS = {
@@ -254,6 +256,8 @@ class Adapters:
         for name in (set(calls) - OPERATIONS.keys()) | (set(parts) - PARTS.keys()):
             raise AssertionError(f"{file}: `{name}` is new; say in OPERATIONS or PARTS which right it needs")
         needs = {OPERATIONS[name] for name in calls} | {PARTS[name] for name in parts}
+        if re.search(r"\.\s*tagging\(", body):
+            needs |= {TAGGING}
         if "index_name" in body:
             if calls != ["query"] or "index_name(INDEX)" not in body:
                 raise AssertionError(f"{file}: test_template.py reads one query of INDEX in a function; teach it more")
@@ -951,6 +955,16 @@ class Copies(Case):
         self.assertEqual(attributes, dict.fromkeys(names, "S"), "attributes of the keys")
         expiry = {"AttributeName": constant("EXPIRES"), "Enabled": True}
         self.assertEqual(here["TimeToLiveSpecification"], expiry, "expiry")
+
+    def test_each_retention_that_an_agent_may_name_has_its_rule(self) -> None:
+        named = re.search(r"RETENTION_DAYS: \[u32; \d+] = \[([^\]]+)]", code(ROOT / "shared/src/agent/recording.rs"))
+        tag = re.search(r'RETENTION_TAG: &str = "([^"]+)"', code(ROOT / "functions/src/adapters/s3.rs"))
+        days = {int(it) for it in found(named, "RETENTION_DAYS")[1].split(",")}
+        bucket = plain().nested("Data").properties("Recordings")
+        rules = [it for it in bucket["LifecycleConfiguration"]["Rules"] if "TagFilters" in it]
+        expected = [([{"Key": found(tag, "RETENTION_TAG")[1], "Value": str(it)}], it) for it in sorted(days)]
+        said = [(it["TagFilters"], it["ExpirationInDays"]) for it in rules if it["Status"] == "Enabled"]
+        self.assertEqual(said, expected, "the rules in infra/data.yaml")
 
 
 def strings(it: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ pub mod document;
 mod faults;
 pub mod hours;
 mod keypad;
+mod recording;
 mod saved;
 mod transfer;
 pub mod words;
@@ -26,6 +27,7 @@ use crate::model::Backend;
 use crate::money::Usd;
 use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
+pub use recording::{RETENTION_DAYS, Recording};
 pub use transfer::{NoTarget, TransferKind, TransferTarget};
 
 pub use self::faults::LARGEST;
@@ -89,6 +91,8 @@ pub struct Agent {
     pub hold_music: HoldMusic,
     #[serde(skip_serializing_if = "keypad::is_default")]
     pub keypad: Keypad,
+    #[serde(skip_serializing_if = "recording::is_default")]
+    pub recording: Recording,
     /// Whom callers may be put through to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub transfer_targets: Vec<TransferTarget>,
@@ -303,6 +307,7 @@ impl Default for Agent {
             unavailable: DEFAULT_UNAVAILABLE.to_owned(),
             hold_music: HoldMusic::default(),
             keypad: Keypad::default(),
+            recording: Recording::default(),
             transfer_targets: Vec::new(),
             transfer_to_any_number: false,
         }
@@ -448,6 +453,7 @@ mod tests {
             unavailable: "Bitte rufen Sie morgen an.".to_owned(),
             hold_music: HoldMusic::None,
             keypad: Keypad { num_digits: 4, ..Keypad::default() },
+            recording: Recording { retention_days: 7, may_pause: false, ..Recording::default() },
             limits: Limits { longest_hold: Duration::from_secs(30), ..Limits::default() },
             transfer_targets: crate::testkit::transfer_targets(),
             transfer_to_any_number: true,

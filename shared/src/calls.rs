@@ -1,6 +1,7 @@
 //! The record of a call: what it is, who holds it, and how it ended.
 
 mod admission;
+mod kept;
 mod line;
 
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use crate::redact::Pii;
 use crate::session::Journal;
 
 pub use self::admission::{OVERLOADED_CPU, OVERLOADED_LAG_MS};
+pub use self::kept::{Recorded, Trace, caller_hash};
 pub use self::line::Waiting;
 
 /// Where the caller's audio travels.

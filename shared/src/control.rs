@@ -34,6 +34,13 @@ pub enum Control {
     Resume {
         sid: CallSid,
     },
+    /// Nothing that is said is kept, until it is resumed.
+    PauseRecording {
+        sid: CallSid,
+    },
+    ResumeRecording {
+        sid: CallSid,
+    },
     /// To one of the agent's transfer targets.
     Transfer {
         sid: CallSid,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::agent::{Agent, Entitled, Saved};
-use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Relay, Waiting};
+use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Recorded, Relay, Trace, Waiting};
 use crate::control::Control;
 use crate::hold_music::MusicFile;
 use crate::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
@@ -401,13 +401,13 @@ pub trait Recordings: Send + Sync {
     /// within these seconds each put their part.
     fn put_segment(
         &self,
-        sid: &CallSid,
+        of: &Recorded,
         number: u32,
         fence: u64,
         stereo: Vec<u8>,
     ) -> impl Future<Output = PortResult<()>> + Send;
     /// Joins all segments to one WAV and removes them. Parts of one segment are laid over each other. Safe to repeat.
-    fn finish_recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
+    fn finish_recording(&self, of: &Recorded) -> impl Future<Output = PortResult<()>> + Send;
     fn recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<Option<Vec<u8>>>> + Send;
 }
 
@@ -420,7 +420,31 @@ pub trait ReadRecording: Send + Sync {
         at_most: u64,
     ) -> impl Future<Output = PortResult<Option<FoundRecording>>> + Send;
     /// For a call that is over: its relay may not have lived to join what it stored. Returns whether that was so.
-    fn mend_recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<bool>> + Send;
+    fn mend_recording(&self, of: &Recorded) -> impl Future<Output = PortResult<bool>> + Send;
+    /// Where it may be had for [`LINKS_LAST`], by this name; `None`: it is not there.
+    fn recording_url(&self, sid: &CallSid, file_name: &str) -> impl Future<Output = PortResult<Option<Url>>> + Send;
+}
+
+/// Of a URL that is handed out.
+pub const LINKS_LAST: Duration = Duration::from_secs(5 * 60);
+
+/// `s3:ListBucket` and `DeleteObject` on recordings.
+pub trait EraseRecordings: Send + Sync {
+    /// Joined or in segments. To erase twice is to erase.
+    fn erase_recording(&self, sid: &CallSid) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// `dynamodb:Query` and `BatchWriteItem`: the calls of a number, and their end.
+pub trait EraseCalls: Send + Sync {
+    /// From or to this number, the earliest first, from where another answer left off.
+    fn calls_of(
+        &self,
+        number: &str,
+        after: Option<&Trace>,
+        limit: u32,
+    ) -> impl Future<Output = PortResult<Vec<Trace>>> + Send;
+    /// All that is written down of it, and last of all what it is found by: whatever is interrupted is found again.
+    fn erase_call(&self, call: &Trace) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

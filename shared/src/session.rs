@@ -13,8 +13,8 @@
 //! Where a rule lives: `caller` (the stream, gaps, marks) · `link` (dialling and redialling the model) · `renewal`
 //! (one session of the model's after another) · `recall` (what a fresh session is told) · `turns`
 //! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what
-//! the caller dials) · `on_hold` · `hold` (music) · `transfer` · `change` · `meter` (how long it took) · `spending` (what
-//! it costs) · `ending`. Beneath them
+//! the caller dials) · `on_hold` · `hold` (music) · `transfer` · `recording` (what is kept) · `change` · `meter` (how long
+//! it took) · `spending` (what it costs) · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod call_control;
@@ -33,6 +33,7 @@ mod on_hold;
 mod output;
 mod playback;
 mod recall;
+mod recording;
 mod remote_tools;
 mod renewal;
 mod resequence;
@@ -47,6 +48,7 @@ mod transfer;
 mod turns;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,7 @@ pub use input::{Input, ModelLoss, OperatorCommand};
 pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
 pub use on_hold::{HeldBy, OffHold};
 pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
+pub use recording::{NOT_RECORDED, PausedBy, ResumedBy};
 pub use timers::Timer;
 pub use transfer::TransferredBy;
 
@@ -121,6 +124,7 @@ pub struct Session {
     hold: hold::Hold,
     change: Change,
     on_hold: Option<on_hold::OnHold>,
+    keeping: recording::Keeping,
     keys: keypad::Keys,
     transfers: transfer::Transfers,
     turn: turns::Turn,
@@ -178,6 +182,7 @@ impl Session {
             hold: hold::Hold::default(),
             change: Change::default(),
             on_hold: None,
+            keeping: recording::Keeping::default(),
             keys: keypad::Keys::default(),
             transfers: transfer::Transfers::default(),
             turn: turns::Turn::new(),
@@ -195,7 +200,9 @@ impl Session {
     }
 
     fn begin(&mut self, now: CallTime) {
-        self.timers.arm(Timer::Attach, now + self.plan.agent.limits.attach);
+        // The consent is said before the stream begins.
+        let first = if self.attached_at.is_none() { self.plan.agent.recording.consent_lasts() } else { Duration::ZERO };
+        self.timers.arm(Timer::Attach, now + self.plan.agent.limits.attach + first);
         self.timers.arm(Timer::LongestCall, CallTime::ZERO + self.plan.agent.limits.call);
         self.dial(now);
     }
@@ -233,6 +240,7 @@ impl Session {
         }
         self.journal_in(now, worth);
         self.settle(now);
+        self.keep_what_may_be_kept();
     }
 
     /// The next thing to do.
@@ -265,6 +273,8 @@ impl Session {
             OperatorCommand::Hold => self.put_on_hold(now, HeldBy::Operator, self.plan.agent.limits.longest_hold),
             OperatorCommand::Resume if self.call_off_transfer(now) => {}
             OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
+            OperatorCommand::PauseRecording => _ = self.pause_recording(now, PausedBy::Operator),
+            OperatorCommand::ResumeRecording => self.resume_recording(now, ResumedBy::Operator),
             OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, to.reveal(), why),
         }
     }
@@ -288,6 +298,7 @@ impl Session {
             Timer::Cost => self.on_cost_due(now),
             Timer::Keypad => self.on_dialled(now, DigitsEnd::Timeout),
             Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
+            Timer::RecordingPause => self.resume_recording(now, ResumedBy::TimeOver),
             Timer::Transfer => self.on_transfer_late(now),
             Timer::Journal => self.write_journal(now),
         }
@@ -298,6 +309,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        self.watch_trail(now);
         self.watch_renewal(now);
         self.watch_transfer(now);
         self.tell_change(now);

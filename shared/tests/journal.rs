@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use shared::agent::Agent;
 use shared::ids::{SocketNumber, StreamSid};
 use shared::model::{ModelCommand, ModelEvent, ResponseStatus};
-use shared::session::{Event, Input, Journal, Output, Past, Session, Succession};
+use shared::session::{Event, Input, Journal, OperatorCommand, Output, Past, Session, Succession};
 use shared::testkit;
 use shared::time::CallTime;
+use shared::twilio::media::StreamEvent;
 
 const KEPT: [&str; 2] = ["v1", "v1_spending"];
 
@@ -145,4 +146,59 @@ fn a_journal_of_a_later_build_is_left_alone() {
     let past = Past { succession: Succession::TakenOver, journal: Some(later), lines: Vec::new(), speech: Vec::new() };
     let mut session = Session::resume(testkit::plan(Agent::default()), past, CallTime(2_000));
     assert!(!drain(&mut session).iter().any(|output| matches!(output, Output::RunTool(_))));
+}
+
+/// A card's number, spoken by the caller and read back, dialled, and given to a tool.
+#[test]
+fn nothing_that_is_said_in_a_pause_is_written_down() {
+    const CARD: &str = "4111";
+    let mut session = Session::open(testkit::plan(Agent::default()), CallTime::ZERO);
+    let mut carrier = testkit::carrier::Carrier::new("MZ1", 20);
+    let mut inputs = vec![
+        Input::ModelConnected(SocketNumber::FIRST),
+        Input::Model(SocketNumber::FIRST, ModelEvent::Ready),
+        Input::CallerAttached { stream: carrier.stream.clone() },
+        Input::Model(SocketNumber::FIRST, ModelEvent::ResponseStarted { response: "r1".into() }),
+        Input::Model(SocketNumber::FIRST, ModelEvent::AgentSays { item: "i1".into(), text: "Your card ".into() }),
+        Input::Operator(OperatorCommand::PauseRecording),
+        Input::Model(SocketNumber::FIRST, ModelEvent::AgentSays { item: "i1".into(), text: CARD.into() }),
+        Input::Model(
+            SocketNumber::FIRST,
+            ModelEvent::AgentSaid { item: "i1".into(), text: format!("Your card {CARD}?").into() },
+        ),
+        Input::Model(SocketNumber::FIRST, ModelEvent::SpeechStarted { item: "u1".into(), at_ms: 0 }),
+    ];
+    inputs.extend((0..50).map(|_| Input::Caller(carrier.frame(shared::audio::Payload::encode(&[0x42; 160])))));
+    inputs.extend(CARD.chars().map(|digit| Input::Caller(carrier.message(StreamEvent::Dtmf { digit }))));
+    let arguments = format!(r#"{{"place":"{CARD}"}}"#).into();
+    let (response, call, name) = ("r1".into(), "c1".into(), "get_weather".to_owned());
+    inputs.extend([
+        Input::Model(SocketNumber::FIRST, ModelEvent::ToolCall { response, call, name, arguments }),
+        Input::Operator(OperatorCommand::ResumeRecording),
+        Input::Model(SocketNumber::FIRST, ModelEvent::CallerSaid { item: "u1".into(), text: Some(CARD.into()) }),
+        Input::Tick,
+        Input::HandOver,
+        Input::Shutdown,
+    ]);
+    let (mut journals, mut lines) = (0, 0);
+    for (at, input) in (100..).step_by(100).zip(inputs) {
+        session.handle(CallTime(at), input);
+        for output in drain(&mut session) {
+            let written = match output {
+                Output::Journal(journal) | Output::LetGo(journal) => {
+                    journals += 1;
+                    serde_json::to_string(&journal).unwrap()
+                }
+                Output::Transcript(line) => {
+                    lines += 1;
+                    serde_json::to_string(&line).unwrap()
+                }
+                Output::Event(event) => serde_json::to_string(&event).unwrap(),
+                Output::KeepSpeech { from, .. } => panic!("the caller's voice at {from:?}"),
+                _ => continue,
+            };
+            assert!(!written.contains(CARD), "{written}");
+        }
+    }
+    assert!(journals > 5 && lines > 1, "{journals} journals, {lines} lines");
 }

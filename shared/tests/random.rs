@@ -11,11 +11,12 @@ use shared::agent::{Agent, HoldMusic, KeyAction};
 use shared::audio::Payload;
 use shared::audio::dtmf;
 use shared::audio::hold_music::Piece;
+use shared::audio::recording::RecordOp;
 use shared::calls::Ending;
 use shared::ids::{SocketNumber, ToolCallId};
 use shared::model::{ModelCommand, ResponseStatus, Severity};
 use shared::money::Usd;
-use shared::session::{Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
+use shared::session::{Event, Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use shared::testkit::{self, carrier::Carrier, sockets::Sockets, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
 use shared::transfer::{Ask, Errand, LegState, News, NotCarried, TransferFailure};
@@ -45,6 +46,10 @@ enum Step {
     KeyPressed(char),
     OperatorHolds,
     OperatorResumes,
+    VendorPausesRecording,
+    VendorResumesRecording,
+    OperatorPausesRecording,
+    OperatorResumesRecording,
     VendorTransfers,
     OperatorTransfers,
     CarrierActs(u8),
@@ -78,6 +83,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorHolds), 1 => Just(VendorSendsDtmf)],
         2 => prop_oneof![Just('0'), Just('5'), Just('9'), Just('#')].prop_map(KeyPressed),
         1 => prop_oneof![3 => Just(Wait(5)), 1 => Just(OperatorHolds), 1 => Just(OperatorResumes)],
+        1 => prop_oneof![
+            2 => Just(Wait(5)),
+            1 => Just(VendorPausesRecording),
+            1 => Just(VendorResumesRecording),
+            1 => Just(OperatorPausesRecording),
+            1 => Just(OperatorResumesRecording),
+        ],
         1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorTransfers), 1 => Just(OperatorTransfers)],
         3 => any::<u8>().prop_map(CarrierActs),
         2 => any::<u8>().prop_map(CarrierTells),
@@ -104,7 +116,7 @@ fn patient_plan(longest_session_ms: u64) -> Plan {
     agent.limits.longest_hold = Duration::from_secs(100);
     agent.limits.spend_day = Some(Usd::from_billionths(1_000_000_000_000));
     agent.transfer_targets = testkit::transfer_targets();
-    agent.tools.extend(["hold", "send_dtmf", "transfer"].map(str::to_owned));
+    agent.tools.extend(["hold", "send_dtmf", "transfer", "pause_recording", "resume_recording"].map(str::to_owned));
     agent.keypad.actions.extend([("0".to_owned(), KeyAction::Hold {}), ("9".to_owned(), KeyAction::Repeat {})]);
     let mut plan = testkit::plan(agent);
     plan.capabilities.longest_session = Some(Duration::from_millis(longest_session_ms));
@@ -148,6 +160,8 @@ struct World {
     changed_to: Option<u32>,
     stored: Option<u32>,
     one_way_ms: u64,
+    /// Nothing may be kept.
+    paused: bool,
     /// Audio of the model's that was sent to the caller on this stream, for the truth about what was heard.
     sent: Samples,
 }
@@ -179,6 +193,7 @@ impl World {
             changed_to: None,
             stored: None,
             one_way_ms,
+            paused: false,
             sent: Samples::ZERO,
         };
         world.drain();
@@ -215,6 +230,10 @@ impl World {
             }
             Step::OperatorHolds => self.hand_in(Input::Operator(OperatorCommand::Hold)),
             Step::OperatorResumes => self.hand_in(Input::Operator(OperatorCommand::Resume)),
+            Step::VendorPausesRecording => self.vendor(|vendor| vendor.call_tool("pause_recording", "{}")),
+            Step::VendorResumesRecording => self.vendor(|vendor| vendor.call_tool("resume_recording", "{}")),
+            Step::OperatorPausesRecording => self.hand_in(Input::Operator(OperatorCommand::PauseRecording)),
+            Step::OperatorResumesRecording => self.hand_in(Input::Operator(OperatorCommand::ResumeRecording)),
             Step::VendorTransfers => {
                 self.vendor(|vendor| vendor.call_tool("transfer", r#"{"to":"doctor","why":"It hurts."}"#));
             }
@@ -378,6 +397,8 @@ impl World {
         self.ran.clear();
         self.errands.clear();
         self.changed_to = self.stored;
+        // The journal is written as soon as there is one; a pause before that is not known to a successor.
+        self.paused &= self.written.journal.is_some();
         self.session = Session::resume(self.plan.clone(), self.written.past(Succession::TakenOver), self.now);
         self.drain();
         let stream = self.carrier.stream.clone();
@@ -449,6 +470,11 @@ impl World {
                     assert_eq!(request.own.is_some(), request.name == "book_table", "with the definition of its own");
                     self.tools.push(request.call);
                 }
+                Output::Record(RecordOp::Audio { .. }) | Output::KeepSpeech { .. } => {
+                    assert!(!self.paused, "kept in a pause");
+                }
+                Output::Event(Event::RecordingPaused { .. }) => self.paused = true,
+                Output::Event(Event::RecordingResumed { .. }) => self.paused = false,
                 Output::Agent(agent) => self.stored = Some(agent.version),
                 Output::Carrier(errand) => self.errands.push_back(errand),
                 Output::HangUp(ending) => {

@@ -10,8 +10,10 @@ mod calls;
 mod chronicle;
 mod connections;
 mod data;
+mod erase;
 mod history;
 mod item;
+mod kept;
 mod lease;
 mod ledger;
 mod line;
@@ -30,6 +32,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use shared::ports::{Clock, PortResult};
 
 use self::item::{Item, text, whole};
+use self::kept::Kept;
 use super::clock::SystemClock;
 use super::sdk::port_error;
 
@@ -39,11 +42,12 @@ pub use self::seed::seed;
 pub struct Store {
     client: Client,
     table: String,
+    kept: Kept,
 }
 
 impl Store {
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), kept: Kept::default() }
     }
 
     fn now_ms(&self) -> u64 {

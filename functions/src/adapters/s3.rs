@@ -6,6 +6,7 @@
 //! Joining is safe to repeat and to interrupt. Segments are removed only after the WAV is complete, the first one
 //! first: a WAV beside segments that do not begin at 0 is therefore whole, and must not be made again from the rest.
 
+mod erase;
 mod fold;
 mod join;
 
@@ -14,15 +15,17 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use shared::calls::Recorded;
 use shared::ids::CallSid;
-use shared::ports::{FoundRecording, PortError, PortResult, ReadRecording, Recordings};
+use shared::ports::{FoundRecording, LINKS_LAST, PortError, PortResult, ReadRecording, Recordings};
 
 use super::sdk::port_error;
 
 const SEGMENT: &str = "audio/basic";
 /// A relay that has stored nothing more for so long does not live to join what it has stored.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
-const LINKS_STAY: Duration = Duration::from_secs(5 * 60);
+/// By which the bucket's rules know when an object goes (`infra/data.yaml`).
+const RETENTION_TAG: &str = "retention-days";
 
 #[derive(Debug, Clone)]
 pub struct RecordingStore {
@@ -75,9 +78,12 @@ impl RecordingStore {
         }
     }
 
-    async fn link(&self, key: &str) -> PortResult<url::Url> {
-        let terms = PresigningConfig::expires_in(LINKS_STAY).map_err(|_| no_link())?;
-        let link = self.client.get_object().bucket(&self.bucket).key(key).presigned(terms).await;
+    /// `file_name`: by which it is saved; without one it is played.
+    async fn link(&self, key: &str, file_name: Option<&str>) -> PortResult<url::Url> {
+        let terms = PresigningConfig::expires_in(LINKS_LAST).map_err(|_| no_link())?;
+        let disposition = file_name.map(|name| format!("attachment; filename=\"{name}\""));
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let link = request.set_response_content_disposition(disposition).presigned(terms).await;
         link.map_err(|error| port_error("sign link", &error))?.uri().parse().map_err(|_| no_link())
     }
 
@@ -92,8 +98,8 @@ impl RecordingStore {
             .map_err(|_| PortError::Unavailable("get object: the body broke off".to_owned()))
     }
 
-    async fn put(&self, key: &str, kind: &str, body: Vec<u8>) -> PortResult<()> {
-        let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(kind);
+    async fn put(&self, key: &str, kind: &str, days: u32, body: Vec<u8>) -> PortResult<()> {
+        let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(kind).tagging(tag(days));
         let answer = request.body(ByteStream::from(body)).send().await;
         answer.map(drop).map_err(|error| port_error("put object", &error))
     }
@@ -105,17 +111,18 @@ impl RecordingStore {
 }
 
 impl Recordings for RecordingStore {
-    async fn put_segment(&self, sid: &CallSid, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
-        self.put(&segment_key(sid, number, fence), SEGMENT, stereo).await
+    async fn put_segment(&self, of: &Recorded, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
+        self.put(&segment_key(&of.call, number, fence), SEGMENT, of.retention_days, stereo).await
     }
 
-    async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
-        let segments = self.fold(self.segments(sid).await?).await?;
+    async fn finish_recording(&self, of: &Recorded) -> PortResult<()> {
+        let (sid, days) = (&of.call, of.retention_days);
+        let segments = self.fold(self.segments(sid).await?, days).await?;
         let Some(first) = segments.first() else { return Ok(()) };
         let fresh = first.place.0 == 0 || self.size(&recording_key(sid)).await?.is_none();
         let segments = if fresh { in_time(segments) } else { segments };
         if fresh {
-            self.join(&recording_key(sid), &segments).await?;
+            self.join(&recording_key(sid), days, &segments).await?;
         }
         for key in segments.iter().filter_map(|segment| segment.key.as_ref()) {
             self.remove(key).await?;
@@ -133,16 +140,24 @@ impl ReadRecording for RecordingStore {
         let key = recording_key(sid);
         match self.size(&key).await? {
             None => Ok(None),
-            Some(bytes) if bytes > at_most => self.link(&key).await.map(FoundRecording::At).map(Some),
+            Some(bytes) if bytes > at_most => self.link(&key, None).await.map(FoundRecording::At).map(Some),
             Some(_) => Ok(self.get(&key).await?.map(FoundRecording::Whole)),
         }
     }
 
-    async fn mend_recording(&self, sid: &CallSid) -> PortResult<bool> {
-        let segments = self.segments(sid).await?;
+    async fn recording_url(&self, sid: &CallSid, file_name: &str) -> PortResult<Option<url::Url>> {
+        let key = recording_key(sid);
+        match self.size(&key).await? {
+            Some(_) => self.link(&key, Some(file_name)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn mend_recording(&self, of: &Recorded) -> PortResult<bool> {
+        let segments = self.segments(&of.call).await?;
         let age = |segment: &Segment| segment.stored_at.elapsed().unwrap_or_default();
         match segments.iter().map(age).min() {
-            Some(youngest) if youngest >= LEFT_ALONE => self.finish_recording(sid).await.map(|()| true),
+            Some(youngest) if youngest >= LEFT_ALONE => self.finish_recording(of).await.map(|()| true),
             Some(_) | None => Ok(false),
         }
     }
@@ -167,6 +182,10 @@ fn in_time(segments: Vec<Segment>) -> Vec<Segment> {
         whole.push(segment);
     }
     whole
+}
+
+fn tag(days: u32) -> String {
+    format!("{RETENTION_TAG}={days}")
 }
 
 fn no_link() -> PortError {

@@ -4,10 +4,12 @@
 //! machine is served.
 
 mod agents;
+mod callers;
 mod documents;
 mod mailbox;
 mod music;
 mod numbers;
+mod recordings;
 mod running;
 mod tools;
 mod transfer;
@@ -24,8 +26,8 @@ use shared::control::Control;
 use shared::hold_music::file_id;
 use shared::ids::{CallSid, MusicId, ToolCallId};
 use shared::ports::{
-    CarrierAccount, Clock, FoundRecording, KeepMusic, OpenMailbox, PortError, PortResult, ReadAgents, ReadAudit,
-    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
+    CarrierAccount, Clock, EraseCalls, EraseRecordings, KeepMusic, OpenMailbox, PortError, PortResult, ReadAgents,
+    ReadAudit, ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 use shared::summary::Summary;
 use shared::time::Samples;
@@ -65,6 +67,10 @@ enum Route {
     Calls,
     Call(CallSid),
     Recording(CallSid),
+    RecordingUrl(CallSid),
+    PauseRecording(CallSid),
+    ResumeRecording(CallSid),
+    Caller(String),
     HangUp(CallSid),
     ChangeAgent(CallSid),
     Agents(agents::Route),
@@ -100,6 +106,10 @@ impl Route {
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
+            ["api", "calls", sid, "recording", "url"] => call(sid).map(Self::RecordingUrl),
+            ["api", "calls", sid, "recording", "pause"] => call(sid).map(Self::PauseRecording),
+            ["api", "calls", sid, "recording", "resume"] => call(sid).map(Self::ResumeRecording),
+            ["api", "callers", number] => numbers::read(number).map(Self::Caller),
             ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
             ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
@@ -129,13 +139,15 @@ impl Route {
             Self::HangUp(_)
             | Self::Hold(_)
             | Self::Resume(_)
+            | Self::PauseRecording(_)
+            | Self::ResumeRecording(_)
             | Self::Transfer(_)
             | Self::ChangeAgent(_)
             | Self::TryTool
             | Self::MusicUploads => "POST",
             Self::MusicFiles => "GET, POST",
             Self::MusicFile(_) => "GET, DELETE",
-            Self::Callback(..) => "DELETE",
+            Self::Callback(..) | Self::Caller(_) => "DELETE",
             Self::Agents(route) => route.allow(),
             Self::Numbers(route) => route.allow(),
             _ => "GET",
@@ -158,6 +170,10 @@ impl Route {
             Self::Calls
             | Self::Call(_)
             | Self::Recording(_)
+            | Self::RecordingUrl(_)
+            | Self::PauseRecording(_)
+            | Self::ResumeRecording(_)
+            | Self::Caller(_)
             | Self::HangUp(_)
             | Self::ChangeAgent(_)
             | Self::Agents(_)
@@ -184,8 +200,8 @@ impl Route {
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
-    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
-    B: ReadRecording,
+    S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
+    B: ReadRecording + EraseRecordings,
     M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
@@ -254,6 +270,10 @@ where
             Route::Calls => self.calls(limit(&request.query)).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
+            Route::RecordingUrl(sid) => self.recording_url(&sid).await,
+            Route::PauseRecording(sid) => self.pause_recording(&sid).await,
+            Route::ResumeRecording(sid) => self.send(&sid, Control::ResumeRecording { sid: sid.clone() }).await,
+            Route::Caller(number) => self.erase_caller(&number).await,
             Route::ChangeAgent(sid) => self.change_agent(&sid, request).await,
             Route::Agents(route) => self.agents(route, request).await,
             Route::Numbers(route) => self.numbers(route, request).await,
@@ -302,24 +322,6 @@ where
         let summary = Summary::of(events.iter().map(|(_, event)| event));
         let events: Vec<_> = events.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
         Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events, "summary": summary })))
-    }
-
-    async fn recording(&self, sid: &CallSid) -> PortResult<Response> {
-        let mut found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
-        if found.is_none() && self.is_over(sid).await? && self.recordings.mend_recording(sid).await? {
-            found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
-        }
-        Ok(match found {
-            Some(FoundRecording::Whole(wav)) => Response::bytes("audio/wav", wav),
-            Some(FoundRecording::At(url)) => {
-                Response::empty(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.as_str())
-            }
-            None => Response::not_found(),
-        })
-    }
-
-    async fn is_over(&self, sid: &CallSid) -> PortResult<bool> {
-        Ok(self.store.call(sid).await?.is_some_and(|call| call.status.ended().is_some()))
     }
 
     async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
@@ -404,7 +406,8 @@ fn call(sid: &str) -> Option<CallSid> {
 
 /// For the log, where no number belongs.
 fn nameless(path: &str) -> &str {
-    if path.starts_with("/api/numbers/") { "/api/numbers/…" } else { path }
+    let numbered = ["/api/numbers/", "/api/callers/"];
+    numbered.into_iter().find(|start| path.starts_with(start)).unwrap_or(path)
 }
 
 fn limit(query: &str) -> u32 {

@@ -139,6 +139,7 @@ async fn the_rest(world: &World) {
         ("PUT", format!("/api/numbers/{CALLED}"), json!({ "agent": "night" })),
         ("POST", format!("/api/calls/{CALL}/agent"), json!({ "agent": "night" })),
         ("PUT", "/api/agents/night".to_owned(), json!({ "voice": SPOKEN })),
+        ("DELETE", format!("/api/callers/{CALLER}"), json!({})),
     ] {
         for token in [CONSOLE_TOKEN, "wrong-token-4711"] {
             let request = Http::new(method, &path).json(&document);
@@ -221,6 +222,7 @@ fn no_number_no_word_and_no_secret_is_said_aloud() {
         "address_limited",
         "rate_not_counted",
         "agent_saved",
+        "caller_erased",
         "console_token_refused",
     ]) {
         assert!(log.contains(&format!("\"code\":\"{code}\"")), "`{code}` was not provoked:\n{log}");

@@ -3,6 +3,7 @@
 mod agents;
 mod mailbox;
 mod music;
+mod recordings;
 mod requests;
 mod tools;
 
@@ -22,8 +23,8 @@ use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
 use shared::ports::{
     CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
-    Random, ReadCall, ReadHistory, ReadRecording, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger,
-    WaitingLine, WriteCall,
+    Random, ReadCall, ReadHistory, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WaitingLine,
+    WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -103,6 +104,7 @@ pub(super) struct State {
     pub(super) line: BTreeMap<Waiting, u64>,
     pub(super) messages: Vec<Message>,
     pub(super) callbacks: Vec<Callback>,
+    pub(super) erased_recordings: Vec<CallSid>,
 }
 
 /// A frame, as a relay got it.
@@ -447,18 +449,6 @@ impl RelayFrames for World {
 impl CarrierAccount for World {
     async fn account(&self) -> PortResult<setup::Account> {
         self.state().account.clone().unwrap_or(Err(PortError::Gone))
-    }
-}
-
-impl ReadRecording for World {
-    async fn mend_recording(&self, _sid: &CallSid) -> PortResult<bool> {
-        let mut state = self.state();
-        let mended = state.unjoined.take();
-        Ok(mended.map(|wav| state.recording = Some(wav)).is_some())
-    }
-
-    async fn read_recording(&self, _sid: &CallSid, _at_most: u64) -> PortResult<Option<FoundRecording>> {
-        Ok(self.read()?.recording.clone())
     }
 }
 

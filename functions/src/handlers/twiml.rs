@@ -12,7 +12,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use futures_util::future::{join, join3, join4};
 use http::{Method, StatusCode, header};
 use shared::agent::Agent;
-use shared::calls::{Call, Ending, Relay, Waiting};
+use shared::calls::{Call, CallStatus, Ending, Relay, Waiting};
 use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
@@ -63,7 +63,11 @@ enum Route {
 /// What the caller gets when the stream has ended or has never begun.
 #[derive(Debug)]
 enum Next {
-    Stream(Box<Call>),
+    /// `again`: they have had a stream before, and were told what there is to tell.
+    Stream {
+        call: Box<Call>,
+        again: bool,
+    },
     /// There is no room yet, or nobody. The place is known to those who stand in line.
     Hold(Option<u32>, Box<Agent>),
     HangUp,
@@ -223,7 +227,7 @@ where
             Ok(()) => {
                 tracing::info!(code = "call_opened", call = %call.sid, relay = %relay.id);
                 join(self.give(relay, &call), self.leave(stood)).await;
-                Ok(Next::Stream(Box::new(call)))
+                Ok(Next::Stream { call: Box::new(call), again: false })
             }
             Err(PortError::Conflict(_)) => self.proceed(&call.sid, relays).await,
             Err(error) => Err(error),
@@ -295,7 +299,7 @@ where
         }
         let relays = self.store.relays().await?;
         let next = self.proceed(&incoming.call, &relays).await?;
-        let Next::Stream(call) = next else { return Ok(next) };
+        let Next::Stream { call, .. } = next else { return Ok(next) };
         let window = Window::at(self.clock.unix_ms());
         let lately = self.store.count_rate("STREAM", call.sid.as_str(), window);
         let (counted, lately) = join(self.store.count_stream(&call.sid), lately).await;
@@ -304,7 +308,7 @@ where
             tracing::error!(code = "too_many_streams", call = %call.sid);
             return Ok(self.apologise());
         }
-        Ok(Next::Stream(call))
+        Ok(Next::Stream { call, again: true })
     }
 
     /// A call that is there already: with the relay that has it, or with another if that one is gone or about to go.
@@ -335,7 +339,8 @@ where
                 return Ok(Next::Hold(None, Box::new(call.agent)));
             }
         }
-        Ok(Next::Stream(Box::new(call)))
+        let again = call.status != CallStatus::Ringing;
+        Ok(Next::Stream { call: Box::new(call), again })
     }
 
     /// Whoever chooses a relay next sees that this one has a call more, before its own heartbeat says so.
@@ -380,7 +385,7 @@ where
 
     async fn document(&self, sid: &CallSid, ticket: Ticket, next: Next) -> PortResult<twiml::Response> {
         match next {
-            Next::Stream(call) => self.stream(&call).await,
+            Next::Stream { call, again } => self.stream(&call, again).await,
             Next::HangUp => Ok(twiml::Response::new().hangup()),
             Next::Hold(place, agent) => Ok(self.hold(sid, ticket, place, &agent)),
             Next::Tell(words) => Ok(words.told()),
@@ -399,12 +404,17 @@ where
         words.told()
     }
 
-    async fn stream(&self, call: &Call) -> PortResult<twiml::Response> {
+    async fn stream(&self, call: &Call, again: bool) -> PortResult<twiml::Response> {
         let token = self.random.token()?;
         let expires_at_ms = self.clock.unix_ms() + TOKEN_LIVES_MS;
         self.store.issue_token(&token, &call.sid, expires_at_ms).await?;
         let stream = self.stream_verb(&token)?;
-        Ok(twiml::Response::new().connect(stream).redirect(self.webhook.url("/twiml/resume")))
+        let consent = call.agent.recording.consent.as_deref().filter(|_| !again);
+        let response = match consent {
+            Some(words) => twiml::Response::new().say_in(words, call.agent.language.as_deref()),
+            None => twiml::Response::new(),
+        };
+        Ok(response.connect(stream).redirect(self.webhook.url("/twiml/resume")))
     }
 
     fn stream_verb(&self, token: &Secret) -> PortResult<Stream> {

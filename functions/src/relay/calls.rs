@@ -131,6 +131,8 @@ pub enum Command {
     ChangeAgent(Box<Agent>),
     Hold,
     Resume,
+    PauseRecording,
+    ResumeRecording,
     Transfer {
         to: Pii<String>,
         why: Pii<String>,

@@ -145,6 +145,8 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         }
         Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
         Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
+        Ok(Control::PauseRecording { sid }) => tell(calls, &sid, Command::PauseRecording),
+        Ok(Control::ResumeRecording { sid }) => tell(calls, &sid, Command::ResumeRecording),
         Ok(Control::Transfer { sid, to, why }) => tell(calls, &sid, Command::Transfer { to, why }),
         Ok(Control::News { sid, news }) => bring(calls, &sid, news).await,
         // Commands carry callers' numbers, and the parser may quote them.

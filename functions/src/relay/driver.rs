@@ -60,7 +60,8 @@ pub struct Driver<D: Doors> {
     tools: Tools,
     purse: Purse<D::Store, D::Clock>,
     errands: Errands<D::Telephony>,
-    recorder: Recorder<D::Recordings>,
+    /// Unless the agent says that nothing is recorded.
+    recorder: Option<Recorder<D::Recordings>>,
     scribe: Scribe,
     told: Told,
     ready: Ready,
@@ -99,7 +100,11 @@ impl<D: Doors> Driver<D> {
         let store = Arc::clone(&common.ports.store);
         let scribe = Scribe::start(call.sid.clone(), lease.clone(), store, fenced.clone(), Arc::clone(metrics));
         let recordings = Arc::clone(&common.spool);
-        let recorder = Recorder::start(call.sid.clone(), lease.fence, clock, recordings, Arc::clone(metrics));
+        let recorder = call
+            .agent
+            .recording
+            .enabled
+            .then(|| Recorder::start(call.recorded(), lease.fence, clock, recordings, Arc::clone(metrics)));
         Self {
             session: begin(plan(&call, dialect.capabilities()), past, clock.now()),
             dialect,
@@ -262,6 +267,8 @@ fn command_input(command: Command) -> Input {
         }
         Command::Hold => Input::Operator(OperatorCommand::Hold),
         Command::Resume => Input::Operator(OperatorCommand::Resume),
+        Command::PauseRecording => Input::Operator(OperatorCommand::PauseRecording),
+        Command::ResumeRecording => Input::Operator(OperatorCommand::ResumeRecording),
         Command::Transfer { to, why } => Input::Operator(OperatorCommand::Transfer { to, why }),
         Command::News(news) => Input::Transfer(news),
         Command::HandOver => Input::HandOver,

@@ -343,6 +343,8 @@ impl Told {
             | Event::DtmfSent { .. }
             | Event::OnHold { .. }
             | Event::OffHold { .. }
+            | Event::RecordingPaused { .. }
+            | Event::RecordingResumed { .. }
             | Event::HangUpAsked { .. }
             | Event::TransferAsked { .. }
             | Event::MessageTaken { .. }

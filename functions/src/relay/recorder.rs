@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::audio::recording::{FURTHEST_BACK, RecordOp, Timeline};
-use shared::ids::CallSid;
+use shared::calls::Recorded;
 use shared::ports::Recordings;
 use shared::time::{CallTime, Samples};
 use tokio::sync::mpsc;
@@ -44,11 +44,11 @@ struct Segment {
 impl<R: Recordings + 'static> Recorder<R> {
     /// Begins with the segment that is running: a call that was another relay's has its earlier ones in the store, and
     /// of this one the other's part, which the fence keeps apart from ours.
-    pub fn start(sid: CallSid, fence: u64, clock: CallClock, recordings: Arc<Spool<R>>, metrics: Arc<Metrics>) -> Self {
+    pub fn start(of: Recorded, fence: u64, clock: CallClock, recordings: Arc<Spool<R>>, metrics: Arc<Metrics>) -> Self {
         let (ops, queue) = mpsc::channel(OPS);
         let (segments, to_store) = mpsc::channel(SEGMENTS);
         let lost = metrics.recorder_lost_ms.clone();
-        let storage = Storage { sid, fence, recordings, lost: lost.clone() };
+        let storage = Storage { of, fence, recordings, lost: lost.clone() };
         let tape = Tape::new(clock, queue, segments, lost);
         Self { ops, tape: tokio::spawn(tape.run()), storing: tokio::spawn(storage.clone().run(to_store)), storage }
     }
@@ -67,7 +67,7 @@ impl<R: Recordings + 'static> Recorder<R> {
         self.pause().await;
         match tokio::time::timeout(FINISH, storage.finish()).await {
             Ok(true) => {}
-            Ok(false) | Err(_) => tracing::warn!(call = %storage.sid, "the recording is left in segments"),
+            Ok(false) | Err(_) => tracing::warn!(call = %storage.of.call, "the recording is left in segments"),
         }
     }
 
@@ -78,7 +78,7 @@ impl<R: Recordings + 'static> Recorder<R> {
         if tokio::time::timeout(FINISH, &mut storing).await.is_err() {
             storing.abort();
             self.tape.abort();
-            tracing::warn!(call = %self.storage.sid, "the end of the recording is lost");
+            tracing::warn!(call = %self.storage.of.call, "the end of the recording is lost");
         }
     }
 }
@@ -151,7 +151,7 @@ impl Tape {
 /// Puts segments where they stay.
 #[derive(Debug)]
 struct Storage<R> {
-    sid: CallSid,
+    of: Recorded,
     fence: u64,
     recordings: Arc<Spool<R>>,
     lost: Counts,
@@ -160,7 +160,7 @@ struct Storage<R> {
 impl<R> Clone for Storage<R> {
     fn clone(&self) -> Self {
         Self {
-            sid: self.sid.clone(),
+            of: self.of.clone(),
             fence: self.fence,
             recordings: Arc::clone(&self.recordings),
             lost: self.lost.clone(),
@@ -172,17 +172,17 @@ impl<R: Recordings + 'static> Storage<R> {
     async fn run(self, mut segments: mpsc::Receiver<Segment>) {
         while let Some(Segment { number, stereo }) = segments.recv().await {
             let length = Samples(stereo.len() as u64 / 2);
-            if let Err(error) = self.recordings.put_segment(&self.sid, number, self.fence, stereo).await {
-                tracing::warn!(call = %self.sid, %error, "the recording is not stored");
+            if let Err(error) = self.recordings.put_segment(&self.of, number, self.fence, stereo).await {
+                tracing::warn!(call = %self.of.call, %error, "the recording is not stored");
                 count(&self.lost, "store", length);
             }
         }
     }
 
     async fn finish(&self) -> bool {
-        let finished = self.recordings.finish_recording(&self.sid).await;
+        let finished = self.recordings.finish_recording(&self.of).await;
         if let Err(error) = &finished {
-            tracing::warn!(call = %self.sid, %error, "the recording is not joined");
+            tracing::warn!(call = %self.of.call, %error, "the recording is not joined");
         }
         finished.is_ok()
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::calls::Recorded;
 use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult, Recordings};
 use shared::time::Samples;
@@ -55,14 +56,14 @@ struct Waiting {
 /// In the order in which the store is to see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Job {
-    Put { sid: CallSid, number: u32, fence: u64, bytes: u64 },
-    Finish(CallSid),
+    Put { of: Recorded, number: u32, fence: u64, bytes: u64 },
+    Finish(Recorded),
 }
 
 impl Job {
     fn sid(&self) -> &CallSid {
         match self {
-            Self::Put { sid, .. } | Self::Finish(sid) => sid,
+            Self::Put { of, .. } | Self::Finish(of) => &of.call,
         }
     }
 
@@ -81,9 +82,10 @@ impl<R: Recordings + 'static> Spool<R> {
     }
 
     /// Of one call, while an earlier one of the same call waits, or while the store does not take it: on disk.
-    pub async fn put_segment(&self, sid: &CallSid, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
+    pub async fn put_segment(&self, of: &Recorded, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
+        let sid = &of.call;
         if !self.has(sid) {
-            let put = self.store.put_segment(sid, number, fence, stereo.clone());
+            let put = self.store.put_segment(of, number, fence, stereo.clone());
             match tokio::time::timeout(LONGEST_PUT, put).await {
                 Ok(Err(error @ (PortError::Throttled(_) | PortError::Unavailable(_)))) => {
                     tracing::debug!(call = %sid, %error, "a segment waits on disk");
@@ -92,20 +94,20 @@ impl<R: Recordings + 'static> Spool<R> {
                 Ok(done) => return done,
             }
         }
-        self.keep(sid, number, fence, &stereo).await;
+        self.keep(of, number, fence, &stereo).await;
         Ok(())
     }
 
     /// After all segments of the call that wait.
-    pub async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
-        if !self.has(sid) {
-            let finish = self.store.finish_recording(sid);
+    pub async fn finish_recording(&self, of: &Recorded) -> PortResult<()> {
+        if !self.has(&of.call) {
+            let finish = self.store.finish_recording(of);
             match tokio::time::timeout(LONGEST_FINISH_AT_ONCE, finish).await {
                 Ok(Err(PortError::Throttled(_) | PortError::Unavailable(_))) | Err(_) => {}
                 Ok(done) => return done,
             }
         }
-        self.lock().jobs.push_back(Job::Finish(sid.clone()));
+        self.lock().jobs.push_back(Job::Finish(of.clone()));
         self.news.notify_one();
         Ok(())
     }
@@ -157,13 +159,13 @@ impl<R: Recordings + 'static> Spool<R> {
     /// Whether it is done with: stored, or never to be.
     async fn carry_out(&self, job: &Job) -> bool {
         let done = match job {
-            Job::Finish(sid) => tokio::time::timeout(LONGEST_FINISH, self.store.finish_recording(sid)).await,
-            Job::Put { sid, number, fence, bytes } => {
+            Job::Finish(of) => tokio::time::timeout(LONGEST_FINISH, self.store.finish_recording(of)).await,
+            Job::Put { of, number, fence, bytes } => {
                 let Ok(stereo) = tokio::fs::read(self.path(job)).await else {
                     self.count(*bytes);
                     return true;
                 };
-                tokio::time::timeout(LONGEST_PUT, self.store.put_segment(sid, *number, *fence, stereo)).await
+                tokio::time::timeout(LONGEST_PUT, self.store.put_segment(of, *number, *fence, stereo)).await
             }
         };
         match done {
@@ -192,10 +194,10 @@ impl<R: Recordings + 'static> Spool<R> {
         }
     }
 
-    async fn keep(&self, sid: &CallSid, number: u32, fence: u64, stereo: &[u8]) {
-        let job = Job::Put { sid: sid.clone(), number, fence, bytes: stereo.len() as u64 };
+    async fn keep(&self, of: &Recorded, number: u32, fence: u64, stereo: &[u8]) {
+        let job = Job::Put { of: of.clone(), number, fence, bytes: stereo.len() as u64 };
         if let Err(error) = self.write(&job, stereo).await {
-            tracing::warn!(code = "spool_not_written", call = %sid, %error);
+            tracing::warn!(code = "spool_not_written", call = %of.call, %error);
             self.remove(&job).await;
             return self.count(job.bytes());
         }
@@ -224,8 +226,8 @@ impl<R: Recordings + 'static> Spool<R> {
 
     fn path(&self, job: &Job) -> PathBuf {
         match job {
-            Job::Put { sid, number, fence, .. } => {
-                self.settings.folder.join(format!("{sid}.{number:06}.{fence:06}.ulaw"))
+            Job::Put { of, number, fence, .. } => {
+                self.settings.folder.join(format!("{}.{number:06}.{fence:06}.ulaw", of.call))
             }
             Job::Finish(_) => self.settings.folder.clone(),
         }

@@ -276,6 +276,51 @@ async fn both_sides_of_a_call_are_recorded_each_on_its_track() {
 }
 
 #[tokio::test]
+async fn in_a_pause_neither_side_is_recorded_and_the_model_hears_all() {
+    let mut model = Model::new().await;
+    let (house, mut control) = under_control(&model).await;
+    let call = house.webhook("CA1", MediaPath::Direct).await;
+    control.send(command(&Control::Prepare { call: Box::new(call) })).await.unwrap();
+    let mut session = model.ready().await;
+    let mut caller = Caller::call(&house, "CA1").await;
+    let paused = |event: &Event| matches!(event, Event::RecordingPaused { .. }).then_some(());
+    let resumed = |event: &Event| matches!(event, Event::RecordingResumed { .. }).then_some(());
+    control.send(command(&Control::PauseRecording { sid: "CA1".into() })).await.unwrap();
+    house.store.event(&"CA1".into(), paused).await;
+    caller.speak(&[0x22; 160]).await;
+    session.hear(1).await;
+    control.send(command(&Control::ResumeRecording { sid: "CA1".into() })).await.unwrap();
+    house.store.event(&"CA1".into(), resumed).await;
+    // By their stamps the first of these were said in the pause.
+    for _ in 0..60 {
+        caller.speak(&[0x33; 160]).await;
+    }
+    session.hear(60).await;
+    caller.stop().await;
+    until(&house.shelf.kept, |kept| kept.finished.contains(&"CA1".into()).then_some(())).await;
+    let stereo = house.shelf.kept.borrow().segments[&("CA1".into(), 0, 1)].clone();
+    let has = |byte: u8| stereo.contains(&byte);
+    assert!(!has(0x22) && has(0x33));
+}
+
+#[tokio::test]
+async fn an_agent_that_records_nothing_stores_no_sound() {
+    let mut model = Model::new().await;
+    let house = House::new(&model.url).await;
+    let mut call = house.webhook("CA1", MediaPath::Direct).await;
+    call.agent.recording.enabled = false;
+    house.store.books.send_modify(|books| _ = books.calls.insert("CA1".into(), call));
+    let mut caller = Caller::call(&house, "CA1").await;
+    let mut session = model.ready().await;
+    caller.speak(&[0x22; 160]).await;
+    session.hear(1).await;
+    caller.stop().await;
+    assert_eq!(house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
+    soon(house.relay.stop()).await;
+    assert!(house.shelf.kept.borrow().segments.is_empty() && house.shelf.kept.borrow().finished.is_empty());
+}
+
+#[tokio::test]
 async fn a_relay_that_loses_its_call_records_nothing_of_the_time_to_come() {
     let Talk { model: _model, house, mut session, mut caller } = Talk::begin().await;
     let twenty_seconds = vec![vec![0x11; 8_000]; 20];

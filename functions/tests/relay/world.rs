@@ -14,7 +14,7 @@ use functions::relay::spool::SpoolSettings;
 use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake, SocketLimits};
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
-use shared::calls::{Call, CallStatus, MediaPath};
+use shared::calls::{Call, CallStatus, MediaPath, Recorded};
 use shared::ids::{CallSid, ConnectionId, MusicId, RelayId};
 use shared::limits::Gate;
 use shared::ports::*;
@@ -165,12 +165,12 @@ pub struct Kept {
 }
 
 impl Recordings for Shelf {
-    async fn put_segment(&self, sid: &CallSid, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
-        self.kept.send_modify(|kept| _ = kept.segments.insert((sid.clone(), number, fence), stereo));
+    async fn put_segment(&self, of: &Recorded, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
+        self.kept.send_modify(|kept| _ = kept.segments.insert((of.call.clone(), number, fence), stereo));
         Ok(())
     }
-    async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
-        self.kept.send_modify(|kept| _ = kept.finished.insert(sid.clone()));
+    async fn finish_recording(&self, of: &Recorded) -> PortResult<()> {
+        self.kept.send_modify(|kept| _ = kept.finished.insert(of.call.clone()));
         Ok(())
     }
     async fn recording(&self, _sid: &CallSid) -> PortResult<Option<Vec<u8>>> {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::words::{CALLS_OWN, Piece, pieces};
-use super::{Agent, Greeting, TurnDetection, hours};
+use super::{Agent, Greeting, TurnDetection, hours, recording};
 use crate::fault::Fault;
 use crate::model::{Offer, dialect};
 use crate::money::Usd;
@@ -34,6 +34,7 @@ impl Agent {
         check.tools();
         check.own_tools(guard);
         check.keypad();
+        check.recording();
         check.transfer();
         check.hours();
         check.limits();
@@ -183,6 +184,10 @@ impl Check<'_> {
 
     fn keypad(&mut self) {
         self.found.extend(self.agent.keypad.faults().into_iter().map(|fault| fault.within("/keypad")));
+    }
+
+    fn recording(&mut self) {
+        self.found.extend(recording::faults(self.agent).into_iter().map(|fault| fault.within("/recording")));
     }
 
     fn transfer(&mut self) {

@@ -6,6 +6,7 @@ use super::caller::put_on_wire;
 use super::on_hold::HeldBy;
 use super::output::Event;
 use super::playback::Source;
+use super::recording::PausedBy;
 use super::{Phase, Session, ending};
 use crate::audio::{Payload, dtmf};
 use crate::calls::Ending;
@@ -26,6 +27,8 @@ impl Session {
             CallControl::Hold { length } => self.on_hold_call(now, call, length),
             CallControl::Transfer { to, why } => self.on_transfer_call(now, call, to.reveal(), why),
             CallControl::SendDtmf { digits } => self.on_send_dtmf_call(now, call, &digits),
+            CallControl::PauseRecording => self.on_pause_recording_call(now, call),
+            CallControl::ResumeRecording => self.on_resume_recording_call(now, call),
         }
     }
 
@@ -44,6 +47,23 @@ impl Session {
     fn on_hold_call(&mut self, now: CallTime, call: &ToolCallId, length: Duration) {
         self.give_output(now, call, Ok(Pii::new(r#"{"ok":true,"state":"the caller hears music"}"#.to_owned())));
         self.put_on_hold(now, HeldBy::Agent, length);
+    }
+
+    /// The pause begins before the model is told that it has.
+    fn on_pause_recording_call(&mut self, now: CallTime, call: &ToolCallId) {
+        let outcome = match self.pause_recording(now, PausedBy::Agent) {
+            true => Ok(Pii::new(r#"{"ok":true,"state":"nothing is recorded"}"#.to_owned())),
+            false => Err(ToolError::new(ToolErrorKind::Unavailable, "the recording of this call may not be paused")),
+        };
+        self.on_tool_outcome(now, call, outcome);
+    }
+
+    fn on_resume_recording_call(&mut self, now: CallTime, call: &ToolCallId) {
+        let outcome = match self.resume_own_recording(now) {
+            true => Ok(Pii::new(r#"{"ok":true,"state":"the call is recorded"}"#.to_owned())),
+            false => Err(ToolError::new(ToolErrorKind::Unavailable, "an operator has paused the recording")),
+        };
+        self.on_tool_outcome(now, call, outcome);
     }
 
     /// Behind what was said before, and before what is said next.

@@ -160,6 +160,11 @@ impl Earshot {
         Some((from, mulaw))
     }
 
+    /// What was heard so far is never written down.
+    pub(super) fn withhold(&mut self) {
+        self.journalled = self.to;
+    }
+
     /// Whether somebody is speaking, or has spoken and is not made out.
     pub(super) fn is_owed(&self) -> bool {
         self.again || !self.turns.is_empty()

@@ -81,6 +81,9 @@ pub enum OperatorCommand {
     Hold,
     /// A caller on hold, or on the way to somebody, is the agent's again.
     Resume,
+    /// Nothing that is said is kept.
+    PauseRecording,
+    ResumeRecording,
     /// To one of the agent's transfer targets, by name or by number.
     Transfer {
         to: Pii<String>,

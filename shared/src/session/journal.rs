@@ -18,6 +18,7 @@ use super::link::millis;
 use super::on_hold::OnHold;
 use super::output::{Event, Interruption, Line, Output, Speaker};
 use super::playback::Playback;
+use super::recording::Paused;
 use super::resequence::Resequencer;
 use super::responses::{Reason, Wish};
 use super::spending::Spending;
@@ -78,6 +79,9 @@ pub struct Journal {
     keys: Keys,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     on_hold: Option<OnHold>,
+    /// Nothing was being kept, and what is above is without what was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paused: Option<Paused>,
     #[serde(default, skip_serializing_if = "Transfers::is_empty")]
     transfers: Transfers,
 }
@@ -127,6 +131,11 @@ impl Former {
 }
 
 impl Journal {
+    /// Nothing was being kept of the call.
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
     /// How much of what was heard of the caller needs no further hearing.
     pub fn understood(&self) -> Samples {
         self.understood
@@ -178,11 +187,22 @@ impl Session {
         self.tools = journal.tools;
         self.transfers = journal.transfers;
         self.run_tools_again(now, self.tools.calls());
-        self.go_on_dialling(now, journal.keys);
+        let keys_lost = self.go_on_dialling(now, journal.keys);
+        if let Some(paused) = journal.paused {
+            self.stay_paused(now, paused);
+        }
         if let Some(on_hold) = journal.on_hold {
             self.stay_on_hold(now, on_hold);
         }
+        // Nobody wrote down what the caller was saying.
+        let unheard = journal.paused.is_some() && journal.unclear && !ahead && !heard_again;
         self.owe(broken_off, journal.wish, heard_again);
+        if unheard {
+            self.turn.left_alone();
+        }
+        if keys_lost {
+            self.ask_for_keys_again();
+        }
     }
 
     /// The agent's words that were under way are what was said of them. Returns whether there were any.
@@ -264,7 +284,7 @@ impl Session {
                 Phase::Waiting { .. } | Phase::Talking | Phase::Parting | Phase::Over => None,
             },
             playback: self.playback.sent_only(),
-            unsettled: self.transcript.unsettled().cloned().collect(),
+            unsettled: self.transcript.unsettled().collect(),
             next_line: self.transcript.last_number(),
             tools: self.tools.unheard_of(),
             wish: self.responses.owed().cloned(),
@@ -278,8 +298,9 @@ impl Session {
             heard: self.earshot.position(),
             understood: self.earshot.understood(),
             unclear: self.earshot.is_owed(),
-            keys: self.keys.clone(),
+            keys: self.keys.kept(),
             on_hold: self.on_hold.clone(),
+            paused: self.keeping.paused(),
             transfers: self.transfers.clone(),
         }
     }
@@ -303,6 +324,9 @@ impl Session {
 
     /// Of what the caller said and nobody has made out, what is not written down yet.
     pub(super) fn keep_speech(&mut self) {
+        if self.keeping.is_paused() {
+            return self.earshot.withhold();
+        }
         if let Some((from, mulaw)) = self.earshot.unwritten(self.link.is_ready()) {
             self.emit(Output::KeepSpeech { from, mulaw: mulaw.into() });
         }
@@ -352,6 +376,7 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::LongestCall
         | Timer::Keypad
         | Timer::OnHold
+        | Timer::RecordingPause
         | Timer::Transfer
         | Timer::Goodbye => Some(SOON),
     }

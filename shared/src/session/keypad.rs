@@ -30,6 +30,9 @@ pub(super) struct Keys {
     /// Strings that the model was to be told, and of which the caller has heard nothing yet: a session that comes before
     /// that must be told.
     unanswered: Vec<Pii<String>>,
+    /// Some of it was pressed while nothing was kept; in a journal: it was, and is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    withheld: bool,
 }
 
 impl Keys {
@@ -54,6 +57,11 @@ impl Keys {
         }
     }
 
+    /// For a successor. Of keys that are not to be kept it knows that there were some.
+    pub(super) fn kept(&self) -> Self {
+        if self.withheld { Self { withheld: true, ..Self::default() } } else { self.clone() }
+    }
+
     pub(super) fn is_dialling(&self) -> bool {
         !self.dialled.reveal().is_empty()
     }
@@ -61,6 +69,7 @@ impl Keys {
     /// The caller has heard what became of them.
     pub(super) fn answered(&mut self) {
         self.unanswered.clear();
+        self.withheld &= self.is_dialling();
     }
 
     /// What a session that knows nothing of it must be told.
@@ -69,7 +78,7 @@ impl Keys {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        !self.is_dialling() && self.unanswered.is_empty()
+        !self.is_dialling() && self.unanswered.is_empty() && !self.withheld
     }
 
     fn keep(&mut self, digits: Pii<String>) {
@@ -92,6 +101,7 @@ impl Session {
         self.come_back(now, OffHold::KeyPressed);
         self.close_turn(now);
         self.fall_silent(now);
+        self.keys.withheld |= self.keeping.is_paused();
         let keypad = &self.plan.agent.keypad;
         match self.keys.press(digit.to_ascii_uppercase(), keypad, now) {
             Some(end) => self.on_dialled(now, end),
@@ -170,12 +180,18 @@ impl Session {
         self.responses.want(Wish { reason: Reason::Answer, instructions, tools });
     }
 
-    /// Another relay had this call, and somebody was dialling.
-    pub(super) fn go_on_dialling(&mut self, now: CallTime, keys: Keys) {
+    /// Another relay had this call, and somebody was dialling. Returns whether keys are lost.
+    pub(super) fn go_on_dialling(&mut self, now: CallTime, mut keys: Keys) -> bool {
         if keys.is_dialling() {
             self.timers.arm(Timer::Keypad, now.max(keys.last_at + self.plan.agent.keypad.timeout));
         }
+        let lost = std::mem::take(&mut keys.withheld);
         self.keys = keys;
+        lost
+    }
+
+    pub(super) fn ask_for_keys_again(&mut self) {
+        self.answer_keys(Some(KEYS_LOST.to_owned()));
     }
 
     /// The call ends: nothing comes of what was dialled.
@@ -188,6 +204,9 @@ impl Session {
 const BY_KEY: &str = "The caller pressed the key for it.";
 const SAY_AGAIN: &str = "The caller pressed the key for hearing it again. Say once more, word for word and from its \
     beginning, what you said last, and nothing else.";
+
+const KEYS_LOST: &str = "The connection was interrupted while the caller pressed keys, and these keys are lost. Apologise in a few \
+    words, and ask them to press all of them again.";
 
 fn note_of(digits: &Pii<String>) -> Pii<String> {
     Pii::new(format!("The caller pressed {} on the keypad.", digits.reveal()))

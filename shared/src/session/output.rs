@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{Journal, Succession};
 use super::on_hold::{HeldBy, OffHold};
+use super::recording::{PausedBy, ResumedBy};
 use super::transfer::TransferredBy;
 use crate::agent::Agent;
 use crate::agent::TransferKind;
@@ -243,6 +244,15 @@ pub enum Event {
     },
     OffHold {
         why: OffHold,
+        after_ms: u64,
+    },
+    /// From here on nothing that is said is kept.
+    RecordingPaused {
+        by: PausedBy,
+        longest_ms: u64,
+    },
+    RecordingResumed {
+        by: ResumedBy,
         after_ms: u64,
     },
     /// The agent wants the call to end.

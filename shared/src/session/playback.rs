@@ -211,6 +211,11 @@ impl Playback {
         CallTime(self.ends_at.0.div_ceil(crate::time::SAMPLES_PER_MS))
     }
 
+    /// When all that there is so far will have sounded, what is kept back included.
+    pub(super) fn is_sent_by(&self) -> Samples {
+        self.backlog.iter().fold(self.ends_at, |end, (_, payload)| end + payload.samples())
+    }
+
     fn send(&mut self, source: &Source, payload: &Payload, now: CallTime, send: &mut impl FnMut(Send)) {
         if self.position(now) >= self.sent {
             self.known = (now, self.sent);

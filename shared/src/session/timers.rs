@@ -40,6 +40,8 @@ pub enum Timer {
     Keypad,
     /// The caller has been on hold for long enough.
     OnHold,
+    /// Nothing has been kept for long enough.
+    RecordingPause,
     /// Somebody to whom the caller is put through has had long enough.
     Transfer,
     /// What has happened is to be written down.
@@ -63,6 +65,7 @@ impl Timer {
                 | Self::LongestCall
                 | Self::OnHold
                 | Self::Cost
+                | Self::RecordingPause
                 | Self::Journal
         )
     }

@@ -21,7 +21,8 @@ impl Session {
         let own = self.plan.agent.own_tool(&name).cloned().map(Box::new);
         let control = call_control::read(&name, arguments.reveal());
         let closing = matches!(self.phase, Phase::Closing(_) | Phase::Parting) && name != call_control::HANG_UP;
-        let pending = Pending { name, since: now, arguments, session: self.link.session(), own };
+        let withheld = self.keeping.withholds_agent();
+        let pending = Pending { name, since: now, arguments, session: self.link.session(), own, withheld };
         let request = pending.request(&self.plan.sid, call, &self.plan.agent.id);
         self.tools.started(call, pending);
         match (admission, control) {

@@ -40,6 +40,9 @@ pub(super) struct Pending {
     /// Of a tool of the agent's own: what it was then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) own: Option<Box<OwnTool>>,
+    /// What it was given is for nobody to keep.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) withheld: bool,
 }
 
 impl Pending {
@@ -194,13 +197,16 @@ impl Toolbox {
     }
 
     /// For a successor: what is under way, and what has come in and is not told. It need not carry results, which can be
-    /// long: who asks again by the same id gets the same.
+    /// long: who asks again by the same id gets the same. That holds without the arguments, too, where these are not to be
+    /// kept; only what had not begun is refused then.
     pub(super) fn unheard_of(&self) -> Self {
         let is_ours = |fresh: &Fresh| call_control::is_ours(&fresh.asked.name);
         let (ours, theirs): (BTreeMap<_, _>, _) = self.fresh.clone().into_iter().partition(|(_, fresh)| is_ours(fresh));
         let theirs: BTreeMap<_, _> = theirs;
         let mut copy = Self { fresh: ours, remote: BTreeMap::new(), ..self.clone() };
         copy.pending.extend(theirs.into_iter().map(|(call, fresh)| (call, fresh.asked)));
+        let asked = copy.pending.values_mut().chain(copy.spoken_of.values_mut());
+        asked.filter(|pending| pending.withheld).for_each(|pending| pending.arguments = Pii::default());
         copy
     }
 

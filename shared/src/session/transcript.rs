@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::output::{Interruption, Line, Speaker};
+use super::recording::{NOT_RECORDED, withheld};
 use crate::ids::ItemId;
 use crate::redact::Pii;
 use crate::time::{CallTime, Samples};
@@ -18,13 +19,18 @@ pub(super) struct Transcript {
     last_number: u32,
     /// Those whose words are still coming.
     unsettled: BTreeSet<u32>,
+    /// Those that are kept without their words, and whether those that begin now are among them.
+    withheld: BTreeSet<u32>,
+    withholds: bool,
+    /// Of these, the agent's.
+    withholds_agent: bool,
 }
 
 impl Transcript {
     /// `last_number`: the highest that was given out, whatever became of its line.
     pub(super) fn continuing(lines: Vec<Line>, last_number: u32) -> Self {
         let last_number = lines.iter().map(|line| line.number).max().unwrap_or(0).max(last_number);
-        let mut transcript = Self { lines: lines.into(), last_number, unsettled: BTreeSet::new() };
+        let mut transcript = Self { lines: lines.into(), last_number, ..Self::default() };
         transcript.forget_old();
         transcript
     }
@@ -43,13 +49,35 @@ impl Transcript {
         self.last_number
     }
 
-    pub(super) fn unsettled(&self) -> impl Iterator<Item = &Line> + '_ {
-        self.lines.iter().filter(|line| self.unsettled.contains(&line.number))
+    /// As they may be written down.
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = Line> + '_ {
+        let unsettled = self.lines.iter().filter(|line| self.unsettled.contains(&line.number));
+        unsettled.map(|line| self.as_kept(line.clone()))
     }
 
-    /// The agent's last words.
+    /// From here on, or no longer. What is being said belongs to what comes.
+    pub(super) fn withhold(&mut self, withholds: bool) {
+        self.withholds = withholds;
+        if withholds {
+            self.withheld.extend(&self.unsettled);
+        }
+    }
+
+    /// From here on only what the agent says, or no longer.
+    pub(super) fn withhold_agent(&mut self, withholds: bool) {
+        self.withholds_agent = withholds;
+    }
+
+    /// As it may be written down.
+    pub(super) fn as_kept(&self, line: Line) -> Line {
+        if self.withheld.contains(&line.number) { withheld(line) } else { line }
+    }
+
+    /// The agent's last words, unless they are for nobody to keep.
     pub(super) fn last_said(&self) -> Option<&Pii<String>> {
-        self.lines.iter().rev().filter(|line| line.speaker == Speaker::Agent).find_map(|line| line.text.as_ref())
+        let said = |line: &&Line| line.speaker == Speaker::Agent && line.text.is_some();
+        let last = self.lines.iter().rev().find(said).filter(|line| !self.withheld.contains(&line.number));
+        last?.text.as_ref().filter(|text| text.reveal() != NOT_RECORDED)
     }
 
     /// The caller had the last word.
@@ -66,6 +94,9 @@ impl Transcript {
         let (item, number) = (item.detached(), self.last_number);
         self.lines.push_back(Line { number, at, speaker, item, text: None, interrupted: None, made_out_to: None });
         self.unsettled.insert(number);
+        if self.withholds || (self.withholds_agent && speaker == Speaker::Agent) {
+            self.withheld.insert(number);
+        }
         self.forget_old();
     }
 
@@ -110,7 +141,10 @@ impl Transcript {
     fn forget_old(&mut self) {
         while self.lines.len() > REMEMBERED {
             let forgotten = self.lines.pop_front().map(|line| line.number);
-            forgotten.iter().for_each(|number| _ = self.unsettled.remove(number));
+            if let Some(number) = forgotten {
+                self.unsettled.remove(&number);
+                self.withheld.remove(&number);
+            }
         }
     }
 }

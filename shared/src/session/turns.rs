@@ -170,6 +170,7 @@ impl Session {
         if let Some(stream) = self.stream.clone() {
             self.emit(Output::Caller(ToCaller::Clear { stream }));
         }
+        self.keeping.agent_falls_silent(now);
         self.emit(Output::Record(RecordOp::Cut { track: Track::Agent, at: now.into() }));
     }
 
@@ -363,6 +364,9 @@ impl Session {
     }
 
     pub(super) fn show(&mut self, line: Option<super::output::Line>) {
-        line.into_iter().for_each(|line| self.emit(Output::Transcript(line)));
+        line.into_iter().for_each(|line| {
+            let line = self.transcript.as_kept(line);
+            self.emit(Output::Transcript(line));
+        });
     }
 }

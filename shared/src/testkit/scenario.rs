@@ -376,6 +376,8 @@ impl Run {
             "hangup" => Input::Operator(OperatorCommand::HangUp),
             "hold" => Input::Operator(OperatorCommand::Hold),
             "resume" => Input::Operator(OperatorCommand::Resume),
+            "pause_recording" => Input::Operator(OperatorCommand::PauseRecording),
+            "resume_recording" => Input::Operator(OperatorCommand::ResumeRecording),
             "transfer" => Input::Operator(OperatorCommand::Transfer {
                 to: word(rest, 0).into(),
                 why: "An operator does it.".into(),

@@ -15,6 +15,9 @@ use crate::redact::Pii;
 pub const HANG_UP: &str = "hang_up";
 /// Music until the caller is back.
 pub const HOLD: &str = "hold";
+/// Nothing that is said is kept, until it is resumed.
+pub const PAUSE_RECORDING: &str = "pause_recording";
+pub const RESUME_RECORDING: &str = "resume_recording";
 /// A person instead of the agent.
 pub const TRANSFER: &str = "transfer";
 /// Keys pressed by the agent.
@@ -44,6 +47,8 @@ pub enum CallControl {
     SendDtmf {
         digits: Pii<String>,
     },
+    PauseRecording,
+    ResumeRecording,
 }
 
 /// One of a few words, so that it can be counted and tells nothing about the caller.
@@ -65,13 +70,15 @@ pub fn read(name: &str, arguments: &str) -> Option<Result<CallControl, ToolError
         HOLD => Some(hold(arguments)),
         TRANSFER => Some(transfer(arguments)),
         SEND_DTMF => Some(send_dtmf(arguments)),
+        PAUSE_RECORDING => Some(Ok(CallControl::PauseRecording)),
+        RESUME_RECORDING => Some(Ok(CallControl::ResumeRecording)),
         _ => None,
     }
 }
 
 /// The heart carries it out; nobody else knows it.
 pub fn is_ours(name: &str) -> bool {
-    matches!(name, HANG_UP | HOLD | TRANSFER | SEND_DTMF)
+    matches!(name, HANG_UP | HOLD | TRANSFER | SEND_DTMF | PAUSE_RECORDING | RESUME_RECORDING)
 }
 
 /// A model that wants to hang up and cannot say why hangs up all the same.
@@ -105,7 +112,7 @@ fn send_dtmf(arguments: &str) -> Result<CallControl, ToolError> {
 }
 
 pub(super) fn specs() -> Vec<ToolSpec> {
-    vec![hang_up_spec(), hold_spec(), transfer_spec(), send_dtmf_spec()]
+    vec![hang_up_spec(), hold_spec(), transfer_spec(), send_dtmf_spec(), pause_spec(), resume_spec()]
 }
 
 /// The names that an agent knows, and no others unless it may dial any number.
@@ -193,6 +200,21 @@ fn send_dtmf_spec() -> ToolSpec {
             "additionalProperties": false,
         }),
     }
+}
+
+fn pause_spec() -> ToolSpec {
+    let description = "Stop recording the call and writing down what is said. Call it before the caller tells, or dials, the \
+                       number of a card or anything else that must not be kept, and `resume_recording` as soon as that is done.";
+    without_arguments(PAUSE_RECORDING, description)
+}
+
+fn resume_spec() -> ToolSpec {
+    without_arguments(RESUME_RECORDING, "Record the call again, and write down what is said.")
+}
+
+fn without_arguments(name: &str, description: &str) -> ToolSpec {
+    let parameters = json!({ "type": "object", "properties": {}, "additionalProperties": false });
+    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters }
 }
 
 #[cfg(test)]

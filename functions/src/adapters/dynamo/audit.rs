@@ -7,14 +7,14 @@ use shared::tools::audit::ToolRun;
 use super::super::sdk::port_error;
 use super::Store;
 use super::item::{attributes, number, record, text};
-use super::schema::{AUDIT, CALLS_STAY, EXPIRES, audit_key, call_key};
+use super::schema::{AUDIT, EXPIRES, audit_key, call_key};
 
 impl AuditTools for Store {
     async fn note_run(&self, sid: &CallSid, run: &ToolRun) -> PortResult<()> {
         let mut item = attributes(run)?;
         item.insert("pk".to_owned(), text(call_key(sid)));
         item.insert("sk".to_owned(), text(audit_key(run.began_at_ms, &run.call)));
-        item.insert(EXPIRES.to_owned(), number(self.expiry(CALLS_STAY)));
+        item.insert(EXPIRES.to_owned(), number(self.kept_until(sid).await?));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.map(drop).map_err(|error| port_error("note tool run", &error))
     }

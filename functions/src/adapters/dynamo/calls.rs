@@ -12,8 +12,9 @@ use shared::session::Journal;
 use super::super::sdk::port_error;
 use super::Store;
 use super::item::{Item, attributes, number, part, record, sort_key, text, value};
+use super::kept::days;
 use super::lease::{LEASE_FIELDS, lease_of};
-use super::schema::{CALLS_STAY, EXPIRES, LEASE, META, call_key};
+use super::schema::{EXPIRES, LEASE, META, call_key};
 use super::transact::{Outcome, Part};
 
 /// Keeps a call's ending: the first cause counts.
@@ -54,12 +55,13 @@ impl WriteCall for Store {
             ("sk".to_owned(), text(META)),
             ("gsi1pk".to_owned(), text("CALLS")),
             ("gsi1sk".to_owned(), text(format!("{:015}#{}", call.began_at_ms, call.sid))),
-            (EXPIRES.to_owned(), number(self.expiry(CALLS_STAY))),
+            (EXPIRES.to_owned(), number(self.expiry(days(call.agent.recording.transcript_retention_days)))),
         ]);
         let mut parts = vec![Part::put(item).only_if("attribute_not_exists(pk)")];
         if let Some(lease) = &call.lease {
-            parts.push(Part::put(self.lease_item(&call.sid, lease)?));
+            parts.push(Part::put(self.lease_item(call, lease)?));
         }
+        parts.extend(self.trace_items(call)?.into_iter().map(Part::put));
         match self.transact("open call", parts).await? {
             Outcome::Done => Ok(()),
             Outcome::Refused(_) => Err(conflict("the call exists")),

@@ -11,7 +11,7 @@ use shared::ports::{Chronicle, Entry, LONGEST_AUDIO, PortError, PortResult};
 use super::super::sdk::port_error;
 use super::Store;
 use super::item::{Item, number, value};
-use super::schema::{AUDIO_STAYS, CALLS_STAY, EXPIRES, audio_key, call_key, event_key, line_key};
+use super::schema::{AUDIO_STAYS, EXPIRES, audio_key, call_key, event_key, line_key};
 
 /// DynamoDB takes no more in one request.
 const LARGEST_BATCH: usize = 25;
@@ -23,29 +23,26 @@ impl Chronicle for Store {
     async fn append(&self, sid: &CallSid, fence: u64, entries: &[Entry]) -> PortResult<()> {
         // A batch may not name an item twice; the later word on a line is the one to keep.
         let mut items = BTreeMap::new();
+        let until = if entries.is_empty() { 0 } else { self.kept_until(sid).await? };
         for entry in entries {
-            let (key, item) = self.item(sid, fence, entry)?;
+            let (key, item) = self.item(sid, fence, entry, until)?;
             items.insert(key, item);
         }
-        let items: Vec<Item> = items.into_values().collect();
-        for batch in items.chunks(LARGEST_BATCH) {
-            self.write(batch).await?;
-        }
-        Ok(())
+        self.write_all(items.into_values().map(put).collect::<PortResult<_>>()?).await
     }
 }
 
 impl Store {
-    fn item(&self, sid: &CallSid, fence: u64, entry: &Entry) -> PortResult<(String, Item)> {
+    fn item(&self, sid: &CallSid, fence: u64, entry: &Entry, until: u64) -> PortResult<(String, Item)> {
         let (key, name, record) = match entry {
             Entry::Line(line) => (line_key(line.number, fence), "line", value(line)?),
             Entry::Event { number, at, event } => (event_key(at.as_millis(), fence, *number), "event", value(event)?),
             Entry::Audio { from, mulaw } => (audio_key(*from, fence), "mulaw", audio(mulaw)?),
         };
-        let stays = if matches!(entry, Entry::Audio { .. }) { AUDIO_STAYS } else { CALLS_STAY };
+        let soon = matches!(entry, Entry::Audio { .. }).then(|| self.expiry(AUDIO_STAYS));
         let mut item = self.key(call_key(sid), &key);
         item.insert(name.to_owned(), record);
-        item.insert(EXPIRES.to_owned(), number(self.expiry(stays)));
+        item.insert(EXPIRES.to_owned(), number(soon.map_or(until, |soon| soon.min(until))));
         match entry {
             Entry::Line(_) => {}
             Entry::Event { at, .. } => _ = item.insert("at".to_owned(), value(at)?),
@@ -54,9 +51,15 @@ impl Store {
         Ok((key, item))
     }
 
+    pub(super) async fn write_all(&self, requests: Vec<WriteRequest>) -> PortResult<()> {
+        for batch in requests.chunks(LARGEST_BATCH) {
+            self.write(batch.to_vec()).await?;
+        }
+        Ok(())
+    }
+
     /// Until nothing is left undone.
-    async fn write(&self, items: &[Item]) -> PortResult<()> {
-        let mut requests: Vec<WriteRequest> = items.iter().map(put).collect::<PortResult<_>>()?;
+    async fn write(&self, mut requests: Vec<WriteRequest>) -> PortResult<()> {
         for round in 0..ROUNDS {
             let request = self.client.batch_write_item().request_items(&self.table, requests);
             let answer = request.send().await.map_err(|error| port_error("write batch", &error))?;
@@ -70,8 +73,8 @@ impl Store {
     }
 }
 
-fn put(item: &Item) -> PortResult<WriteRequest> {
-    let put = PutRequest::builder().set_item(Some(item.clone())).build();
+fn put(item: Item) -> PortResult<WriteRequest> {
+    let put = PutRequest::builder().set_item(Some(item)).build();
     let put = put.map_err(|_| PortError::Corrupt("a write without an item".to_owned()))?;
     Ok(WriteRequest::builder().put_request(put).build())
 }

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use shared::calls::{Claimed, Holder, Lease};
+use shared::calls::{Call, Claimed, Holder, Lease};
 use shared::ids::CallSid;
 use shared::ports::{PortError, PortResult};
 use shared::session::{JOURNAL_VERSION, Journal};
@@ -11,6 +11,7 @@ use shared::session::{JOURNAL_VERSION, Journal};
 use super::Store;
 use super::calls::{conflict, refused};
 use super::item::{Item, attributes, number, part, record, text, value};
+use super::kept::days;
 use super::schema::{CALLS_STAY, EXPIRES, LEASE, META, call_key};
 use super::transact::PATIENCE;
 
@@ -18,7 +19,8 @@ use super::transact::PATIENCE;
 pub(super) const LEASE_FIELDS: [&str; 3] = ["relay", "address", "fence"];
 
 const HELD: &str = "relay = :relay AND fence = :held";
-const NEXT: &str = "SET relay = :by, address = :address, fence = :next, expires_at = :until";
+const NEXT: &str = "SET relay = :by, address = :address, fence = :next, \
+    expires_at = if_not_exists(expires_at, :until)";
 
 impl Store {
     pub(super) async fn read_lease(&self, sid: &CallSid) -> PortResult<Option<Lease>> {
@@ -26,10 +28,11 @@ impl Store {
         item.map(|item| lease_of(&item)).transpose()
     }
 
-    pub(super) fn lease_item(&self, sid: &CallSid, lease: &Lease) -> PortResult<Item> {
+    pub(super) fn lease_item(&self, call: &Call, lease: &Lease) -> PortResult<Item> {
         let mut item = attributes(lease)?;
-        item.extend(self.key(call_key(sid), LEASE));
-        item.insert(EXPIRES.to_owned(), number(self.expiry(CALLS_STAY)));
+        item.extend(self.key(call_key(&call.sid), LEASE));
+        let stays = days(call.agent.recording.transcript_retention_days);
+        item.insert(EXPIRES.to_owned(), number(self.expiry(stays)));
         Ok(item)
     }
 

@@ -11,7 +11,7 @@ use super::super::sdk::port_error;
 use super::Store;
 use super::calls::refused;
 use super::item::{attributes, number, text, value};
-use super::schema::{CALLS_STAY, EXPIRES, call_key, callback_key, message_key};
+use super::schema::{EXPIRES, call_key, callback_key, message_key};
 
 const MESSAGES: &str = "MESSAGES";
 const CALLBACKS: &str = "CALLBACKS";
@@ -19,12 +19,13 @@ const CALLBACKS: &str = "CALLBACKS";
 impl Mailbox for Store {
     async fn keep_message(&self, message: &Message) -> PortResult<()> {
         let Message { call, id, taken_at_ms, .. } = message;
-        self.keep_once(call, &message_key(id), (MESSAGES, *taken_at_ms), message).await
+        self.keep_once(call, &message_key(id), (MESSAGES, *taken_at_ms), message).await.map(drop)
     }
 
     async fn keep_callback(&self, callback: &Callback) -> PortResult<()> {
         let Callback { call, id, due_at_ms, .. } = callback;
-        self.keep_once(call, &callback_key(id), (CALLBACKS, *due_at_ms), callback).await
+        let until = self.keep_once(call, &callback_key(id), (CALLBACKS, *due_at_ms), callback).await?;
+        self.stay_found(call, until).await
     }
 }
 
@@ -62,26 +63,28 @@ impl OpenMailbox for Store {
 }
 
 impl Store {
-    /// What is there already stays as it is: somebody may have cancelled it since.
+    /// What is there already stays as it is: somebody may have cancelled it since. Returns until when it stays.
     async fn keep_once(
         &self,
         call: &CallSid,
         sk: &str,
         (kind, at_ms): (&str, u64),
         record: &impl Serialize,
-    ) -> PortResult<()> {
+    ) -> PortResult<u64> {
         let mut item = attributes(record)?;
         item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
         item.extend(self.key(call_key(call), sk));
         item.insert("gsi1pk".to_owned(), text(kind));
         item.insert("gsi1sk".to_owned(), text(format!("{at_ms:014}#{call}#{sk}")));
-        let expires = self.expiry(CALLS_STAY).max(at_ms / 1000 + CALLS_STAY.as_secs());
+        // What is due later stays so much longer.
+        let later = (at_ms / 1000).saturating_sub(self.now_ms() / 1000);
+        let expires = self.kept_until(call).await? + later;
         item.insert(EXPIRES.to_owned(), number(expires));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(expires),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(expires),
                 _ => Err(port_error("keep for people", &error)),
             },
         }

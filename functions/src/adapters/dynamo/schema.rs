@@ -2,15 +2,16 @@
 //!
 //! | pk | sk | what | stays |
 //! |---|---|---|---|
-//! | `CALL#{sid}` | `META` | the call; `gsi1`: `CALLS` by beginning | 30 days |
-//! | `CALL#{sid}` | `META#LEASE` | who holds it: relay, address, fence; and the journal | 30 days after it was taken |
-//! | `CALL#{sid}` | `LINE#{number}#{fence}` | a line of the transcript, by its writer | 30 days |
-//! | `CALL#{sid}` | `EVENT#{at}#{fence}#{number}` | an event, in the order of the call's own time | 30 days |
+//! | `CALL#{sid}` | `META` | the call; `gsi1`: `CALLS` by beginning | as its agent says (30 days); those below, too |
+//! | `CALL#{sid}` | `META#LEASE` | who holds it: relay, address, fence; and the journal | with the call |
+//! | `CALL#{sid}` | `LINE#{number}#{fence}` | a line of the transcript, by its writer | with the call |
+//! | `CALL#{sid}` | `EVENT#{at}#{fence}#{number}` | an event, in the order of the call's own time | with the call |
 //! | `CALL#{sid}` | `AUDIO#{from}#{fence}` | what the caller said and nobody has understood yet | 1 hour |
 //! | `CALL#{sid}` | `TOOL#{call}` | a tool call that was begun, and its outcome | 1 day |
-//! | `CALL#{sid}` | `MESSAGE#{call}` | a message for people; `gsi1`: `MESSAGES` by when it was taken | 30 days |
-//! | `CALL#{sid}` | `CALLBACK#{call}` | a request to be called back; `gsi1`: `CALLBACKS` by when it is due | 30 days after that |
-//! | `CALL#{sid}` | `AUDIT#{at}#{call}` | that a tool was called, and how it went | 30 days |
+//! | `CALL#{sid}` | `MESSAGE#{call}` | a message for people; `gsi1`: `MESSAGES` by when it was taken | with the call |
+//! | `CALL#{sid}` | `CALLBACK#{call}` | a request to be called back; `gsi1`: `CALLBACKS` by when it is due | longer than the call by the time until then |
+//! | `CALL#{sid}` | `AUDIT#{at}#{call}` | that a tool was called, and how it went | with the call |
+//! | `CALLER#{sha256}` | `{began}#{sid}` | a call from or to the number that this hides | as long as anything of the call |
 //! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
 //! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
 //! | `RATE#{what}#{sha256}` | `{minute}` | how often that happened of whoever this hides | that minute |
@@ -33,7 +34,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use sha2::{Digest as _, Sha256};
-use shared::calls::Waiting;
+use shared::calls::{Waiting, caller_hash};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::money::Day;
@@ -118,6 +119,15 @@ pub(super) fn connection_key(id: &ConnectionId) -> String {
 
 pub(super) fn token_key(token: &Secret) -> String {
     hidden("TOKEN#".to_owned(), token.reveal())
+}
+
+/// Under which the calls of a number are found.
+pub(super) fn caller_key(number: &str) -> String {
+    format!("CALLER#{}", caller_hash(number))
+}
+
+pub(super) fn trace_key(began_at_ms: u64, sid: &CallSid) -> String {
+    format!("{began_at_ms:015}#{sid}")
 }
 
 pub(super) fn rate_key(what: &str, whom: &str) -> String {

@@ -10,23 +10,25 @@ use super::{RecordingStore, SEGMENT, Segment};
 
 impl RecordingStore {
     /// From segments in order, of each number one.
-    pub(super) async fn fold(&self, segments: Vec<Segment>) -> PortResult<Vec<Segment>> {
+    pub(super) async fn fold(&self, segments: Vec<Segment>, days: u32) -> PortResult<Vec<Segment>> {
         let mut folded: Vec<Segment> = Vec::with_capacity(segments.len());
         for segment in segments {
             match folded.pop() {
-                Some(earlier) if earlier.place.0 == segment.place.0 => folded.push(self.lay(earlier, segment).await?),
+                Some(earlier) if earlier.place.0 == segment.place.0 => {
+                    folded.push(self.lay(earlier, segment, days).await?)
+                }
                 earlier => folded.extend(earlier.into_iter().chain([segment])),
             }
         }
         Ok(folded)
     }
 
-    async fn lay(&self, earlier: Segment, later: Segment) -> PortResult<Segment> {
+    async fn lay(&self, earlier: Segment, later: Segment, days: u32) -> PortResult<Segment> {
         let (Some(into), Some(from)) = (&later.key, &earlier.key) else { return Ok(later) };
         let mut whole = self.segment(&later).await?;
         fill(&mut whole, &self.segment(&earlier).await?);
         let bytes = whole.len() as u64;
-        self.put(into, SEGMENT, whole).await?;
+        self.put(into, SEGMENT, days, whole).await?;
         self.remove(from).await?;
         Ok(Segment { bytes, ..later })
     }

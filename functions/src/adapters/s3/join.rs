@@ -7,19 +7,19 @@ use shared::audio::wav;
 use shared::ports::{PortError, PortResult};
 
 use super::super::sdk::port_error;
-use super::{RecordingStore, Segment};
+use super::{RecordingStore, Segment, tag};
 
 /// S3 takes no smaller part, but for the last.
 const PART_BYTES: usize = 5 * 1024 * 1024;
 
 impl RecordingStore {
-    pub(super) async fn join(&self, key: &str, segments: &[Segment]) -> PortResult<()> {
+    pub(super) async fn join(&self, key: &str, days: u32, segments: &[Segment]) -> PortResult<()> {
         let bytes = segments.iter().map(|segment| segment.bytes + segment.pause).sum();
         let header = wav::mulaw_header(2, Some(bytes)).to_vec();
         if bytes < (PART_BYTES - header.len()) as u64 {
-            return self.join_small(key, header, segments).await;
+            return self.join_small(key, days, header, segments).await;
         }
-        let upload = self.begin(key).await?;
+        let upload = self.begin(key, days).await?;
         match self.join_parts(&upload, header, segments).await {
             Ok(parts) => self.complete(&upload, parts).await,
             Err(error) => {
@@ -29,11 +29,11 @@ impl RecordingStore {
         }
     }
 
-    async fn join_small(&self, key: &str, mut wav: Vec<u8>, segments: &[Segment]) -> PortResult<()> {
+    async fn join_small(&self, key: &str, days: u32, mut wav: Vec<u8>, segments: &[Segment]) -> PortResult<()> {
         for segment in segments {
             wav.extend(self.segment(segment).await?);
         }
-        self.put(key, "audio/wav", wav).await
+        self.put(key, "audio/wav", days, wav).await
     }
 
     async fn join_parts(&self, to: &Upload, header: Vec<u8>, from: &[Segment]) -> PortResult<Vec<CompletedPart>> {
@@ -67,9 +67,9 @@ impl RecordingStore {
         }
     }
 
-    async fn begin(&self, key: &str) -> PortResult<Upload> {
+    async fn begin(&self, key: &str, days: u32) -> PortResult<Upload> {
         let request = self.client.create_multipart_upload().bucket(&self.bucket).key(key).content_type("audio/wav");
-        let answer = request.send().await.map_err(|error| port_error("begin upload", &error))?;
+        let answer = request.tagging(tag(days)).send().await.map_err(|error| port_error("begin upload", &error))?;
         let id = answer.upload_id.ok_or_else(|| PortError::Corrupt("an upload without an id".to_owned()))?;
         Ok(Upload { key: key.to_owned(), id })
     }

@@ -21,14 +21,7 @@ impl Route {
     pub(super) fn find(rest: &[&str]) -> Option<Self> {
         match *rest {
             [] => Some(Self::All),
-            [number] => {
-                // A plus may come as it is, or as %2B.
-                let number = match number.strip_prefix("%2B").or_else(|| number.strip_prefix("%2b")) {
-                    Some(digits) => Cow::Owned(format!("+{digits}")),
-                    None => Cow::Borrowed(number),
-                };
-                is_number(&number).then(|| Self::One(number.into_owned()))
-            }
+            [number] => read(number).map(Self::One),
             _ => None,
         }
     }
@@ -39,6 +32,15 @@ impl Route {
             Self::One(_) => "GET, PUT, DELETE",
         }
     }
+}
+
+/// A number in a path: its plus may come as it is, or as %2B.
+pub(super) fn read(number: &str) -> Option<String> {
+    let number = match number.strip_prefix("%2B").or_else(|| number.strip_prefix("%2b")) {
+        Some(digits) => Cow::Owned(format!("+{digits}")),
+        None => Cow::Borrowed(number),
+    };
+    is_number(&number).then(|| number.into_owned())
 }
 
 impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {

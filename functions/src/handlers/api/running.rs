@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{
-    CarrierAccount, Clock, KeepMusic, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall, ReadHistory,
-    ReadRecording, RelayControl, RunTools, WriteAgents,
+    CarrierAccount, Clock, EraseCalls, EraseRecordings, KeepMusic, OpenMailbox, PortResult, ReadAgents, ReadAudit,
+    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
 };
 
 use super::super::http::{Request, Response};
@@ -16,8 +16,8 @@ use super::{Api, documents};
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
-    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
-    B: ReadRecording,
+    S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
+    B: ReadRecording + EraseRecordings,
     M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,

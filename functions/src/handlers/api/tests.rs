@@ -1,9 +1,11 @@
 mod agents;
+mod recordings;
 
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::money::{Cost, Usd};
+use shared::ports::FoundRecording;
 use shared::redact::Secret;
 use shared::session::Event;
 use shared::time::CallTime;

@@ -1,4 +1,5 @@
 mod answering;
+mod consent;
 mod limits;
 mod line;
 mod transfer;

@@ -32,7 +32,11 @@ impl<D: Doors> Driver<D> {
                     self.aftermath.push_back(Input::Carried { number, outcome });
                 }
             }
-            Output::Record(op) => self.recorder.record(op),
+            Output::Record(op) => {
+                if let Some(recorder) = &self.recorder {
+                    recorder.record(op);
+                }
+            }
             Output::Transcript(line) => self.scribe.line(line),
             Output::Event(event) => self.note(now, event),
             // How a call ended is written down by `finish`, which has to know whether that was still ours to say.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath};
 use shared::ids::CallSid;
 use shared::ownership::{HandOver, HandOverHeard, HandOverStep};
-use shared::ports::{Peers as _, Placements as _, PortError, Telephony, WriteCall};
+use shared::ports::{Peers as _, Placements as _, PortError, Recordings, Telephony, WriteCall};
 use shared::session::Journal;
 
 use super::links::Links;
@@ -52,7 +52,9 @@ impl<D: Doors> Driver<D> {
         tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), self.errands.finish(STEP));
         self.calls.ended(&self.sid);
         self.purse.finish(STEP).await;
-        self.recorder.finish().await;
+        if let Some(recorder) = self.recorder {
+            recorder.finish().await;
+        }
         tracing::info!(call = %self.sid, ?ending, "call over");
     }
 
@@ -101,7 +103,7 @@ impl<D: Doors> Driver<D> {
         calls.forget(&sid);
         note_placed(&common, to).await;
         tracing::info!(call = %sid, to = %to.relay, "call handed over");
-        recorder.pause().await;
+        stop(recorder).await;
     }
 
     /// The call stays, and is picked up elsewhere: the closed stream makes the carrier ask where.
@@ -109,7 +111,7 @@ impl<D: Doors> Driver<D> {
         self.scribe.finish(STEP).await;
         self.calls.forget(&self.sid);
         tokio::join!(self.links.close(), self.purse.finish(STEP));
-        self.recorder.pause().await;
+        stop(self.recorder).await;
         tracing::info!(call = %self.sid, "call let go");
     }
 }
@@ -123,11 +125,23 @@ async fn note_placed<D: Doors>(common: &Common<D>, to: &Holder) {
 }
 
 /// Another relay holds the call already.
-async fn give_way<D: Doors>(sid: &CallSid, mut links: Links, calls: &Calls<D>, recorder: Recorder<D::Recordings>) {
+async fn give_way<D: Doors>(
+    sid: &CallSid,
+    mut links: Links,
+    calls: &Calls<D>,
+    recorder: Option<Recorder<D::Recordings>>,
+) {
     links.give_way().await;
     calls.forget(sid);
-    recorder.pause().await;
+    stop(recorder).await;
     tracing::info!(call = %sid, "call given up to another relay");
+}
+
+/// The recording goes on elsewhere.
+async fn stop<R: Recordings + 'static>(recorder: Option<Recorder<R>>) {
+    if let Some(recorder) = recorder {
+        recorder.pause().await;
+    }
 }
 
 async fn end_in_store<W: WriteCall>(store: &W, sid: &CallSid, ending: Ending, lease: &Lease) -> Standing {

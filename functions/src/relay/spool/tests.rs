@@ -28,15 +28,19 @@ impl Shelf {
 }
 
 impl Recordings for Shelf {
-    async fn put_segment(&self, sid: &CallSid, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
-        self.take(format!("{sid} {number}.{fence} {}", stereo.len()))
+    async fn put_segment(&self, of: &Recorded, number: u32, fence: u64, stereo: Vec<u8>) -> PortResult<()> {
+        self.take(format!("{} {number}.{fence} {}", of.call, stereo.len()))
     }
-    async fn finish_recording(&self, sid: &CallSid) -> PortResult<()> {
-        self.take(format!("{sid} finished"))
+    async fn finish_recording(&self, of: &Recorded) -> PortResult<()> {
+        self.take(format!("{} finished", of.call))
     }
     async fn recording(&self, _sid: &CallSid) -> PortResult<Option<Vec<u8>>> {
         Ok(None)
     }
+}
+
+fn of(call: &str) -> Recorded {
+    Recorded { call: call.into(), retention_days: 30 }
 }
 
 struct Folder(PathBuf);
@@ -70,7 +74,7 @@ fn lost_ms(spool: &Spool<Shelf>) -> u64 {
 }
 
 async fn put(spool: &Spool<Shelf>, call: &str, number: u32) {
-    spool.put_segment(&call.into(), number, 1, vec![0xFF; 1_600]).await.unwrap();
+    spool.put_segment(&of(call), number, 1, vec![0xFF; 1_600]).await.unwrap();
 }
 
 async fn stored(spool: &Arc<Spool<Shelf>>) {
@@ -86,7 +90,7 @@ async fn while_the_store_is_there_nothing_touches_the_disk() {
     let folder = Folder::new();
     let (spool, shelf) = spool(&folder.0, 1 << 20);
     put(&spool, "CA1", 0).await;
-    spool.finish_recording(&"CA1".into()).await.unwrap();
+    spool.finish_recording(&of("CA1")).await.unwrap();
     assert_eq!(shelf.seen(), ["CA1 0.1 1600", "CA1 finished"]);
     assert!(!folder.0.exists());
 }
@@ -103,7 +107,7 @@ async fn what_the_store_does_not_take_is_stored_in_order_when_it_is_back_and_the
     shelf.away.send_replace(false);
     // The store is back, but an earlier segment of this call still waits.
     put(&spool, "CA1", 2).await;
-    spool.finish_recording(&"CA1".into()).await.unwrap();
+    spool.finish_recording(&of("CA1")).await.unwrap();
     assert_eq!(shelf.seen(), ["CA1 0.1 1600"]);
     stored(&spool).await;
     let expected = ["CA1 0.1 1600", "CA1 1.1 1600", "CA2 0.1 1600", "CA1 2.1 1600", "CA1 finished"];
@@ -132,7 +136,7 @@ async fn a_recording_that_cannot_be_joined_now_is_joined_later() {
     let folder = Folder::new();
     let (spool, shelf) = spool(&folder.0, 1 << 20);
     shelf.away.send_replace(true);
-    spool.finish_recording(&"CA1".into()).await.unwrap();
+    spool.finish_recording(&of("CA1")).await.unwrap();
     shelf.away.send_replace(false);
     stored(&spool).await;
     assert_eq!(shelf.seen(), ["CA1 finished"]);

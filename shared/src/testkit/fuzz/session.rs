@@ -12,13 +12,15 @@ use serde_json::Value;
 use super::bytes::Bytes;
 use crate::agent::{Agent, HoldMusic, KeyAction};
 use crate::audio::hold_music::Piece;
-use crate::audio::recording::{FURTHEST_BACK, Timeline};
+use crate::audio::recording::{FURTHEST_BACK, RecordOp, Timeline};
 use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{
     Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
 };
 use crate::money::Usd;
-use crate::session::{Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
+use crate::session::{
+    Event, Input, Journal, Mark, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller,
+};
 use crate::testkit::{self, sockets::Sockets, written::Written};
 use crate::time::{CallTime, Samples};
 use crate::tools::{ToolError, ToolErrorKind};
@@ -54,6 +56,7 @@ pub(super) fn session(bytes: &[u8]) {
         journal: None,
         timeline: Timeline::default(),
         ended: None,
+        paused: false,
     };
     call.drain();
     for _ in 0..MOST_STEPS {
@@ -75,7 +78,9 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     agent.limits.call = Duration::from_secs(scale * 20);
     agent.limits.spend_call = (manners & 3 == 1).then(|| Usd::from_billionths(scale * 1_000_000));
     agent.limits.spend_day = (manners & 3 == 2).then(|| Usd::from_billionths(scale * 1_000_000));
-    agent.tools.extend(["hold", "send_dtmf", "take_message", "transfer"].map(str::to_owned));
+    let more = ["hold", "send_dtmf", "take_message", "transfer", "pause_recording", "resume_recording"];
+    agent.tools.extend(more.map(str::to_owned));
+    agent.recording.longest_pause = Duration::from_millis(scale * 300);
     agent.keypad.at_once = manners & 64 == 0;
     agent.keypad.num_digits = u32::from(manners >> 6) * 4 + 2;
     agent.keypad.actions = keypad_actions();
@@ -132,6 +137,8 @@ struct Call {
     journal: Option<Box<Journal>>,
     timeline: Timeline,
     ended: Option<End>,
+    /// Nothing may be kept.
+    paused: bool,
 }
 
 impl Call {
@@ -215,11 +222,17 @@ impl Call {
             Output::DialModel(_) => {}
             Output::CloseModel(socket) => _ = self.connected.remove(&socket),
             Output::RunTool(request) => self.tools.push_back(request.call),
+            Output::Record(op) => {
+                assert!(!self.paused || !matches!(op, RecordOp::Audio { .. }), "recorded in a pause");
+                self.timeline.apply(&op);
+            }
+            Output::KeepSpeech { .. } if self.paused => panic!("kept in a pause"),
+            Output::Event(Event::RecordingPaused { .. }) => self.paused = true,
+            Output::Event(Event::RecordingResumed { .. }) => self.paused = false,
             Output::Carrier(errand) => {
                 self.errand = errand.number;
                 self.errands.push_back(errand.number);
             }
-            Output::Record(op) => self.timeline.apply(&op),
             Output::HangUp(_) => self.ended = Some(End::HungUp),
             Output::LetGo(journal) => {
                 self.journal = Some(journal);
@@ -312,6 +325,8 @@ impl Call {
                     let piece = Piece::new(&vec![bytes.byte(); length]);
                     piece.map_or(Input::Tick, |piece| Input::HoldMusic { file, piece })
                 }
+                67..=72 => Input::Operator(OperatorCommand::PauseRecording),
+                73..=78 => Input::Operator(OperatorCommand::ResumeRecording),
                 _ => Input::HandOver,
             },
         }
@@ -359,6 +374,8 @@ impl Call {
         // What was dialled after the last journal is not known: its numbers are given out again.
         self.sockets = Sockets::default();
         self.tools.clear();
+        // As the journal says, if it was written.
+        self.paused &= self.journal.as_ref().is_some_and(|journal| journal.is_paused());
         if let Some(journal) = &self.journal {
             self.written.write(&Output::Journal(journal.clone()));
         }
@@ -387,7 +404,7 @@ const LEG_STATES: [LegState; 9] = [
     LegState::Completed,
 ];
 
-const TOOL_CALLS: [(&str, &str); 10] = [
+const TOOL_CALLS: [(&str, &str); 12] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
@@ -396,6 +413,8 @@ const TOOL_CALLS: [(&str, &str); 10] = [
     ("hold", "{}"),
     ("send_dtmf", r##"{"digits":"1w2#"}"##),
     ("take_message", r#"{"text":"The parcel is here."}"#),
+    ("pause_recording", "{}"),
+    ("resume_recording", "{}"),
     ("transfer", r#"{"to":"reception","why":"A parcel."}"#),
     ("transfer", r#"{"to":"doctor","why":"It hurts."}"#),
 ];
