@@ -8,6 +8,7 @@ mod callers;
 mod documents;
 mod mailbox;
 mod music;
+mod needs;
 mod numbers;
 mod recordings;
 mod running;
@@ -25,10 +26,7 @@ use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::hold_music::file_id;
 use shared::ids::{CallSid, MusicId, ToolCallId};
-use shared::ports::{
-    CarrierAccount, Clock, EraseCalls, EraseRecordings, KeepMusic, OpenMailbox, PortError, PortResult, ReadAgents,
-    ReadAudit, ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
-};
+use shared::ports::{CarrierAccount, Clock, KeepMusic, PortError, PortResult, RelayControl, RunTools};
 use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -37,6 +35,7 @@ use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
 use super::http::{Request, Response};
+use needs::{Records, Shelf};
 
 /// What a Lambda function can answer with, less base64 and the envelope.
 const LONGEST_BODY: u64 = 4 * 1024 * 1024;
@@ -200,8 +199,8 @@ impl Route {
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
-    S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
-    B: ReadRecording + EraseRecordings,
+    S: Records,
+    B: Shelf,
     M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,

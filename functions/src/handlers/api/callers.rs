@@ -9,10 +9,11 @@ use http::StatusCode;
 use serde::Serialize;
 use shared::calls::{Trace, caller_hash};
 use shared::ids::CallSid;
-use shared::ports::{Clock, EraseCalls, EraseRecordings, PortResult, ReadCall, ReadHistory};
+use shared::ports::{Clock, PortResult};
 
 use super::super::http::Response;
 use super::Api;
+use super::needs::{Records, Shelf};
 
 /// Erased by one request.
 const CALLS: u32 = 25;
@@ -31,12 +32,7 @@ struct Erased {
     remaining: bool,
 }
 
-impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
-where
-    S: EraseCalls + ReadCall + ReadHistory,
-    B: EraseRecordings,
-    C: Clock,
-{
+impl<S: Records, B: Shelf, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
     pub(super) async fn erase_caller(&self, number: &str) -> PortResult<Response> {
         let done = self.erase_some(number).await?;
         tracing::info!(

@@ -6,20 +6,19 @@ use serde_json::json;
 use shared::calls::Call;
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{
-    CarrierAccount, Clock, EraseCalls, EraseRecordings, FoundRecording, LINKS_LAST, OpenMailbox, PortResult,
-    ReadAgents, ReadAudit, ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
-};
+use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, LINKS_LAST, PortResult, RelayControl, RunTools};
 use shared::rfc3339;
 use url::Url;
 
 use super::super::http::Response;
+use super::needs::{Records, Shelf};
 use super::{Api, LONGEST_BODY};
 
-impl<S, B, R, T, X, C> Api<S, B, R, T, X, C>
+impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
-    S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
-    B: ReadRecording + EraseRecordings,
+    S: Records,
+    B: Shelf,
+    M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,
     X: RunTools,

@@ -5,19 +5,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{
-    CarrierAccount, Clock, EraseCalls, EraseRecordings, KeepMusic, OpenMailbox, PortResult, ReadAgents, ReadAudit,
-    ReadCall, ReadHistory, ReadRecording, RelayControl, RunTools, WriteAgents,
-};
+use shared::ports::{CarrierAccount, Clock, KeepMusic, PortResult, RelayControl, RunTools};
 
 use super::super::http::{Request, Response};
 use super::agents::{named, no_such_agent};
+use super::needs::{Records, Shelf};
 use super::{Api, documents};
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
-    S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
-    B: ReadRecording + EraseRecordings,
+    S: Records,
+    B: Shelf,
     M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,

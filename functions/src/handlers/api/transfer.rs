@@ -4,12 +4,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{
-    CarrierAccount, Clock, KeepMusic, OpenMailbox, PortResult, ReadAgents, ReadAudit, ReadCall, ReadHistory,
-    ReadRecording, RelayControl, RunTools, WriteAgents,
-};
+use shared::ports::{CarrierAccount, Clock, KeepMusic, PortResult, RelayControl, RunTools};
 use shared::redact::Pii;
 
+use super::needs::{Records, Shelf};
 use super::{Api, Response};
 
 const LONGEST_WHY: usize = 600;
@@ -26,8 +24,8 @@ struct Wanted {
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
 where
-    S: ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents,
-    B: ReadRecording,
+    S: Records,
+    B: Shelf,
     M: KeepMusic,
     R: RelayControl,
     T: CarrierAccount,

@@ -108,7 +108,7 @@ where
 
     async fn try_to_bring(&self, sid: &CallSid, news: News) -> PortResult<Told> {
         let relays = self.store.relays().await?;
-        let Next::Stream(call) = self.proceed(sid, &relays).await? else { return Ok(Told::CallOver) };
+        let Next::Stream { call, .. } = self.proceed(sid, &relays).await? else { return Ok(Told::CallOver) };
         let holder = call.lease.and_then(|lease| relays.iter().find(|relay| relay.id == lease.relay));
         let Some(relay) = holder else { return Ok(Told::Nobody) };
         self.relays.send(relay, &Control::News { sid: sid.clone(), news }).await?;
