@@ -310,9 +310,18 @@ def handler_doors(handler: str, types: list[str]) -> dict[str, set[str]]:
             bounds = f"{(impl['generics'] or '<>')[1:-1]},{impl['where'] or ''}"
             asked = dict(re.findall(r"(\w+)\s*:\s*([^,:]+)", bounds))
             for letter, adapter in zip(re.findall(r"\w+", impl["args"]), types, strict=True):
-                opened.setdefault(adapter, set()).update(traits(asked.get(letter, "")))
+                asks = traits(asked.get(letter, ""))
+                opened.setdefault(adapter, set()).update(*(bundles().get(name, [name]) for name in asks))
     found(opened and all(opened.values()), f"bounds of {handler}")
     return opened
+
+
+@cache
+def bundles() -> dict[str, list[str]]:
+    """Doors that handlers ask for by one name: `trait Records: ReadCall + WriteCall {}`."""
+    bones = [skeleton(code(file)) for file in sources("functions/src/handlers")]
+    named = [it for text in bones for it in re.findall(r"\btrait (\w+)\s*:([^{;]+)\{\s*\}", text)]
+    return {name: traits(bounds) for name, bounds in named}
 
 
 def relay_doors() -> dict[str, set[str]]:
