@@ -84,15 +84,21 @@ impl Aws {
 
     /// Each is invoked once: what it did it must not do twice.
     pub fn own_functions(&self, allowed: Vec<String>) -> OwnFunctions {
-        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).operation_timeout(TOOL_PATIENCE);
-        let config = aws_sdk_lambda::config::Builder::from(&self.0).retry_config(RetryConfig::disabled());
-        OwnFunctions::new(aws_sdk_lambda::Client::from_conf(config.timeout_config(patience.build()).build()), allowed)
+        let config = self.for_tools().retry_config(RetryConfig::disabled());
+        OwnFunctions::new(aws_sdk_lambda::Client::from_conf(config.build()), allowed)
     }
 
     pub fn tools(&self, function: &str) -> LambdaTools {
-        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).operation_timeout(TOOL_PATIENCE);
-        let config = aws_sdk_lambda::config::Builder::from(&self.0).timeout_config(patience.build());
-        LambdaTools::new(aws_sdk_lambda::Client::from_conf(config.build()), function)
+        LambdaTools::new(aws_sdk_lambda::Client::from_conf(self.for_tools().build()), function)
+    }
+
+    /// What a builder does not name it takes from the process's own: a limit for each attempt must be taken away.
+    fn for_tools(&self) -> aws_sdk_lambda::config::Builder {
+        let patience = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_PATIENCE)
+            .disable_operation_attempt_timeout()
+            .operation_timeout(TOOL_PATIENCE);
+        aws_sdk_lambda::config::Builder::from(&self.0).timeout_config(patience.build())
     }
 }
 
@@ -119,5 +125,18 @@ fn credentials() -> SharedCredentialsProvider {
         SharedCredentialsProvider::new(EcsCredentialsProvider::builder().build())
     } else {
         SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_may_take_all_its_time_in_one_attempt() {
+        let aws = Aws(SdkConfig::builder().timeout_config(timeouts()).build());
+        let config = aws.for_tools().build();
+        let limits = config.timeout_config().unwrap();
+        assert_eq!((limits.operation_attempt_timeout(), limits.operation_timeout()), (None, Some(TOOL_PATIENCE)));
     }
 }
