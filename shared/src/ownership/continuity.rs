@@ -15,6 +15,8 @@ const REMEMBERED: u32 = u128::BITS;
 /// How many of a call's frames have not come since the store last said that this relay is in office.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuity {
+    /// From when on this stream's frames should come.
+    since: Moment,
     newest: Option<u64>,
     newest_stamp_ms: u64,
     /// Bit `n`: the frame `n` before the newest has come.
@@ -25,9 +27,11 @@ pub struct Continuity {
     transit: Transit,
 }
 
-impl Default for Continuity {
-    fn default() -> Self {
+impl Continuity {
+    /// Nothing has come yet, and nothing is missed.
+    pub fn new(now: Moment) -> Self {
         Self {
+            since: now,
             newest: None,
             newest_stamp_ms: 0,
             seen: u128::MAX,
@@ -36,9 +40,7 @@ impl Default for Continuity {
             transit: Transit::default(),
         }
     }
-}
 
-impl Continuity {
     /// A frame that no other relay can have. `stamp_ms` is the carrier's, of its audio; marks and digits have none.
     /// `in_office_at` is [`Standing::in_office_at`](super::Standing::in_office_at).
     pub fn arrived(&mut self, now: Moment, in_office_at: Option<Moment>, number: u64, stamp_ms: Option<u64>) {
@@ -86,7 +88,7 @@ impl Continuity {
         let recent = self.missed(now, in_office_at) - self.lost(in_office_at);
         let forgotten_at = now + Duration::from_millis(FRAME_MS) * REMEMBERED;
         self.lose(forgotten_at, in_office_at, recent);
-        *self = Self { lost: self.lost, lost_at: self.lost_at, ..Self::default() };
+        *self = Self { lost: self.lost, lost_at: self.lost_at, ..Self::new(now) };
     }
 
     /// Frames that have been spoken and have not come here.
@@ -94,9 +96,9 @@ impl Continuity {
         self.lost(in_office_at).saturating_add(self.seen.count_zeros()).saturating_add(self.overdue(now))
     }
 
-    /// Frames after the newest, by the time that has passed.
+    /// Frames after the newest, by the time that has passed. Whoever was never given one misses all of them.
     fn overdue(&self, now: Moment) -> u32 {
-        let Some(spoken_at) = self.transit.spoken_at(now, self.newest_stamp_ms) else { return 0 };
+        let spoken_at = self.transit.spoken_at(now, self.newest_stamp_ms).unwrap_or(self.since);
         let ms = now.since(spoken_at).saturating_sub(LATE).as_millis();
         u32::try_from(ms / u128::from(FRAME_MS)).unwrap_or(u32::MAX)
     }
@@ -108,7 +110,7 @@ mod tests {
 
     /// Frames `numbers`, each as it is spoken.
     fn heard(numbers: impl IntoIterator<Item = u64>) -> Continuity {
-        let mut continuity = Continuity::default();
+        let mut continuity = Continuity::new(Moment(0));
         for number in numbers {
             continuity.arrived(Moment(number * 20), None, number, Some(number * 20));
         }
@@ -118,6 +120,16 @@ mod tests {
     #[test]
     fn frames_that_all_come_leave_nothing_to_miss() {
         assert_eq!(heard(1..=200).missed(Moment(4_000), None), 0);
+    }
+
+    #[test]
+    fn who_was_never_given_a_frame_misses_all_of_them() {
+        let mut continuity = Continuity::new(Moment(1_000));
+        assert_eq!(continuity.missed(Moment(1_200), None), 0);
+        assert_eq!(continuity.missed(Moment(2_200), None), 50);
+        // A mark has no stamp, and says nothing of the caller's audio.
+        continuity.arrived(Moment(2_000), None, 3, None);
+        assert_eq!(continuity.missed(Moment(2_200), None), 50);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub enum YieldAnswer {
 impl Tenure {
     /// The lease is ours, and whoever had it before is silent for good.
     pub fn new(now: Moment, fence: u64) -> Self {
-        Self { fence, began: now, frames: Continuity::default(), last_frame_at: None }
+        Self { fence, began: now, frames: Continuity::new(now), last_frame_at: None }
     }
 
     /// Asked before each post, and before each repetition of one.
@@ -120,6 +120,14 @@ mod tests {
         let tenure = tenure(&standing, 0, 2_000);
         assert_eq!(tenure.verdict(Moment(2_400), &standing), Verdict::Speak);
         assert_eq!(tenure.verdict(Moment(2_480), &standing), Verdict::Wait);
+    }
+
+    #[test]
+    fn without_store_a_holder_that_never_had_a_frame_falls_silent() {
+        let standing = standing(100);
+        let tenure = Tenure::new(Moment(0), 7);
+        assert_eq!(tenure.verdict(Moment(799), &standing), Verdict::Speak);
+        assert_eq!(tenure.verdict(Moment(801), &standing), Verdict::Wait);
     }
 
     #[test]
