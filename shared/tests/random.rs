@@ -117,7 +117,9 @@ fn patient_plan(longest_session_ms: u64) -> Plan {
     agent.limits.spend_day = Some(Usd::from_billionths(1_000_000_000_000));
     agent.transfer_targets = testkit::transfer_targets();
     agent.tools.extend(["hold", "send_dtmf", "transfer", "pause_recording", "resume_recording"].map(str::to_owned));
-    agent.keypad.actions.extend([("0".to_owned(), KeyAction::Hold {}), ("9".to_owned(), KeyAction::Repeat {})]);
+    let nowhere = KeyAction::Transfer { to: "nobody".to_owned() };
+    let keys = [("0", KeyAction::Hold {}), ("9", KeyAction::Repeat {}), ("5", nowhere)];
+    agent.keypad.actions.extend(keys.map(|(digits, action)| (digits.to_owned(), action)));
     let mut plan = testkit::plan(agent);
     plan.capabilities.longest_session = Some(Duration::from_millis(longest_session_ms));
     plan.capabilities.recall_tokens = 100;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::millis;
+use super::{Agent, millis};
 use crate::fault::{Fault, segment};
 
 /// All that a telephone can send.
@@ -59,6 +59,15 @@ impl KeyAction {
             Self::Transfer { .. } => "transfer",
             Self::Repeat {} => "repeat",
             Self::Say { .. } => "say",
+        }
+    }
+
+    /// Why nothing comes of it. An agent that was checked has no such key; a call may have one that never was.
+    pub fn dead_end(&self, agent: &Agent) -> Option<String> {
+        match self {
+            Self::Transfer { to } => agent.transfer_target(to).err().map(|fault| fault.to_string()),
+            Self::Say { instructions } if instructions.trim().is_empty() => Some("has nothing to say".to_owned()),
+            Self::Say { .. } | Self::HangUp {} | Self::Hold {} | Self::Repeat {} => None,
         }
     }
 }

@@ -133,13 +133,23 @@ impl Session {
             return;
         }
         self.begin_dialled_turn(now);
-        let action = self.plan.agent.keypad.actions.get(digits.reveal()).cloned();
+        let action = self.action_of(digits.reveal());
         let name = action.as_ref().map(|action| action.name().to_owned());
         self.note(Event::Digits { count, ended_by, action: name });
         match action {
             Some(action) => self.act(now, action),
             None => self.tell_digits(now, digits, count),
         }
+    }
+
+    /// What the agent's keypad has for it. Whoever presses a key that leads nowhere has silenced the agent, and is answered as
+    /// if nobody knew the key.
+    fn action_of(&mut self, digits: &str) -> Option<KeyAction> {
+        let agent = &self.plan.agent;
+        let action = agent.keypad.actions.get(digits)?.clone();
+        let Some(fault) = action.dead_end(agent) else { return Some(action) };
+        self.note(Event::Unexpected { what: format!("a key that leads nowhere: {fault}") });
+        None
     }
 
     fn act(&mut self, now: CallTime, action: KeyAction) {

@@ -298,16 +298,21 @@ async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
     let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).document("application/json", json);
     let fine = r#"{"to":"reception","why":"A parcel."}"#;
     assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(wish(fine).event()).await.status_code, 401);
-    for (json, status) in [
-        ("", 400),
-        ("{}", 400),
-        (r#"{"to":7}"#, 400),
-        (r#"{"to":"reception","fast":true}"#, 400),
-        (r#"{"to":"the mayor"}"#, 422),
-        (r#"{"to":"+49 30 1"}"#, 422),
-        (r#"{"to":"+4930123456"}"#, 422),
+    let (mend, nobody) = ("send JSON: `to`", "nobody of that name is among the agent's transfer targets");
+    for (json, status, words) in [
+        ("", 400, mend),
+        ("{}", 400, mend),
+        (r#"{"to":7}"#, 400, mend),
+        (r#"{"to":"reception","fast":true}"#, 400, mend),
+        (r#"{"to":"the mayor"}"#, 422, nobody),
+        (r#"{"to":"+49 30 1"}"#, 422, "a number is `+`, the country's code and the rest"),
+        (r#"{"to":"sip:doctor"}"#, 422, "a SIP address is `sip:`"),
+        (r#"{"to":"+4930123456"}"#, 422, "that is not among its transfer targets"),
     ] {
-        assert_eq!(ask(&world, wish(json)).await.status_code, status, "{json}");
+        let answer = ask(&world, wish(json)).await;
+        let problem: Value = serde_json::from_str(&text(&answer)).unwrap();
+        let told = problem["detail"].as_str().unwrap();
+        assert!(answer.status_code == status && told.contains(words) && !told.contains("+49"), "{json}: {problem}");
     }
     assert_eq!(
         ask(&world, wish(&json!({ "to": "reception", "why": "x".repeat(601) }).to_string())).await.status_code,

@@ -103,12 +103,14 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
 fn keypad_actions() -> BTreeMap<String, KeyAction> {
     let say = KeyAction::Say { instructions: "Tell the opening hours.".to_owned() };
     let through = KeyAction::Transfer { to: "reception".to_owned() };
+    let nowhere = KeyAction::Transfer { to: "nobody".to_owned() };
     let actions = [
         ("0", KeyAction::Hold {}),
         ("9", KeyAction::Repeat {}),
         ("99", KeyAction::HangUp {}),
         ("5", say),
         ("7", through),
+        ("8", nowhere),
     ];
     actions.into_iter().map(|(digits, action)| (digits.to_owned(), action)).collect()
 }

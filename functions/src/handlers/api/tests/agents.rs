@@ -77,6 +77,42 @@ async fn every_fault_of_an_agent_is_named_with_its_place() {
     assert_eq!(world.state().writes, 0);
 }
 
+/// What their callers would have suffered from is told whoever writes them, and no number is repeated.
+#[tokio::test]
+async fn an_agent_that_would_fail_its_callers_is_refused_in_words() {
+    let world = World::new().with_agent(night());
+    let tool = |parameters: Value| {
+        json!({ "name": "find_order", "description": "An order.", "parameters": parameters,
+            "target": { "type": "http", "method": "GET", "url": "https://api.example.com/orders" } })
+    };
+    let key = |action: Value| json!({ "keypad": { "actions": { "0": action } } });
+    let target = |to: &str| json!({ "transfer_targets": [{ "name": "doctor", "to": to }] });
+    for (wrong, place, words) in [
+        (json!({ "voice": "bob" }), "#/voice", "this backend has no such voice; it has "),
+        (json!({ "own_tools": [tool(json!("object"))] }), "#/own_tools/0/parameters", "must be a schema"),
+        (
+            json!({ "own_tools": [tool(json!({ "type": "object", "properties": { "a": { "type": "strin" } } }))] }),
+            "#/own_tools/0/parameters/properties/a/type",
+            "is not what a schema has there",
+        ),
+        (key(json!({ "do": "transfer" })), "#/keypad/actions/0", "missing field `to`"),
+        (key(json!({ "do": "transfer", "to": "nobody" })), "#/keypad/actions/0", "leads nowhere: nobody of that name"),
+        (key(json!({ "do": "say", "instructions": " " })), "#/keypad/actions/0", "has nothing to say"),
+        (key(json!({ "do": "order_pizza" })), "#/keypad/actions/0/do", "unknown variant `order_pizza`"),
+        (target("030 123456"), "#/transfer_targets/0/to", "a malformed number or address"),
+        (target("sip:doctor"), "#/transfer_targets/0/to", "a SIP address is"),
+    ] {
+        let answer = ask(&world, put("/api/agents/night", &wrong, Some("\"1\""))).await;
+        let problem = problem(&answer);
+        let fault = problem["errors"].as_array().unwrap().iter().find(|error| error["pointer"] == place);
+        let told = fault.and_then(|fault| fault["detail"].as_str()).unwrap_or_default();
+        assert!(answer.status_code == 422 && told.contains(words), "{wrong}: {problem}");
+        assert!(!problem.to_string().contains("030 123456"), "{problem}");
+    }
+    let stands = json_of(&world, Http::get("/api/agents/night")).await;
+    assert_eq!((&stands["version"], world.state().writes), (&json!(1), 0), "the one before answers on");
+}
+
 #[tokio::test]
 async fn what_is_no_document_is_said_so() {
     let world = World::new();

@@ -74,6 +74,25 @@ async fn what_is_no_music_is_refused_with_a_reason() {
     assert!(world.state().music.is_empty());
 }
 
+/// Whatever it is called, and however it comes; what was put into the store is not kept there, and what there was still plays.
+#[tokio::test]
+async fn a_renamed_archive_is_refused_by_either_way_and_leaves_the_music_alone() {
+    let world = World::new();
+    assert_eq!(add(&world, "/hold-music/files", "audio/wav", WAV).await.0, 201);
+    let zip = [b"PK\x03\x04\x14\0\0\0\0\0".as_slice(), b"song.mp3", MP3].concat();
+    let tagged = [b"ID3\x04\0\0\0\0\0\x02\0\0".as_slice(), &zip].concat();
+    for file in [zip, tagged] {
+        let (status, problem) = add(&world, "/hold-music/files?title=song.mp3", "audio/mpeg", file.clone()).await;
+        assert!(status == 415 && problem["detail"].as_str().unwrap().contains("a ZIP archive"), "{problem}");
+        world.state().uploaded = Some(file);
+        let wish = json!({ "upload": UPLOAD, "title": "song.mp3" }).to_string();
+        let (status, problem) = add(&world, "/hold-music/files", "application/json", wish.clone()).await;
+        assert!(status == 415 && problem["detail"].as_str().unwrap().contains("a ZIP archive"), "{problem}");
+        assert_eq!(add(&world, "/hold-music/files", "application/json", wish).await.0, 404, "it is gone");
+    }
+    assert_eq!(json_of(&world, Http::get("/hold-music/status")).await["files"], 1);
+}
+
 /// Two gigabytes that were put there by another way than ours are not even fetched.
 #[tokio::test]
 async fn an_upload_that_is_too_large_is_not_taken() {
