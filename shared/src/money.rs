@@ -11,18 +11,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::model::Usage;
 pub use prices::{PriceList, Rates, price_list};
 
-/// US dollars, counted in billionths; written as dollars.
+/// US dollars, counted in billionths; written as dollars. Never more than a million: what costs more has cost too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Usd(u64);
 
-/// More than this is no price and no limit; and this many billionths a float still tells apart.
-const MOST_DOLLARS: f64 = 1_000_000.0;
+/// This many billionths a float still tells apart.
+const MOST: u64 = 1_000_000 * 1_000_000_000;
 
 impl Usd {
     pub const ZERO: Self = Self(0);
 
     pub const fn from_billionths(billionths: u64) -> Self {
-        Self(billionths)
+        Self(if billionths < MOST { billionths } else { MOST })
     }
 
     pub const fn billionths(self) -> u64 {
@@ -36,14 +36,14 @@ impl Usd {
 
     fn from_dollars(dollars: f64) -> Option<Self> {
         // In range, so that the cast is exact.
-        (0.0..=MOST_DOLLARS).contains(&dollars).then(|| Self((dollars * 1e9).round() as u64))
+        (0.0..=MOST as f64 / 1e9).contains(&dollars).then(|| Self((dollars * 1e9).round() as u64))
     }
 }
 
 impl Add for Usd {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
+        Self::from_billionths(self.0.saturating_add(other.0))
     }
 }
 
@@ -125,7 +125,7 @@ impl Rates {
         let Used { tokens, call_ms, stream_ms, messages_in, messages_out } = used;
         // The carrier counts whole minutes that have begun.
         let minutes = call_ms.div_ceil(60_000);
-        let (model, voice) = (self.model(tokens), Usd(self.voice_minute.0.saturating_mul(minutes)));
+        let (model, voice) = (self.model(tokens), Usd::from_billionths(self.voice_minute.0.saturating_mul(minutes)));
         let stream = self.stream_minute.times(*stream_ms, 60_000);
         let gateway = self.million_messages_in.times(*messages_in, 1_000_000)
             + self.million_messages_out.times(*messages_out, 1_000_000);
@@ -150,7 +150,7 @@ impl Usd {
     /// So many of what `of` together cost this.
     fn times(self, count: u64, of: u64) -> Self {
         let product = u128::from(self.0) * u128::from(count) / u128::from(of.max(1));
-        Self(u64::try_from(product).unwrap_or(u64::MAX))
+        Self::from_billionths(u64::try_from(product).unwrap_or(u64::MAX))
     }
 }
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_overflows() {
+    fn nothing_overflows_and_what_comes_of_it_reads_back() {
         let most = Usage {
             input_text: u64::MAX,
             input_audio: u64::MAX,
@@ -219,6 +219,9 @@ mod tests {
             messages_in: u64::MAX,
             messages_out: u64::MAX,
         };
-        assert_eq!(rates("x", MediaPath::Gateway).cost(&used).total.billionths(), u64::MAX);
+        let cost = rates("x", MediaPath::Gateway).cost(&used);
+        assert_eq!(cost.total.billionths(), MOST);
+        let text = serde_json::to_string(&cost).unwrap();
+        assert_eq!(serde_json::from_str::<Cost>(&text).unwrap(), cost, "{text}");
     }
 }
