@@ -179,3 +179,6 @@ fn resource(call: &Known, status: StatusCode) -> Response {
     });
     (status, Json(body)).into_response()
 }
+
+#[cfg(test)]
+mod tests;
