@@ -18,6 +18,10 @@ pub const HOLD_MUSIC_CALLER: &str = include_str!("../assets/scripts/hold-music.c
 pub const KEYS_MODEL: &str = include_str!("../assets/scripts/keys.model");
 /// What the simulated caller does in it.
 pub const KEYS_CALLER: &str = include_str!("../assets/scripts/keys.caller");
+/// What the scripted model says in the demo of transfers.
+pub const TRANSFER_MODEL: &str = include_str!("../assets/scripts/transfer.model");
+/// What the simulated caller does in it.
+pub const TRANSFER_CALLER: &str = include_str!("../assets/scripts/transfer.caller");
 /// What the scripted model says under chaos.
 pub const CHAOS_MODEL: &str = include_str!("../assets/scripts/chaos.model");
 
@@ -29,6 +33,8 @@ macro_rules! speech {
 
 speech![
     "agent-connect",
+    "agent-doctor",
+    "agent-declined",
     "agent-goodbye",
     "agent-greeting",
     "agent-lookup",
@@ -36,13 +42,16 @@ speech![
     "agent-moment",
     "agent-number",
     "agent-ready",
+    "agent-reception",
     "agent-sorry",
     "agent-stock",
     "agent-weather",
     "caller-back",
+    "caller-doctor",
     "caller-goodbye",
     "caller-menu",
     "caller-prescription",
+    "caller-reception",
     "caller-weather",
 ];
 
@@ -76,7 +85,7 @@ mod tests {
     #[test]
     fn every_line_of_the_demo_has_its_sound() {
         let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, HOLD_MUSIC_MODEL, HOLD_MUSIC_CALLER, KEYS_MODEL, KEYS_CALLER];
-        let scripts = scripts.concat();
+        let scripts = [scripts.concat(), TRANSFER_MODEL.to_owned(), TRANSFER_CALLER.to_owned()].concat();
         let lines: Vec<&str> = scripts.lines().filter_map(|line| line.trim().strip_prefix("say ")).collect();
         assert!(lines.len() >= 10);
         for line in lines {

@@ -5,6 +5,7 @@
 //! | HTTP API, WebSocket APIs, load balancer | `http_api`, `websocket_api`, `load_balancer`, behind one origin |
 //! | Lambda | `functions`: processes of the real binaries, fed by the real Runtime API |
 //! | `@connections`, `lambda:Invoke` | `management_api`, `lambda_api`, at an address that no tunnel shows |
+//! | Twilio's REST API | `call::exchange`, if there is one; at the same address |
 //! | DynamoDB, S3 | embedded: `dynamodb`, `s3` |
 //! | Fargate | `relays`: processes that are started again when they die |
 //!
@@ -69,7 +70,8 @@ pub use websocket_api::{Jitter, SocketLimits};
 
 /// What webhooks are signed with when nothing else is configured; accepted only when `PUBLIC_URL` is this machine.
 pub const LOCAL_AUTH_TOKEN: &str = "voicebridge-on-a-laptop";
-/// What a simulated caller goes by. The bridge is not told of it: it would ask Twilio to hang up.
+/// What a simulated caller goes by. The bridge is told of it only together with an exchange that knows the callers:
+/// it would ask Twilio to hang up.
 pub const LOCAL_ACCOUNT_SID: &str = "AC00000000000000000000000000000000";
 
 /// The relays have this long to answer, once they are started.

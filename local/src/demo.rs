@@ -8,6 +8,7 @@ mod hold_music;
 mod scenario;
 mod slow_weather;
 mod tape;
+mod transfer;
 mod verdict;
 
 use std::error::Error;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use shared::calls::MediaPath;
 
 use crate::api::{Api, Record};
+use crate::call::exchange::Exchange;
 use crate::call::{CallReport, Caller, Config};
 use crate::cloud::{Cloud, Data, Options};
 use crate::model::{Handle, ScriptedModel};
@@ -51,10 +53,11 @@ pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     println!("Starting the cloud on this machine ({} path) …", path_name(args.media_path));
     let mut options = options(&args, &model)?;
     args.scenario.prepare(&mut options).await?;
+    let exchange = options.exchange.clone();
     let cloud = Cloud::start(options).await?;
     args.scenario.furnish(&cloud).await?;
     println!("It is at {}. A simulated caller rings; the scripted model answers.\n", cloud.origin());
-    let evidence = Box::pin(call(&cloud, &model, &args)).await;
+    let evidence = Box::pin(call(&cloud, &model, exchange, &args)).await;
     let logs = cloud.logs().to_owned();
     let verdict = evidence.map(|evidence| args.scenario.judge(&evidence));
     if verdict.as_ref().is_ok_and(verdict::Verdict::is_good) {
@@ -87,9 +90,14 @@ fn path_name(path: MediaPath) -> &'static str {
 }
 
 /// Places the call, shows it as it goes, and gathers what is known of it afterwards.
-async fn call(cloud: &Cloud, model: &Handle, args: &Args) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
+async fn call(
+    cloud: &Cloud,
+    model: &Handle,
+    exchange: Option<Exchange>,
+    args: &Args,
+) -> Result<Evidence, Box<dyn Error + Send + Sync>> {
     let config = Config::new(cloud.origin().join("twiml")?, cloud.twilio_auth_token().clone());
-    let config = Config { script: Arc::new(args.scenario.caller()?), ..config };
+    let config = Config { script: Arc::new(args.scenario.caller()?), exchange: exchange.clone(), ..config };
     let api = Api::new(cloud.origin(), &config.call_sid)?;
     let began = Instant::now();
     let caller = tokio::spawn(Caller::new(config).run());
@@ -109,6 +117,7 @@ async fn call(cloud: &Cloud, model: &Handle, args: &Args) -> Result<Evidence, Bo
         file,
         session: model.sessions().into_iter().next(),
         tool_processes: cloud.functions().get("tool-call").map_or(0, |function| function.environments()),
+        carrier_warnings: exchange.map(|exchange| exchange.warnings()).unwrap_or_default(),
         report,
     })
 }

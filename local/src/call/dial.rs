@@ -8,12 +8,13 @@ use shared::audio::wav::Wav;
 use shared::redact::Secret;
 use url::Url;
 
+use super::exchange::{Exchange, Order, Orders};
 use super::faults::Faults;
 use super::form::{Form, Identity, Poster};
 use super::interview::{Interview, Questions};
 use super::person::Person;
 use super::probe::Probe;
-use super::report::{CallReport, Ended, StreamEnd, StreamReport, Warning};
+use super::report::{CallReport, Ended, StreamEnd, StreamReport, Wait, Warning};
 use super::stream::Session;
 use super::timeline::{Script, Timeline};
 use super::twiml::{self, Verb, resolve_url};
@@ -45,6 +46,8 @@ pub struct Config {
     pub keep_audio: bool,
     /// Send [probes](super::probe) where there would be silence.
     pub probe: bool,
+    /// Where others can be reached, and by whose REST API the call can be told what to do.
+    pub exchange: Option<Exchange>,
 }
 
 impl Config {
@@ -63,6 +66,7 @@ impl Config {
             faults: Faults::default(),
             keep_audio: false,
             probe: false,
+            exchange: None,
         }
     }
 }
@@ -72,29 +76,32 @@ pub(super) fn fresh_sid(prefix: &str) -> String {
     format!("{prefix}{:032x}", fastrand::u128(..))
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One simulated phone call.
 #[derive(Debug)]
 pub struct Caller {
-    config: Config,
-    identity: Identity,
-    poster: Poster,
+    pub(super) config: Config,
+    pub(super) identity: Identity,
+    pub(super) poster: Poster,
     person: Person,
     probe: Option<Probe>,
     streams: Vec<StreamReport>,
     said: Vec<String>,
-    warnings: Vec<Warning>,
+    pub(super) waits: Vec<Wait>,
+    pub(super) warnings: Vec<Warning>,
     documents: u32,
     /// When the first stream was opened.
     streamed_at: Option<Instant>,
 }
 
 /// What a document's verbs lead to.
-enum Next {
-    Fetch(Url),
+pub(super) enum Next {
+    /// With what is told besides the usual.
+    Fetch(Url, Form),
+    Instead(Vec<Verb>),
     End(Ended),
 }
 
@@ -113,6 +120,7 @@ impl Caller {
                 call: config.call_sid.clone(),
                 from: config.from.clone(),
                 to: config.to.clone(),
+                direction: "inbound",
             },
             poster: Poster::new(client, config.auth_token.clone()),
             person: match &config.questions {
@@ -122,6 +130,7 @@ impl Caller {
             probe: config.probe.then(Probe::default),
             streams: Vec::new(),
             said: Vec::new(),
+            waits: Vec::new(),
             warnings: Vec::new(),
             documents: 0,
             streamed_at: None,
@@ -132,8 +141,13 @@ impl Caller {
     /// Calls, and returns when the call is over and everybody has been told.
     pub async fn run(mut self) -> CallReport {
         let answered = Instant::now();
-        let ended = self.follow().await;
+        let exchange = self.config.exchange.clone();
+        let mut orders = exchange.as_ref().map_or_else(Orders::default, |exchange| exchange.begin(&self.identity));
+        let ended = self.follow(&mut orders).await;
         let lasted = answered.elapsed();
+        if let Some(exchange) = exchange {
+            exchange.end(&self.identity, "completed");
+        }
         self.tell_end(lasted).await;
         CallReport {
             sid: self.identity.call,
@@ -143,6 +157,7 @@ impl Caller {
             waited_ms: millis(self.streamed_at.map_or(lasted, |at| at.duration_since(answered))),
             streams: self.streams,
             said: self.said,
+            waits: self.waits,
             documents: self.documents,
             warnings: self.warnings,
             longest_silence_ms: self.person.longest_silence_ms(),
@@ -154,71 +169,100 @@ impl Caller {
         }
     }
 
-    async fn follow(&mut self) -> Ended {
+    async fn follow(&mut self, orders: &mut Orders) -> Ended {
         let mut url = self.config.webhook.clone();
-        while self.documents < MOST_DOCUMENTS {
-            let status = if self.documents == 0 { "ringing" } else { "in-progress" };
-            let form = self.identity.form(status, &[]);
-            let verbs = match self.fetch(&url, &form).await {
-                Ok(verbs) => verbs,
-                Err(why) => return Ended::Failed(why),
-            };
-            match self.execute(verbs, &url).await {
-                Next::Fetch(next) => url = next,
+        let mut next = Next::Fetch(url.clone(), Form::new());
+        loop {
+            next = match next {
+                Next::Fetch(..) if self.documents >= MOST_DOCUMENTS => {
+                    return Ended::Failed(format!("{MOST_DOCUMENTS} documents, and no end"));
+                }
+                Next::Fetch(to, more) => {
+                    url = to;
+                    let status = if self.documents == 0 { "ringing" } else { "in-progress" };
+                    let form = self.identity.form(status, &[]).into_iter().chain(more).collect();
+                    match self.fetch(&url, &form).await {
+                        Ok(verbs) => self.execute(verbs, &url, orders).await,
+                        Err(why) => return Ended::Failed(why),
+                    }
+                }
+                Next::Instead(verbs) => self.execute(verbs, &url, orders).await,
                 Next::End(ended) => return ended,
-            }
+            };
         }
-        Ended::Failed(format!("{MOST_DOCUMENTS} documents, and no end"))
     }
 
-    async fn fetch(&mut self, url: &Url, form: &Form) -> Result<Vec<Verb>, String> {
+    pub(super) async fn fetch(&mut self, url: &Url, form: &Form) -> Result<Vec<Verb>, String> {
         self.documents += 1;
         let body = self.poster.post(url, form).await.map_err(|error| error.to_string())?;
         twiml::read(&body, &mut self.warnings).map_err(|error| format!("{url} answered no TwiML: {error}"))
     }
 
-    async fn execute(&mut self, verbs: Vec<Verb>, document: &Url) -> Next {
+    async fn execute(&mut self, verbs: Vec<Verb>, document: &Url, orders: &mut Orders) -> Next {
         for verb in verbs {
-            match verb {
-                Verb::Say(text) => self.said.push(text),
-                Verb::Play(address) => self.play(&address, document).await,
-                Verb::Pause(length) => tokio::time::sleep(length).await,
-                Verb::Hangup => return Next::End(Ended::ServerHungUp),
-                Verb::Redirect(address) => {
-                    return match resolve_url(&address, document) {
-                        Ok(url) => Next::Fetch(url),
-                        Err(error) => Next::End(Ended::Failed(format!("<Redirect> to `{address}`: {error}"))),
-                    };
-                }
-                Verb::Stream(stream) => {
-                    if let Some(ended) = self.stream(stream).await {
-                        return Next::End(ended);
-                    }
-                }
+            let next = match verb {
+                Verb::Stream(stream) => self.stream(stream, orders).await.map(Next::End),
+                Verb::Dial(dial) => self.dial(dial, document, orders).await,
+                verb => tokio::select! {
+                    biased;
+                    () = orders.arrive() => None,
+                    next = self.carry_out(verb, document) => next,
+                },
+            };
+            match (next, orders.take()) {
+                (Some(next), _) => return next,
+                (None, Some(Order::Do(verbs))) => return Next::Instead(verbs),
+                (None, Some(Order::HangUp)) => return Next::End(Ended::ServerHungUp),
+                (None, None) => {}
             }
         }
         Next::End(Ended::ServerHungUp)
     }
 
+    /// What is of one step. `None`: the next verb is due.
+    async fn carry_out(&mut self, verb: Verb, document: &Url) -> Option<Next> {
+        match verb {
+            Verb::Say(text) => self.said.push(text),
+            Verb::Play(address) => self.play(&address, document).await,
+            Verb::Pause(length) => tokio::time::sleep(length).await,
+            Verb::Hangup => return Some(Next::End(Ended::ServerHungUp)),
+            Verb::Redirect(address) => {
+                return Some(match resolve_url(&address, document) {
+                    Ok(url) => Next::Fetch(url, Form::new()),
+                    Err(error) => Next::End(Ended::Failed(format!("<Redirect> to `{address}`: {error}"))),
+                });
+            }
+            Verb::Gather(gather) => {
+                // This caller presses keys on streams only.
+                self.said.push(gather.say);
+                tokio::time::sleep(gather.timeout).await;
+            }
+            Verb::Stream(_) | Verb::Dial(_) => {}
+        }
+        None
+    }
+
     /// What cannot be played is passed over, with a warning, as Twilio does.
     async fn play(&mut self, address: &str, document: &Url) {
+        let Some(length) = self.lasts(address, document).await else { return };
+        let from = Instant::now();
+        tokio::time::sleep(length).await;
+        self.person.was_played(from, Instant::now());
+    }
+
+    /// How long a file plays; it is fetched for that.
+    pub(super) async fn lasts(&mut self, address: &str, document: &Url) -> Option<Duration> {
         let file = match resolve_url(address, document) {
             Ok(url) => self.poster.get(&url).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         let length = file.and_then(|file| Wav::read(&file).map(|wav| wav.lasts()).map_err(|error| error.to_string()));
-        match length {
-            Ok(length) => {
-                let from = Instant::now();
-                tokio::time::sleep(length).await;
-                self.person.was_played(from, Instant::now());
-            }
-            Err(why) => self.warnings.push(Warning { code: 11_200, what: format!("<Play> of `{address}`: {why}") }),
-        }
+        let warn = |why| Warning { code: 11_200, what: format!("<Play> of `{address}`: {why}") };
+        length.map_err(|why| self.warnings.push(warn(why))).ok()
     }
 
     /// Holds a media stream. `None`: the server or a fault closed it, and the next verb is due.
-    async fn stream(&mut self, stream: twiml::Stream) -> Option<Ended> {
+    async fn stream(&mut self, stream: twiml::Stream, orders: &mut Orders) -> Option<Ended> {
         self.streamed_at.get_or_insert_with(Instant::now);
         let breaks_after = self.config.faults.breaks_after.filter(|_| self.streams.is_empty());
         let session = Session {
@@ -229,6 +273,7 @@ impl Caller {
             person: &mut self.person,
             probe: self.probe.as_mut(),
             warnings: &mut self.warnings,
+            orders,
         };
         // Boxed, because a call lives long in little memory otherwise.
         let (report, ended) = Box::pin(session.hold(stream)).await;
@@ -257,7 +302,7 @@ impl Caller {
         match (end, gave_up) {
             (_, Some(why)) => Some(Ended::CallerGaveUp(why)),
             (StreamEnd::CallerHungUp, None) => Some(Ended::CallerHungUp),
-            (StreamEnd::ServerClosed | StreamEnd::Broke | StreamEnd::Refused(_), None) => None,
+            (StreamEnd::ServerClosed | StreamEnd::Redirected | StreamEnd::Broke | StreamEnd::Refused(_), None) => None,
         }
     }
 }

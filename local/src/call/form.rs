@@ -13,6 +13,8 @@ pub(super) struct Identity {
     pub(super) call: String,
     pub(super) from: String,
     pub(super) to: String,
+    /// `inbound`, `outbound-api` or `outbound-dial`.
+    pub(super) direction: &'static str,
 }
 
 pub(super) type Form = Vec<(String, String)>;
@@ -34,7 +36,7 @@ impl Identity {
             ("CallerCountry", "US"),
             ("CallerState", "CA"),
             ("CallerZip", ""),
-            ("Direction", "inbound"),
+            ("Direction", self.direction),
             ("From", &self.from),
             ("FromCity", ""),
             ("FromCountry", "US"),

@@ -19,6 +19,8 @@ pub struct CallReport {
     pub streams: Vec<StreamReport>,
     /// The text of every `<Say>`.
     pub said: Vec<String>,
+    /// What was heard of the carrier itself, between streams and after them.
+    pub waits: Vec<Wait>,
     /// Documents of TwiML that were fetched.
     pub documents: u32,
     /// What Twilio's debugger would show.
@@ -40,6 +42,20 @@ pub enum Ended {
     CallerGaveUp(String),
     /// No TwiML could be had.
     Failed(String),
+}
+
+/// The caller waited for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    pub heard: Waiting,
+    pub lasted_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// A conference's.
+    Music,
+    Ringing,
 }
 
 /// One media stream of a call.
@@ -67,6 +83,8 @@ pub struct StreamReport {
 pub enum StreamEnd {
     CallerHungUp,
     ServerClosed,
+    /// The call was told over the REST API to do something else.
+    Redirected,
     /// On purpose, by a fault.
     Broke,
     /// The handshake did not succeed: 31920 and its kin.

@@ -18,6 +18,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use url::Url;
 
 use super::dial::{Caller, fresh_sid};
+use super::exchange::Orders;
 use super::faults::{Faults, Network};
 use super::form::{Identity, Poster};
 use super::person::Person;
@@ -44,6 +45,7 @@ pub(super) struct Session<'a> {
     pub(super) person: &'a mut Person,
     pub(super) probe: Option<&'a mut Probe>,
     pub(super) warnings: &'a mut Vec<Warning>,
+    pub(super) orders: &'a mut Orders,
 }
 
 impl Session<'_> {
@@ -121,6 +123,7 @@ struct Live<'a> {
     person: &'a mut Person,
     probe: Option<&'a mut Probe>,
     warnings: &'a mut Vec<Warning>,
+    orders: &'a mut Orders,
     keep_audio: bool,
     report: StreamReport,
     received: Sha256,
@@ -136,6 +139,8 @@ enum Leave {
     HangUp,
     GiveUp(String),
     Break,
+    /// The REST API has something else for the caller.
+    Redirected,
     Gone,
 }
 
@@ -151,6 +156,7 @@ impl<'a> Live<'a> {
             person: session.person,
             probe: session.probe,
             warnings: session.warnings,
+            orders: session.orders,
             keep_audio: session.keep_audio,
             report,
             received: Sha256::new(),
@@ -177,6 +183,10 @@ impl<'a> Live<'a> {
         match self.converse().await {
             Leave::Gone => (StreamEnd::ServerClosed, None),
             Leave::Break => (StreamEnd::Broke, None),
+            Leave::Redirected => {
+                self.hang_up().await;
+                (StreamEnd::Redirected, None)
+            }
             Leave::HangUp => {
                 self.hang_up().await;
                 (StreamEnd::CallerHungUp, None)
@@ -195,6 +205,7 @@ impl<'a> Live<'a> {
         loop {
             let left = tokio::select! {
                 biased;
+                () = self.orders.arrive() => Some(Leave::Redirected),
                 message = self.socket.next() => self.take(message).await,
                 _ = clock.tick() => self.tick().await,
             };

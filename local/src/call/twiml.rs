@@ -21,6 +21,52 @@ pub(super) enum Verb {
     Pause(Duration),
     Redirect(String),
     Hangup,
+    Dial(Dial),
+    Gather(Gather),
+}
+
+/// `<Dial>`: another line, or a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Dial {
+    pub(super) caller_id: Option<String>,
+    pub(super) timeout: Duration,
+    pub(super) action: Option<String>,
+    pub(super) to: Option<DialTo>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum DialTo {
+    /// `<Number>` or `<Sip>`.
+    Line {
+        address: String,
+        callback: Callback,
+    },
+    Conference(Conference),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Conference {
+    pub(super) name: String,
+    pub(super) begins: bool,
+    pub(super) ends: bool,
+    pub(super) wait_url: Option<String>,
+    pub(super) callback: Callback,
+}
+
+/// What is told, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Callback {
+    pub(super) url: Option<String>,
+    pub(super) events: Vec<String>,
+}
+
+/// `<Gather input="dtmf">` with what is said meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gather {
+    pub(super) say: String,
+    /// After the words.
+    pub(super) timeout: Duration,
+    pub(super) action: String,
 }
 
 /// `<Connect><Stream>`.
@@ -79,6 +125,9 @@ impl Document<'_> {
             (None, _) => return Err(TwimlError::NoResponse),
             (Some("Connect"), "Stream") => self.stream(&attributes),
             (Some("Stream"), "Parameter") => self.parameter(&attributes),
+            (Some("Response"), "Dial") => self.verbs.push(Verb::Dial(dial(&attributes))),
+            (Some("Response"), "Gather") => self.verbs.push(Verb::Gather(gather(&attributes))),
+            (Some("Dial"), "Number" | "Sip" | "Conference") | (Some("Gather"), "Say") => {}
             (Some("Response"), "Connect" | "Say" | "Play" | "Pause" | "Redirect" | "Hangup") => {}
             (Some(parent), _) => self.warn(12_200, format!("<{name}> in <{parent}> is not known here")),
         }
@@ -116,7 +165,7 @@ impl Document<'_> {
         let Some((name, attributes)) = self.open.pop() else { return };
         let text = std::mem::take(&mut self.text).trim().to_owned();
         if self.open.len() != 1 {
-            return;
+            return self.end_noun(&name, &attributes, text);
         }
         match name.as_str() {
             "Say" => self.verbs.push(Verb::Say(text)),
@@ -131,9 +180,64 @@ impl Document<'_> {
         }
     }
 
+    /// What stands in a verb.
+    fn end_noun(&mut self, name: &str, attributes: &BTreeMap<String, String>, text: String) {
+        match (self.verbs.last_mut(), name) {
+            (Some(Verb::Dial(dial)), "Number" | "Sip") => {
+                let callback = callback(attributes, "completed");
+                dial.to = Some(DialTo::Line { address: text, callback });
+            }
+            (Some(Verb::Dial(dial)), "Conference") => {
+                dial.to = Some(DialTo::Conference(conference(attributes, text)));
+            }
+            (Some(Verb::Gather(gather)), "Say") => gather.say.push_str(&text),
+            _ => {}
+        }
+    }
+
     fn warn(&mut self, code: u32, what: String) {
         self.warnings.push(Warning { code, what });
     }
+}
+
+fn dial(attributes: &BTreeMap<String, String>) -> Dial {
+    Dial {
+        caller_id: attributes.get("callerId").cloned(),
+        timeout: seconds(attributes, 30),
+        action: attributes.get("action").cloned(),
+        to: None,
+    }
+}
+
+fn conference(attributes: &BTreeMap<String, String>, name: String) -> Conference {
+    let flag = |name: &str, default: bool| attributes.get(name).map_or(default, |value| value == "true");
+    Conference {
+        name,
+        begins: flag("startConferenceOnEnter", true),
+        ends: flag("endConferenceOnExit", false),
+        wait_url: attributes.get("waitUrl").cloned().filter(|url| !url.is_empty()),
+        callback: callback(attributes, ""),
+    }
+}
+
+fn callback(attributes: &BTreeMap<String, String>, default: &str) -> Callback {
+    let events = attributes.get("statusCallbackEvent").map_or(default, String::as_str);
+    Callback {
+        url: attributes.get("statusCallback").cloned(),
+        events: events.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+fn gather(attributes: &BTreeMap<String, String>) -> Gather {
+    Gather {
+        say: String::new(),
+        timeout: seconds(attributes, 5),
+        action: attributes.get("action").cloned().unwrap_or_default(),
+    }
+}
+
+fn seconds(attributes: &BTreeMap<String, String>, default: u64) -> Duration {
+    Duration::from_secs(attributes.get("timeout").and_then(|seconds| seconds.parse().ok()).unwrap_or(default))
 }
 
 fn attributes(tag: &BytesStart<'_>) -> Result<BTreeMap<String, String>, TwimlError> {
@@ -163,6 +267,9 @@ pub(super) fn resolve_url(address: &str, document: &Url) -> Result<Url, url::Par
 
 #[cfg(test)]
 mod tests {
+    use shared::transfer::documents::Documents;
+    use shared::twilio::twiml::Response;
+
     use super::*;
 
     #[test]
@@ -192,6 +299,33 @@ mod tests {
                 Verb::Hangup
             ]
         );
+        assert_eq!(warnings, []);
+    }
+
+    #[test]
+    fn other_people_are_read_as_our_documents_name_them() {
+        let documents = Documents::new("https://a.example", &"CA0123456789abcdef0123456789abcdef".into());
+        let mut warnings = Vec::new();
+        let mut of = |document: &Response| read(&document.to_string(), &mut warnings).unwrap();
+        let dialled = of(&documents.dial(3, "+15005550010".into(), "+15005550001".into(), 25));
+        let [Verb::Dial(Dial { caller_id: Some(id), timeout, action: Some(_), to: Some(to) })] = &dialled[..] else {
+            panic!("{dialled:?}")
+        };
+        assert_eq!((id.as_str(), timeout.as_secs()), ("+15005550001", 25));
+        let DialTo::Line { address, callback } = to else { panic!("{to:?}") };
+        assert_eq!((address.as_str(), &callback.events[..]), ("+15005550010", &["answered".to_owned()][..]));
+        assert!(callback.url.as_ref().is_some_and(|url| url.contains("errand=3")));
+        for (document, begins) in [(documents.park(), false), (documents.join(), true)] {
+            let parked = of(&document);
+            let [Verb::Dial(Dial { to: Some(DialTo::Conference(room)), .. })] = &parked[..] else {
+                panic!("{parked:?}")
+            };
+            assert_eq!((room.begins, room.ends, room.wait_url.is_some()), (begins, true, !begins));
+            assert_eq!(room.callback.events.len(), usize::from(!begins));
+        }
+        let briefing = of(&documents.briefing(3, &"A parcel.".into()));
+        let [Verb::Gather(first), Verb::Gather(_), Verb::Redirect(_)] = &briefing[..] else { panic!("{briefing:?}") };
+        assert!(first.say.contains("A parcel.") && first.action.contains("step=key") && first.timeout.as_secs() == 5);
         assert_eq!(warnings, []);
     }
 

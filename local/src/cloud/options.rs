@@ -8,6 +8,7 @@ use shared::calls::MediaPath;
 use url::Url;
 
 use super::websocket_api::{Jitter, SocketLimits};
+use crate::call::exchange::Exchange;
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -38,6 +39,9 @@ pub struct Options {
     /// How long the HTTP API waits for a function.
     pub http_integration: Duration,
     pub sockets: SocketLimits,
+    /// Whose REST API the relays use, unless the settings name an account of a person's own. It knows the callers that
+    /// are entered in it, and no others.
+    pub exchange: Option<Exchange>,
     pub faults: Faults,
 }
 
@@ -97,6 +101,7 @@ impl Default for Options {
             program_folder: None,
             http_integration: Duration::from_secs(30),
             sockets: SocketLimits::default(),
+            exchange: None,
             faults: Faults::default(),
         }
     }

@@ -22,6 +22,7 @@ use super::services::{Services, port};
 use super::variables::{Addresses, Variables};
 use super::websocket_api::{Auth, Connections, WebSocketApi};
 use super::{Cloud, LONGEST_START, StartError, lambda_api, listen, management_api, processes, runtime_api, serve};
+use crate::call::exchange::rest;
 
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "000000000000";
@@ -84,7 +85,11 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     let serving = runtime_api::serve(runtime_listener, Arc::clone(&functions), tasks.clone(), stopping.clone());
     tasks.spawn(serving);
     let posts = options.faults.witness.then(Arc::<Posts>::default);
-    serve(backend_listener, backend(&functions, &services, &sockets, posts.clone()), &tasks, stopping.clone());
+    let mut backend = backend(&functions, &services, &sockets, posts.clone());
+    if let Some(exchange) = options.exchange.clone() {
+        backend = backend.merge(rest::router(exchange));
+    }
+    serve(backend_listener, backend, &tasks, stopping.clone());
     let relays = Arc::new(OnceLock::new());
     let origin = Origin {
         media_path: options.media_path,

@@ -10,7 +10,8 @@ use super::options::Options;
 use super::services::Services;
 use super::sigv4::AccessKey;
 use super::stack::{BUCKET, REGION, TABLE};
-use super::{LOCAL_AUTH_TOKEN, StartError};
+use super::{LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, StartError};
+use crate::call::exchange::rest;
 
 /// What a person may set, and every process may read.
 const FOR_ALL: [&str; 34] = [
@@ -126,6 +127,10 @@ impl Variables {
         relays.insert("RELAY_BEHIND_PROXY".to_owned(), "true".to_owned());
         relays.insert("RELAY_DRAIN".to_owned(), options.drain.as_secs_f64().to_string());
         relays.extend(functions.clone());
+        // Whoever has an account of their own keeps it.
+        if options.exchange.is_some() && !relays.contains_key("TWILIO_ACCOUNT_SID") {
+            relays.extend(account(addresses));
+        }
         Ok(Self { functions, relays })
     }
 
@@ -159,6 +164,17 @@ fn deployed(media_path: MediaPath, addresses: &Addresses, services: &Services) -
     .map(|(key, value)| (key.to_owned(), value))
 }
 
+/// On this laptop, as if it were Twilio's.
+fn account(addresses: &Addresses) -> [(String, String); 4] {
+    [
+        ("TWILIO_ACCOUNT_SID", LOCAL_ACCOUNT_SID.to_owned()),
+        ("TWILIO_API_KEY", rest::API_KEY.to_owned()),
+        ("TWILIO_API_SECRET", rest::API_SECRET.to_owned()),
+        ("TWILIO_API_URL", format!("http://127.0.0.1:{}", addresses.backend_port)),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+}
+
 fn credentials(key: &AccessKey) -> [(String, String); 6] {
     [
         ("AWS_REGION", REGION),
@@ -188,6 +204,9 @@ fn value<'a>(options: &'a Options, key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use shared::config::Reader;
+    use shared::twilio::rest::Access;
+
     use super::*;
 
     fn addresses(public_url: &str) -> Addresses {
@@ -204,6 +223,17 @@ mod tests {
         ] {
             assert_eq!(addresses(public).public_wss_url.as_str(), streams);
         }
+    }
+
+    #[test]
+    fn the_account_of_this_laptop_is_one_that_the_relay_can_use() {
+        let values: BTreeMap<String, String> = account(&addresses("")).into();
+        let source = |key: &str| values.get(key).cloned();
+        let mut reader = Reader::new(&source);
+        let access = Access::read(&mut reader);
+        let access = reader.finish(access).unwrap().unwrap();
+        assert_eq!((access.base.as_str(), access.account.sid.as_str()), ("http://127.0.0.1:5678/", LOCAL_ACCOUNT_SID));
+        assert_eq!(access.account.user, rest::API_KEY);
     }
 
     #[test]

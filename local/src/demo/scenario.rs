@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use shared::redact::Secret;
+
 use super::verdict::{self, Evidence, Verdict};
-use super::{hold_music, slow_weather};
-use crate::assets::{HOLD_MUSIC_CALLER, HOLD_MUSIC_MODEL, KEYS_CALLER, KEYS_MODEL};
+use super::{hold_music, slow_weather, transfer};
+use crate::assets::{HOLD_MUSIC_CALLER, HOLD_MUSIC_MODEL, KEYS_CALLER, KEYS_MODEL, TRANSFER_CALLER, TRANSFER_MODEL};
+use crate::call::exchange::Exchange;
 use crate::call::timeline;
-use crate::cloud::{Cloud, Options};
+use crate::cloud::{Cloud, LOCAL_AUTH_TOKEN, Options};
 use crate::lines::ScriptError;
 use crate::model;
 
@@ -21,6 +24,8 @@ pub(super) enum Scenario {
     HoldMusic,
     /// Keys, the caller's and the agent's, and hold
     Dtmf,
+    /// A person who declines, and a desk that answers
+    Transfer,
 }
 
 impl Scenario {
@@ -29,6 +34,7 @@ impl Scenario {
             Self::Pharmacy => Ok(model::Script::pharmacy()),
             Self::HoldMusic => HOLD_MUSIC_MODEL.parse(),
             Self::Dtmf => KEYS_MODEL.parse(),
+            Self::Transfer => TRANSFER_MODEL.parse(),
         }
     }
 
@@ -37,6 +43,7 @@ impl Scenario {
             Self::Pharmacy => Ok(timeline::Script::pharmacy()),
             Self::HoldMusic => HOLD_MUSIC_CALLER.parse(),
             Self::Dtmf => KEYS_CALLER.parse(),
+            Self::Transfer => TRANSFER_CALLER.parse(),
         }
     }
 
@@ -48,6 +55,7 @@ impl Scenario {
                 ("AGENT_TOOLS", "send_dtmf,hold,hang_up"),
                 ("AGENT_KEYPAD", r#"{"timeout":1000,"actions":{"9":{"do":"repeat"},"0":{"do":"hold"}}}"#),
             ],
+            Self::Transfer => &[("AGENT_TOOLS", "transfer,hang_up"), ("AGENT_TRANSFER_TARGETS", transfer::TARGETS)],
         };
         pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -59,6 +67,9 @@ impl Scenario {
             options.env.insert("OPEN_METEO_URL".to_owned(), weather.to_string());
             options.env.insert("OPEN_METEO_GEOCODING_URL".to_owned(), weather.to_string());
             options.env.insert("AGENT_HOLD_MUSIC".to_owned(), hold_music::id()?.to_string());
+        }
+        if self == Self::Transfer {
+            options.exchange = Some(Exchange::new(Secret::new(LOCAL_AUTH_TOKEN), transfer::parties()));
         }
         Ok(())
     }
@@ -76,6 +87,7 @@ impl Scenario {
             Self::Pharmacy => verdict::judge(evidence),
             Self::HoldMusic => hold_music::judge(evidence),
             Self::Dtmf => verdict::judge_keys(evidence),
+            Self::Transfer => transfer::judge(evidence),
         }
     }
 }

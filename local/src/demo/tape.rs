@@ -113,6 +113,11 @@ impl Tape {
             Event::DtmfSent { count, lasts_ms } => ("keys", "32", format!("the agent presses {count}, {lasts_ms} ms")),
             Event::OnHold { .. } => ("♪", "33", "on hold".to_owned()),
             Event::OffHold { why, after_ms } => ("♪", "33", format!("back after {}: {why:?}", seconds(*after_ms))),
+            Event::TransferAsked { to, kind, .. } => ("☎", "33", format!("{kind:?} transfer to {to}").to_lowercase()),
+            Event::TransferFailed { why, after_ms } => {
+                ("☎", "33", format!("back after {}: {}", seconds(*after_ms), why.name()))
+            }
+            Event::Transferred { after_ms } => ("☎", "33", format!("put through after {}", seconds(*after_ms))),
             Event::HoldStarted => ("♪", "90", "hold music".to_owned()),
             Event::HoldStopped => ("♪", "90", "hold music ends".to_owned()),
             Event::ModelLost { code, .. } => ("!", "31", format!("the model is lost: {code}")),

@@ -10,7 +10,7 @@ use shared::calls::Ending;
 use shared::session::{Event, Speaker};
 
 use crate::api::Record;
-use crate::call::{CallReport, Ended};
+use crate::call::{CallReport, Ended, Warning};
 use crate::model::SessionReport;
 pub(super) use keys::judge as judge_keys;
 
@@ -22,6 +22,8 @@ pub(super) struct Evidence {
     pub(super) file: Option<PathBuf>,
     pub(super) session: Option<SessionReport>,
     pub(super) tool_processes: usize,
+    /// Of the calls that the exchange made.
+    pub(super) carrier_warnings: Vec<Warning>,
     pub(super) report: CallReport,
 }
 
@@ -76,7 +78,7 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
 
 pub(super) fn call(evidence: &Evidence) -> Result<String, String> {
     let report = &evidence.report;
-    if let Some(warning) = report.warnings.first() {
+    if let Some(warning) = report.warnings.iter().chain(&evidence.carrier_warnings).next() {
         return Err(format!("warning {}: {}", warning.code, warning.what));
     }
     match &report.ended {

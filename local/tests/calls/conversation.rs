@@ -34,6 +34,16 @@ async fn the_demo_works_on_both_media_paths() {
     }
 }
 
+/// A warm transfer that is declined, and a cold one that is answered, by an API like Twilio's.
+#[tokio::test]
+async fn the_demo_of_transfers_works() {
+    let _alone = MACHINE.lock().await;
+    let output = demo("transfer", "gateway").await;
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("declined") && told.contains("put through after"), "{told}");
+}
+
 /// Uploaded as an MP3, chosen by the agent, heard while a tool takes its time.
 #[tokio::test]
 async fn the_demo_of_hold_music_works() {

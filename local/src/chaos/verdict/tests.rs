@@ -58,6 +58,7 @@ fn good() -> Evidence {
             waited_ms: 0,
             streams: Vec::<StreamReport>::new(),
             said: Vec::new(),
+            waits: Vec::new(),
             documents: 1,
             warnings: Vec::new(),
             longest_silence_ms: 1_000,
