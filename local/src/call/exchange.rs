@@ -1,6 +1,6 @@
 //! The carrier's exchange: which calls there are, who else can be called, and the rooms where they meet.
 //!
-//! A caller who is entered in it can be told over [`rest`] to do something else, as Twilio's REST API allows.
+//! A caller who is entered in it can be told over `rest` to do something else, as Twilio's REST API allows.
 
 mod callee;
 pub(crate) mod rest;
