@@ -26,7 +26,7 @@ use shared::config::{ApiConfig, is_loopback};
 use shared::control::Control;
 use shared::hold_music::file_id;
 use shared::ids::{CallSid, MusicId, ToolCallId};
-use shared::ports::{CarrierAccount, Clock, KeepMusic, PortError, PortResult, RelayControl, RunTools};
+use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, RelayControl, RunTools};
 use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -323,32 +323,6 @@ where
         Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events, "summary": summary })))
     }
 
-    async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
-        let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
-        self.command(call?, relays?, &command, Response::empty(StatusCode::ACCEPTED)).await
-    }
-
-    /// To the relay that holds the call, if it runs.
-    async fn command(
-        &self,
-        call: Option<Call>,
-        relays: Vec<Relay>,
-        command: &Control,
-        accepted: Response,
-    ) -> PortResult<Response> {
-        let Some(call) = call else { return Ok(Response::not_found()) };
-        if call.status.ended().is_some() {
-            return Ok(Response::problem(StatusCode::CONFLICT, "the call is over"));
-        }
-        let holder = call.lease.and_then(|lease| relays.into_iter().find(|relay| relay.id == lease.relay));
-        let Some(relay) = holder else { return Ok(unreachable_relay()) };
-        match self.relays.send(&relay, command).await {
-            Ok(()) => Ok(accepted),
-            Err(PortError::Gone) => Ok(unreachable_relay()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Callers' streams that are open now.
     async fn streams(&self) -> PortResult<Response> {
         let calls = self.running().await?;
@@ -399,6 +373,34 @@ where
     }
 }
 
+impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
+    async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
+        let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
+        self.command(call?, relays?, &command, Response::empty(StatusCode::ACCEPTED)).await
+    }
+
+    /// To the relay that holds the call, if it runs.
+    async fn command(
+        &self,
+        call: Option<Call>,
+        relays: Vec<Relay>,
+        command: &Control,
+        accepted: Response,
+    ) -> PortResult<Response> {
+        let Some(call) = call else { return Ok(Response::not_found()) };
+        if call.status.ended().is_some() {
+            return Ok(Response::problem(StatusCode::CONFLICT, "the call is over"));
+        }
+        let holder = call.lease.and_then(|lease| relays.into_iter().find(|relay| relay.id == lease.relay));
+        let Some(relay) = holder else { return Ok(unreachable_relay()) };
+        match self.relays.send(&relay, command).await {
+            Ok(()) => Ok(accepted),
+            Err(PortError::Gone) => Ok(unreachable_relay()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 fn call(sid: &str) -> Option<CallSid> {
     is_sid(sid, "CA").then(|| CallSid::from(sid))
 }
@@ -412,6 +414,16 @@ fn nameless(path: &str) -> &str {
 fn limit(query: &str) -> u32 {
     let limit = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "limit");
     limit.and_then(|(_, value)| value.parse().ok()).unwrap_or(CALLS_LISTED).clamp(1, MOST_CALLS_LISTED)
+}
+
+/// Itself, or where it may be had.
+fn sound(found: FoundRecording) -> Response {
+    match found {
+        FoundRecording::Whole(wav) => Response::bytes("audio/wav", wav),
+        FoundRecording::At(url) => {
+            Response::empty(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.as_str())
+        }
+    }
 }
 
 /// For callers in line. Twilio keeps it: it is the same until another build sounds otherwise.

@@ -10,11 +10,11 @@ use serde_json::json;
 use shared::audio::hold_music::{Piece, SHORTEST};
 use shared::hold_music::{LONGEST, MOST_FILES, MusicFile, id_of, title, upload_id};
 use shared::ids::MusicId;
-use shared::ports::{FoundRecording, KeepMusic, PortError, PortResult, Uploaded};
+use shared::ports::{KeepMusic, PortError, PortResult, Uploaded};
 use url::form_urlencoded;
 
 use super::super::http::{Request, Response};
-use super::LONGEST_BODY;
+use super::{LONGEST_BODY, sound};
 
 /// API Gateway waits for 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,12 +64,7 @@ pub(super) async fn file<M: KeepMusic>(store: &M, request: &Request, id: &MusicI
     let answer = if request.method == Method::DELETE {
         store.delete_music(id).await.map(|()| Response::empty(StatusCode::NO_CONTENT))
     } else {
-        store.listen(id, LONGEST_BODY).await.map(|found| match found {
-            FoundRecording::Whole(wav) => Response::bytes("audio/wav", wav),
-            FoundRecording::At(url) => {
-                Response::empty(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.as_str())
-            }
-        })
+        store.listen(id, LONGEST_BODY).await.map(sound)
     };
     match answer {
         Err(PortError::Gone) => Ok(Response::not_found()),

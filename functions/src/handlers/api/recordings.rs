@@ -6,36 +6,21 @@ use serde_json::json;
 use shared::calls::Call;
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, LINKS_LAST, PortResult, RelayControl, RunTools};
+use shared::ports::{Clock, LINKS_LAST, PortResult, RelayControl};
 use shared::rfc3339;
 use url::Url;
 
 use super::super::http::Response;
 use super::needs::{Records, Shelf};
-use super::{Api, LONGEST_BODY};
+use super::{Api, LONGEST_BODY, sound};
 
-impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
-where
-    S: Records,
-    B: Shelf,
-    M: KeepMusic,
-    R: RelayControl,
-    T: CarrierAccount,
-    X: RunTools,
-    C: Clock,
-{
+impl<S: Records, B: Shelf, M, R: RelayControl, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
     pub(super) async fn recording(&self, sid: &CallSid) -> PortResult<Response> {
         let mut found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
         if found.is_none() && self.mend(self.store.call(sid).await?).await? {
             found = self.recordings.read_recording(sid, LONGEST_BODY).await?;
         }
-        Ok(match found {
-            Some(FoundRecording::Whole(wav)) => Response::bytes("audio/wav", wav),
-            Some(FoundRecording::At(url)) => {
-                Response::empty(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.as_str())
-            }
-            None => Response::not_found(),
-        })
+        Ok(found.map_or_else(Response::not_found, sound))
     }
 
     /// Where anybody may fetch it for some minutes, without the console's token.

@@ -5,23 +5,14 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{CarrierAccount, Clock, KeepMusic, PortResult, RelayControl, RunTools};
+use shared::ports::{PortResult, RelayControl};
 
 use super::super::http::{Request, Response};
 use super::agents::{named, no_such_agent};
-use super::needs::{Records, Shelf};
+use super::needs::Records;
 use super::{Api, documents};
 
-impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
-where
-    S: Records,
-    B: Shelf,
-    M: KeepMusic,
-    R: RelayControl,
-    T: CarrierAccount,
-    X: RunTools,
-    C: Clock,
-{
+impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
     /// `{}`: the call's own agent as it is now; `agent` and `version` name others. The relay hands it to the session, which
     /// says by an event whether the model has taken it.
     pub(super) async fn change_agent(&self, sid: &CallSid, request: &Request) -> PortResult<Response> {

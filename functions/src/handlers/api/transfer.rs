@@ -4,10 +4,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{CarrierAccount, Clock, KeepMusic, PortResult, RelayControl, RunTools};
+use shared::ports::{PortResult, RelayControl};
 use shared::redact::Pii;
 
-use super::needs::{Records, Shelf};
+use super::needs::Records;
 use super::{Api, Response};
 
 const LONGEST_WHY: usize = 600;
@@ -22,16 +22,7 @@ struct Wanted {
     why: Pii<String>,
 }
 
-impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
-where
-    S: Records,
-    B: Shelf,
-    M: KeepMusic,
-    R: RelayControl,
-    T: CarrierAccount,
-    X: RunTools,
-    C: Clock,
-{
+impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
     pub(super) async fn transfer(&self, sid: &CallSid, body: &[u8]) -> PortResult<Response> {
         let Ok(Wanted { to, why }) = serde_json::from_slice(body) else {
             let mend = "send JSON: `to`, a transfer target's name or a number, and `why`, for whoever is called";
@@ -45,6 +36,8 @@ where
         if let Err(fault) = call.agent.transfer_target(to.reveal()) {
             return Ok(Response::problem(StatusCode::UNPROCESSABLE_ENTITY, &fault.to_string()));
         }
-        self.send(sid, Control::Transfer { sid: sid.clone(), to, why }).await
+        let relays = self.store.relays().await?;
+        let command = Control::Transfer { sid: sid.clone(), to, why };
+        self.command(Some(call), relays, &command, Response::empty(StatusCode::ACCEPTED)).await
     }
 }
