@@ -5,6 +5,7 @@
 
 mod answering;
 mod line;
+mod needs;
 mod transfer;
 mod webhook;
 
@@ -17,16 +18,14 @@ use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::limits::{self, Window};
-use shared::ports::{
-    Clock, CountRates, Placements, PortError, PortResult, Random, ReadAgents, ReadCall, ReadHistory, RelayControl,
-    Tokens, WaitingLine, WriteCall,
-};
+use shared::ports::{Clock, PortError, PortResult, Random, RelayControl};
 use shared::redact::Secret;
 use shared::twilio::twiml::{self, Stream};
 use shared::twilio::webhook::{CallStatusUpdate, CarrierStatus, Form, IncomingCall, StreamStatus, StreamStatusUpdate};
 
 use self::answering::Words;
 use self::line::Ticket;
+use self::needs::FrontDesk;
 use self::webhook::{Fault, Webhook};
 use super::http::{Request, Response};
 use super::strangers::Strangers;
@@ -100,13 +99,7 @@ impl Route {
     }
 }
 
-impl<S, R, C, T> Twiml<S, R, C, T>
-where
-    S: ReadAgents + ReadCall + WriteCall + ReadHistory + Tokens + CountRates + Placements + WaitingLine,
-    R: RelayControl,
-    C: Clock,
-    T: Random,
-{
+impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
     pub fn new(store: S, relays: R, clock: C, random: T, config: TwimlConfig) -> Self {
         let webhook = Webhook::new(&config.public_url, &config.auth);
         let strangers = Strangers::new(config.gate.clone());

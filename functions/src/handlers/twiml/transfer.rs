@@ -5,29 +5,21 @@ use http::StatusCode;
 use shared::calls::Ending;
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::ports::{
-    Clock, CountRates, Placements, PortResult, Random, ReadAgents, ReadCall, ReadHistory, RelayControl, Tokens,
-    WaitingLine, WriteCall,
-};
+use shared::ports::{Clock, PortResult, Random, RelayControl};
 use shared::transfer::documents::{ACCEPT, Documents, Step, What};
 use shared::transfer::{LegState, News, TransferFailure};
 use shared::twilio::twiml;
 use shared::twilio::webhook::{Form, IncomingCall, WebhookError};
 
 use super::line::Ticket;
+use super::needs::FrontDesk;
 use super::webhook::Fault;
 use super::{Next, Response, Twiml};
 
 /// Seconds for which whoever took the call waits until somebody can be told of it.
 const MOST_AGAIN: u32 = 5;
 
-impl<S, R, C, T> Twiml<S, R, C, T>
-where
-    S: ReadAgents + ReadCall + WriteCall + ReadHistory + Tokens + CountRates + Placements + WaitingLine,
-    R: RelayControl,
-    C: Clock,
-    T: Random,
-{
+impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
     pub(super) async fn transfer(&self, form: &Form, query: &str) -> Result<Response, Fault> {
         let step = Step::read(query).ok_or(WebhookError::Missing("step"))?;
         let told = IncomingCall::try_from(form)?;
