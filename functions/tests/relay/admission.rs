@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use shared::calls::{Ending, MediaPath};
-use shared::ports::WriteCall as _;
+use shared::ports::{PortError, WriteCall as _};
 use shared::session::Event;
 use tokio_tungstenite::tungstenite::Error;
 
@@ -72,6 +72,20 @@ async fn a_stream_whose_announcement_was_lost_opens_its_call() {
     house.webhook("CA1", MediaPath::Direct).await;
     let _caller = Caller::call(&house, "CA1").await;
     model.ready().await.expect("response.create").await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_for_a_moment_costs_no_stream() {
+    let mut model = Model::new().await;
+    let house = House::new(&model.url).await;
+    house.webhook("CA1", MediaPath::Direct).await;
+    let busy = || PortError::Throttled("busy".to_owned());
+    house.store.unread.lock().unwrap().extend([busy(), busy()]);
+    let mut caller = Caller::call(&house, "CA1").await;
+    let mut session = model.ready().await;
+    caller.speak(&[1; 160]).await;
+    assert_eq!(session.hear(1).await.len(), 1);
+    assert_eq!(house.metric(r#"streams_refused_total{kind="store"}"#).await, 0);
 }
 
 #[tokio::test]

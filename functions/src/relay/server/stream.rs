@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::State;
@@ -34,6 +34,9 @@ use crate::relay::stamped::Stamped;
 
 /// From the upgrade to a `start` that is believed.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// For as long a store that does not answer is asked again. A refused stream costs the caller a `<Redirect>`, which takes longer.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// Longer messages end the socket. Twilio's are under 1 KB, and none that is longer than this is read on the other path.
 const LONGEST_MESSAGE: usize = media::LONGEST_FRAME;
 /// The TwiML `<Parameter>` that ties a stream to its webhook.
@@ -127,7 +130,7 @@ impl<D: Doors> Server<D> {
             let Some(message) = inbound::read(&text.value, &unknown, &faults, self.metrics()) else { continue };
             if let StreamEvent::Start(start) = &message.event {
                 let sid = self.redeem(start).await?;
-                let handle = self.calls.find_or_open(&sid, Claim::Socket).await.map_err(Refusal::Call)?;
+                let handle = self.open(&sid).await.map_err(Refusal::Call)?;
                 return Ok((handle, Stamped { at: text.at, value: message }));
             }
         }
@@ -141,6 +144,16 @@ impl<D: Doors> Server<D> {
             Ok(sid) if sid == start.call => Ok(sid),
             Ok(_) | Err(PortError::Gone | PortError::Conflict(_)) => Err(Refusal::BadToken),
             Err(error) => Err(Refusal::Store(error)),
+        }
+    }
+
+    async fn open(&self, sid: &CallSid) -> Result<CallHandle, NotTaken> {
+        let began = Instant::now();
+        loop {
+            match self.calls.find_or_open(sid, Claim::Socket).await {
+                Err(NotTaken::Store(_)) if began.elapsed() < STORE_TIMEOUT => tokio::time::sleep(ASK_AGAIN).await,
+                opened => return opened,
+            }
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Store {
     /// Shut, it keeps what is to be written down waiting.
     pub desk: Semaphore,
     pub faults: Mutex<VecDeque<PortError>>,
+    /// What meets those who look a call up.
+    pub unread: Mutex<VecDeque<PortError>>,
     /// What meets those who count money.
     pub miscounts: Mutex<VecDeque<PortError>>,
     /// The next end of a call that is to be written down meets a bug.
@@ -56,6 +58,7 @@ impl Default for Store {
             books: watch::Sender::default(),
             desk: Semaphore::new(Semaphore::MAX_PERMITS),
             faults: Mutex::default(),
+            unread: Mutex::default(),
             miscounts: Mutex::default(),
             bug: AtomicBool::default(),
         }
@@ -118,7 +121,8 @@ fn anothers() -> PortError {
 
 impl ReadCall for Store {
     async fn call(&self, sid: &CallSid) -> PortResult<Option<Call>> {
-        Ok(self.books.borrow().calls.get(sid).cloned())
+        let fault = self.unread.lock().unwrap().pop_front();
+        fault.map_or_else(|| Ok(self.books.borrow().calls.get(sid).cloned()), Err)
     }
 
     async fn lease(&self, sid: &CallSid) -> PortResult<Option<Lease>> {
