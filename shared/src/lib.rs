@@ -25,6 +25,7 @@ pub mod page;
 pub mod ports;
 pub mod redact;
 pub mod rfc3339;
+pub mod search;
 pub mod session;
 pub mod summary;
 #[cfg(feature = "testkit")]

@@ -30,7 +30,7 @@ use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
-pub use self::console::{NoteActs, ReadActs};
+pub use self::console::{IndexCalls, NoteActs, ReadActs, SearchCalls};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

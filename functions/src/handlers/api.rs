@@ -16,6 +16,7 @@ pub mod openapi;
 mod recordings;
 mod routes;
 mod running;
+mod search;
 mod sessions;
 mod tools;
 mod transfer;
@@ -141,6 +142,7 @@ where
             }
             Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(&request.query).await,
+            Route::Search => self.search(&request.query).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
             Route::RecordingUrl(sid) => self.recording_url(&sid).await,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, CountSpending, Holdings, Peers, Placements, PortResult, Pulses, ReadCall,
-    ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens, WriteCall,
+    CallerSocket, Chronicle, Clock, CountSpending, Holdings, IndexCalls, Peers, Placements, PortResult, Pulses,
+    ReadCall, ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens, WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
@@ -17,6 +17,7 @@ pub trait Doors: Debug + Send + Sync + 'static {
         + Chronicle
         + CountSpending
         + Holdings
+        + IndexCalls
         + Placements
         + Pulses
         + Tokens

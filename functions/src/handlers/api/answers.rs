@@ -51,6 +51,21 @@ pub(super) struct Calls {
     pub(super) next: Option<Cursor>,
 }
 
+/// Newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FoundCalls {
+    pub(super) found: Vec<FoundCall>,
+    /// For `after`; none of the last page. A page may be short, or empty, and not be the last.
+    pub(super) next: Option<Cursor>,
+}
+
+/// A call, and where in it the words were said.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FoundCall {
+    pub(super) call: Call,
+    pub(super) lines: Vec<Line>,
+}
+
 /// A call, and all that is known of it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct CallDetail {

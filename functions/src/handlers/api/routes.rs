@@ -18,6 +18,7 @@ pub(super) enum Route {
     Tools,
     TryTool,
     Calls,
+    Search,
     Call(CallSid),
     Recording(CallSid),
     RecordingUrl(CallSid),
@@ -59,6 +60,7 @@ impl Route {
             ["public-url"] => Some(Self::PublicUrl),
             ["tools"] => Some(Self::Tools),
             ["calls"] => Some(Self::Calls),
+            ["api", "search"] => Some(Self::Search),
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
@@ -130,6 +132,7 @@ impl Route {
             | Self::Session
             | Self::HoldMusic => None,
             Self::Calls
+            | Self::Search
             | Self::Call(_)
             | Self::Recording(_)
             | Self::RecordingUrl(_)

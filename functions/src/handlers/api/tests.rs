@@ -1,6 +1,7 @@
 mod agents;
 mod door;
 mod recordings;
+mod search;
 
 use aws_lambda_events::encodings::Body;
 use serde_json::{Value, json};

@@ -5,7 +5,11 @@ use std::time::Duration;
 use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath};
 use shared::ids::CallSid;
 use shared::ownership::{HandOver, HandOverHeard, HandOverStep};
-use shared::ports::{Peers as _, Placements as _, PortError, Recordings, Telephony, WriteCall};
+use shared::ports::{
+    IndexCalls, Peers as _, Placements as _, PortError, PortResult, ReadCall, ReadHistory, Recordings, Telephony,
+    WriteCall,
+};
+use shared::search::terms_of;
 use shared::session::Journal;
 
 use super::links::Links;
@@ -52,9 +56,13 @@ impl<D: Doors> Driver<D> {
         tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), self.errands.finish(STEP));
         self.calls.ended(&self.sid);
         self.purse.finish(STEP).await;
-        if let Some(recorder) = self.recorder {
-            recorder.finish().await;
-        }
+        let indexed = index(self.common.ports.store.as_ref(), &self.sid, ending);
+        let recorded = async {
+            if let Some(recorder) = self.recorder {
+                recorder.finish().await;
+            }
+        };
+        tokio::join!(indexed, recorded);
         tracing::info!(call = %self.sid, ?ending, "call over");
     }
 
@@ -141,6 +149,22 @@ async fn give_way<D: Doors>(
 async fn stop<R: Recordings + 'static>(recorder: Option<Recorder<R>>) {
     if let Some(recorder) = recorder {
         recorder.pause().await;
+    }
+}
+
+/// So that it is found by what was said. The transcript is complete by now, whoever wrote it.
+async fn index<S: ReadCall + ReadHistory + IndexCalls>(store: &S, sid: &CallSid, ending: Ending) {
+    let work = async {
+        let (call, lines) = tokio::join!(store.call(sid), store.transcript(sid));
+        match call? {
+            Some(call) => store.index_call(&call, &terms_of(&call, ending, &lines?)).await,
+            None => PortResult::Ok(()),
+        }
+    };
+    match tokio::time::timeout(STEP, work).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(code = "call_not_indexed", call = %sid, %error),
+        Err(_) => tracing::warn!(code = "call_not_indexed", call = %sid, "the store takes too long"),
     }
 }
 

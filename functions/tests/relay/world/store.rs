@@ -12,6 +12,7 @@ use shared::money::{Day, Usd};
 use shared::page::{Cursor, Page};
 use shared::ports::*;
 use shared::redact::Secret;
+use shared::search::Term;
 use shared::session::{Event, Journal, Line};
 use shared::time::{CallTime, Samples};
 use tokio::sync::{Semaphore, watch};
@@ -35,6 +36,8 @@ pub struct Books {
     pub deposed: BTreeSet<RelayId>,
     pub held: BTreeSet<(RelayId, CallSid)>,
     pub writes: usize,
+    /// By what calls are found.
+    pub terms: BTreeMap<CallSid, Vec<Term>>,
     /// Of each agent, on whatever day.
     pub spent: BTreeMap<AgentId, Usd>,
 }
@@ -224,6 +227,13 @@ impl Chronicle for Store {
                 }
             }
         });
+        Ok(())
+    }
+}
+
+impl IndexCalls for Store {
+    async fn index_call(&self, call: &Call, terms: &[Term]) -> PortResult<()> {
+        self.write(|books| books.terms.insert(call.sid.clone(), terms.to_vec()));
         Ok(())
     }
 }
