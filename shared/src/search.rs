@@ -65,7 +65,9 @@ fn spoken(line: &Line) -> &str {
 pub fn words(text: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for run in text.split(|letter: char| !letter.is_alphanumeric()) {
-        let letters: Vec<char> = run.chars().flat_map(char::to_lowercase).collect();
+        // İ has a mark beside its small letter, which is no letter.
+        let small = run.chars().flat_map(char::to_lowercase);
+        let letters: Vec<char> = small.filter(|letter| letter.is_alphanumeric()).collect();
         if letters.iter().any(|letter| is_unspaced(*letter)) {
             words.extend(letters.windows(2).map(String::from_iter));
         } else if WORD.contains(&letters.len()) {
@@ -109,6 +111,7 @@ mod tests {
             of("Is the PIZZA ready? It's order 4711 — a Grün-Weiß one."),
             ["4711", "grün", "is", "it", "one", "order", "pizza", "ready", "the", "weiß"]
         );
+        assert_eq!(of("İstanbul"), ["istanbul"]);
         assert_eq!(of(""), [""; 0]);
     }
 
