@@ -16,6 +16,7 @@ pub mod control;
 pub mod fault;
 pub mod hold_music;
 pub mod ids;
+pub mod insights;
 pub mod limits;
 pub mod messages;
 pub mod model;

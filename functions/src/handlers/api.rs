@@ -8,6 +8,7 @@ mod answers;
 mod callers;
 mod documents;
 mod door;
+mod insights;
 mod mailbox;
 mod music;
 mod needs;
@@ -142,6 +143,7 @@ where
             }
             Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(&request.query).await,
+            Route::Insights => self.insights(&request.query).await,
             Route::Search => self.search(&request.query).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,

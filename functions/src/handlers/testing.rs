@@ -203,6 +203,7 @@ pub(super) fn call(status: CallStatus) -> Call {
         began_at_ms: NOW_MS,
         lease: Some(relay("relay-1", 0).holder().lease(1)),
         streams: 1,
+        review: None,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use shared::calls::{Call, Ending};
 use shared::ids::CallSid;
+use shared::insights::Review;
 use shared::page::Page;
-use shared::ports::{IndexCalls, SearchCalls, WriteCall};
+use shared::ports::{IndexCalls, ReadHistory, SearchCalls, WriteCall};
 use shared::search::{Search, Term};
 
 use crate::world::{call, store};
@@ -69,6 +70,18 @@ async fn a_search_finds_what_all_of_it_is_true_of_whatever_the_page() {
         }
         assert_eq!(found, expected, "{search:?}");
     }
+}
+
+#[tokio::test]
+async fn how_a_call_went_is_in_the_list_and_of_an_erased_one_nothing_is_written() {
+    let store = store().await;
+    store.open_call(&numbered(1)).await.unwrap();
+    let review = Review { lasted_ms: 61_000, turns: 3, answers_ms: vec![280, 410], ..Review::default() };
+    for number in [1, 2] {
+        store.review_call(&numbered(number).sid, &review).await.unwrap();
+    }
+    let listed = store.recent_calls(10, None).await.unwrap().items;
+    assert_eq!(listed, [Call { review: Some(review), ..numbered(1) }]);
 }
 
 #[tokio::test]

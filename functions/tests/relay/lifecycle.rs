@@ -47,6 +47,9 @@ async fn a_caller_who_hangs_up_ends_the_call_everywhere() {
     assert_eq!(house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
     let found_by = until(&house.store.books, |books| books.terms.get(&CallSid::from("CA1")).cloned()).await;
     assert!(found_by.contains(&Term::Ending(Ending::CallerHungUp)), "{found_by:?}");
+    assert!(
+        house.store.books.borrow().calls[&"CA1".into()].review.as_ref().is_some_and(|review| review.cost.is_some())
+    );
     until(&house.shelf.kept, |kept| kept.finished.contains(&"CA1".into()).then_some(())).await;
     assert_eq!(Posting::new("CA1").start(&house).await, StatusCode::NOT_FOUND);
     assert_eq!(house.metric("calls").await, 0);

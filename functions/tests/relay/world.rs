@@ -371,6 +371,7 @@ impl House {
             began_at_ms: WallClock.unix_ms(),
             lease: Some(self.relay.calls.common().me.lease(1)),
             streams: 0,
+            review: None,
         }
     }
 

@@ -6,12 +6,15 @@ use super::PortResult;
 use crate::calls::Call;
 use crate::console::Act;
 use crate::ids::CallSid;
+use crate::insights::Review;
 use crate::page::{Cursor, Page};
 use crate::search::{Search, Term};
 
-/// `dynamodb:BatchWriteItem`: what a call is found by, once it is over.
+/// `dynamodb:BatchWriteItem`: what a call is found by, once it is over; and how it went.
 pub trait IndexCalls: Send + Sync {
     fn index_call(&self, call: &Call, terms: &[Term]) -> impl Future<Output = PortResult<()>> + Send;
+    /// `dynamodb:UpdateItem`: how it went, beside what it is.
+    fn review_call(&self, sid: &CallSid, review: &Review) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// `dynamodb:Query`. Another store of documents would fit behind it.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use shared::calls::Call;
 use shared::ids::CallSid;
+use shared::insights::Review;
 use shared::page::{Cursor, Page};
 use shared::ports::{IndexCalls, PortError, PortResult, SearchCalls};
 use shared::search::{Search, Term};
@@ -14,7 +15,7 @@ use super::super::sdk::port_error;
 use super::Store;
 use super::chronicle::put;
 use super::item::{Item, number, part, sort_key, text, value};
-use super::schema::{EXPIRES, TERMS, call_key, term_key, trace_key};
+use super::schema::{EXPIRES, META, TERMS, call_key, term_key, trace_key};
 
 /// Names read at a time.
 const PAGE: i32 = 100;
@@ -40,6 +41,18 @@ impl IndexCalls for Store {
         };
         self.write_all(vec![dated(listed)?]).await?;
         self.write_all(found.map(dated).collect::<PortResult<_>>()?).await
+    }
+
+    async fn review_call(&self, sid: &CallSid, review: &Review) -> PortResult<()> {
+        let request = self
+            .update(call_key(sid), META)
+            .update_expression("SET review = :review")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":review", value(review)?);
+        match self.send("review call", request).await? {
+            Ok(_) => Ok(()),
+            Err(_erased) => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use shared::calls::{Call, MediaPath, Relay};
 use shared::console::{Act, Role};
 use shared::hold_music::MusicFile;
 use shared::ids::{AgentId, CallSid, RelayId, UploadId};
+use shared::insights::Insights;
 use shared::messages::{Callback, Message};
 use shared::page::Cursor;
 use shared::redact::Pii;
@@ -57,6 +58,17 @@ pub(super) struct FoundCalls {
     pub(super) found: Vec<FoundCall>,
     /// For `after`; none of the last page. A page may be short, or empty, and not be the last.
     pub(super) next: Option<Cursor>,
+}
+
+/// Of which time, and whether it had more calls than are looked at.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct InsightsOf {
+    /// Unix milliseconds, both.
+    pub(super) from_ms: u64,
+    pub(super) to_ms: u64,
+    pub(super) truncated: bool,
+    #[serde(flatten)]
+    pub(super) insights: Insights,
 }
 
 /// A call, and where in it the words were said.

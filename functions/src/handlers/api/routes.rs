@@ -19,6 +19,7 @@ pub(super) enum Route {
     TryTool,
     Calls,
     Search,
+    Insights,
     Call(CallSid),
     Recording(CallSid),
     RecordingUrl(CallSid),
@@ -60,6 +61,7 @@ impl Route {
             ["public-url"] => Some(Self::PublicUrl),
             ["tools"] => Some(Self::Tools),
             ["calls"] => Some(Self::Calls),
+            ["api", "insights"] => Some(Self::Insights),
             ["api", "search"] => Some(Self::Search),
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
@@ -133,6 +135,7 @@ impl Route {
             | Self::HoldMusic => None,
             Self::Calls
             | Self::Search
+            | Self::Insights
             | Self::Call(_)
             | Self::Recording(_)
             | Self::RecordingUrl(_)

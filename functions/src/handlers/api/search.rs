@@ -82,6 +82,6 @@ fn ending(name: &str) -> Result<Ending, String> {
     Ending::deserialize(known).map_err(|_| "`ending` is how a call ended, as calls spell it: caller_hung_up".to_owned())
 }
 
-fn moment(text: &str) -> Result<u64, String> {
+pub(super) fn moment(text: &str) -> Result<u64, String> {
     rfc3339::parse(text).ok_or_else(|| "`from` and `to` are moments: 2026-11-22T10:00:00Z".to_owned())
 }

@@ -66,6 +66,7 @@ impl<S: ReadAgents + ReadCall, R, C: Clock, T> Twiml<S, R, C, T> {
             began_at_ms: self.clock.unix_ms(),
             lease: Some(relay.holder().lease(1)),
             streams: 1,
+            review: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath};
 use shared::ids::CallSid;
+use shared::insights::Review;
 use shared::ownership::{HandOver, HandOverHeard, HandOverStep};
 use shared::ports::{
     IndexCalls, Peers as _, Placements as _, PortError, PortResult, ReadCall, ReadHistory, Recordings, Telephony,
@@ -152,10 +153,11 @@ async fn stop<R: Recordings + 'static>(recorder: Option<Recorder<R>>) {
     }
 }
 
-/// So that it is found by what was said. The transcript is complete by now, whoever wrote it.
+/// So that it is found by what was said, and counted. What is written of it is complete by now, whoever wrote it.
 async fn index<S: ReadCall + ReadHistory + IndexCalls>(store: &S, sid: &CallSid, ending: Ending) {
     let work = async {
-        let (call, lines) = tokio::join!(store.call(sid), store.transcript(sid));
+        let (call, lines, events) = tokio::join!(store.call(sid), store.transcript(sid), store.events(sid));
+        store.review_call(sid, &Review::of(events?.iter().map(|(_, event)| event))).await?;
         match call? {
             Some(call) => store.index_call(&call, &terms_of(&call, ending, &lines?)).await,
             None => PortResult::Ok(()),

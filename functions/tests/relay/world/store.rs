@@ -8,6 +8,7 @@ use bytes::Bytes;
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
+use shared::insights::Review;
 use shared::money::{Day, Usd};
 use shared::page::{Cursor, Page};
 use shared::ports::*;
@@ -234,6 +235,11 @@ impl Chronicle for Store {
 impl IndexCalls for Store {
     async fn index_call(&self, call: &Call, terms: &[Term]) -> PortResult<()> {
         self.write(|books| books.terms.insert(call.sid.clone(), terms.to_vec()));
+        Ok(())
+    }
+
+    async fn review_call(&self, sid: &CallSid, review: &Review) -> PortResult<()> {
+        self.write(|books| books.calls.get_mut(sid).map(|call| call.review = Some(review.clone())));
         Ok(())
     }
 }

@@ -201,6 +201,10 @@ fn calls(of: &mut Schemas) -> Vec<Operation> {
             .query(("limit", "integer", "How many, 1 to 25; 10 unless said"))
             .query(AFTER)
             .answers::<answers::FoundCalls>(200, of),
+        Operation::get("/api/insights", ("insights", tag), "How many calls there were, and how they went")
+            .query(("from", "string", "RFC 3339; a day before `to` unless said"))
+            .query(("to", "string", "RFC 3339; now unless said"))
+            .answers::<answers::InsightsOf>(200, of),
         Operation::get("/calls/{sid}", ("call", tag), "A call, its transcript and what happened in it")
             .answers::<answers::CallDetail>(200, of),
         Operation::get("/calls/{sid}/recording", ("recording", tag), "Caller left, agent right").sound(),

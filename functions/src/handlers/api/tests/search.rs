@@ -33,6 +33,19 @@ async fn a_call_is_found_with_the_lines_in_which_the_words_were_said() {
 }
 
 #[tokio::test]
+async fn insights_are_of_the_last_day_unless_another_time_is_asked_for() {
+    let world = World::new().with_call(CallStatus::Ended(Ending::CallerHungUp));
+    let today = json_of(&world, Http::get("/api/insights?to=2027-01-01T00:00:00Z&from=2026-11-01T00:00:00Z")).await;
+    assert_eq!((&today["calls"], &today["truncated"]), (&json!(1), &json!(false)));
+    assert_eq!(today["endings"], json!({ "caller_hung_up": 1 }));
+    let last_day = json_of(&world, Http::get("/api/insights")).await;
+    assert_eq!(last_day["to_ms"].as_u64().unwrap() - last_day["from_ms"].as_u64().unwrap(), 24 * 60 * 60 * 1000);
+    for wrong in ["from=x", "from=2026-01-01T00:00:00Z", "from=2027-01-01T00:00:00Z"] {
+        assert_eq!(ask(&world, Http::get(&format!("/api/insights?{wrong}"))).await.status_code, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_looked_for_is_said_so() {
     let world = World::new();
     for (query, why) in [
