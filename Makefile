@@ -33,7 +33,7 @@ agents: ## puts the agents of a folder (AGENTS=examples/agents) where URL says; 
 
 SCENARIO ?= pharmacy
 .PHONY: demo
-demo: build ## one simulated call (SCENARIO=pharmacy, hold-music, transfer, or dtmf: keys and hold); transcript here, recording at the end
+demo: build ## one simulated call (SCENARIO=pharmacy, hold-music, transfer, conference, or dtmf: keys and hold); transcript here, recording at the end
 	$(BIN) demo --scenario $(SCENARIO)
 
 .PHONY: chaos

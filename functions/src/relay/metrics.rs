@@ -347,6 +347,7 @@ impl Told {
             | Event::RecordingResumed { .. }
             | Event::HangUpAsked { .. }
             | Event::TransferAsked { .. }
+            | Event::TransferAnswer { .. }
             | Event::MessageTaken { .. }
             | Event::CallbackScheduled { .. } => {}
         }

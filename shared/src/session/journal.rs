@@ -379,6 +379,7 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::OnHold
         | Timer::RecordingPause
         | Timer::Transfer
+        | Timer::Leg(_)
         | Timer::Goodbye => Some(SOON),
     }
 }

@@ -261,11 +261,18 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<HangUpReason>,
     },
-    /// The caller is to be put through. `to`: the target's name; none for a number that is not among them.
+    /// The caller is to be put through. `to`: the target's name, or those of several; none for a number that is not among them.
     TransferAsked {
         to: String,
         kind: TransferKind,
         by: TransferredBy,
+    },
+    /// Of several who were called at once, this one took the call, or did not (`why`).
+    TransferAnswer {
+        to: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<TransferFailure>,
+        after_ms: u64,
     },
     TransferFailed {
         why: TransferFailure,

@@ -329,6 +329,27 @@ async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
 }
 
 #[tokio::test]
+async fn an_operator_puts_a_caller_through_to_several() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let agent = shared::agent::Agent { transfer_targets: shared::testkit::transfer_targets(), ..Default::default() };
+    world.state().calls.get_mut(&CALL.into()).unwrap().agent = agent;
+    let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).document("application/json", json);
+    for (json, status, words) in [
+        (r#"{"to":["doctor","reception"]}"#, 422, "each of them is a `warm` target"),
+        (r#"{"to":["doctor","the mayor"]}"#, 422, "nobody of that name"),
+        (r#"{"to":[]}"#, 422, "nobody of that name"),
+        (r#"{"to":["doctor",7]}"#, 400, "send JSON: `to`"),
+    ] {
+        let answer = ask(&world, wish(json)).await;
+        assert!(answer.status_code == status && text(&answer).contains(words), "{json}: {}", text(&answer));
+    }
+    assert_eq!(world.state().sent, []);
+    assert_eq!(ask(&world, wish(r#"{"to":["doctor","nurse"],"why":"It hurts."}"#)).await.status_code, 202);
+    let sent = serde_json::to_value(&world.state().sent[0].1).unwrap();
+    assert_eq!(sent, json!({ "command": "transfer", "sid": CALL, "to": ["doctor", "nurse"], "why": "It hurts." }));
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_404_json_and_a_wrong_method_405() {
     for path in ["/", "/nowhere", "/calls/", "/calls/CA1", "/calls/../status", &of_call("/transcript"), "//health"] {
         let answer = ask(&World::new(), Http::get(path)).await;

@@ -54,7 +54,8 @@ impl<D: Doors> Driver<D> {
             return give_way(&self.sid, self.links, &self.calls, self.recorder).await;
         }
         let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
-        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), self.errands.finish(STEP));
+        let errands = self.errands.finish(STEP, ending == Ending::Transferred);
+        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), errands);
         self.calls.ended(&self.sid);
         self.purse.finish(STEP).await;
         let indexed = index(self.common.ports.store.as_ref(), &self.sid, ending);
