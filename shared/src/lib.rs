@@ -16,6 +16,7 @@ pub mod fault;
 pub mod hold_music;
 pub mod ids;
 pub mod limits;
+pub mod live;
 pub mod messages;
 pub mod model;
 pub mod money;
