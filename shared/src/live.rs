@@ -71,7 +71,7 @@ impl Watcher {
 }
 
 /// What a console says.
-#[derive(Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum FromWatcher {
     /// First of all.

@@ -1,6 +1,8 @@
 //! The doors to the world: one narrow trait per permission the cloud grants. A function's signature names the
 //! doors it needs, and its IAM statement grants exactly those.
 
+mod watching;
+
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -14,7 +16,6 @@ use crate::control::Control;
 use crate::hold_music::MusicFile;
 use crate::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
 use crate::limits::Window;
-use crate::live::Watcher;
 use crate::messages::{Callback, Message};
 use crate::money::{Day, Usd};
 use crate::ownership::{Lost, Outcome};
@@ -27,6 +28,8 @@ use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
 use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
+
+pub use watching::{KeepWatchers, ListWatchers, ReadMissed, WatcherSocket, WrittenEvent};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -185,48 +188,6 @@ pub trait ReadHistory: Send + Sync {
         from: Samples,
     ) -> impl Future<Output = PortResult<Vec<(Samples, Bytes)>>> + Send;
     fn relays(&self) -> impl Future<Output = PortResult<Vec<Relay>>> + Send;
-}
-
-/// `dynamodb:Query`: what was written down of a call, by its writers' fences, for a console that has missed it.
-pub trait ReadMissed: Send + Sync {
-    fn lines_written(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<(u64, Line)>>> + Send;
-    /// Not before `since`.
-    fn events_written(
-        &self,
-        sid: &CallSid,
-        since: CallTime,
-    ) -> impl Future<Output = PortResult<Vec<WrittenEvent>>> + Send;
-}
-
-/// An event, and by what it is known.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WrittenEvent {
-    pub fence: u64,
-    pub number: u64,
-    pub at: CallTime,
-    pub event: Event,
-}
-
-/// `dynamodb:Query`: the consoles that watch.
-pub trait ListWatchers: Send + Sync {
-    fn watchers(&self) -> impl Future<Output = PortResult<Vec<Watcher>>> + Send;
-}
-
-/// `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem`: the consoles that watch, for whoever lets them in.
-pub trait KeepWatchers: Send + Sync {
-    /// New, or with another wish.
-    fn keep_watcher(&self, watcher: &Watcher) -> impl Future<Output = PortResult<()>> + Send;
-    fn watcher(&self, connection: &ConnectionId) -> impl Future<Output = PortResult<Option<Watcher>>> + Send;
-    /// It is still there. [`PortError::Gone`]: nobody knows of it.
-    fn watcher_seen(&self, connection: &ConnectionId, at_ms: u64) -> impl Future<Output = PortResult<()>> + Send;
-    /// To forget twice is to forget.
-    fn forget_watcher(&self, connection: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
-}
-
-/// `execute-api:ManageConnections`: the consoles' sockets.
-pub trait WatcherSocket: Send + Sync {
-    fn tell(&self, id: &ConnectionId, text: &str) -> impl Future<Output = PortResult<()>> + Send;
-    fn dismiss(&self, id: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Signs of life that can be forbidden: what tells a relay that is slow from one that has been given up. A relay that was

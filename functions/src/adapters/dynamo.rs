@@ -18,6 +18,7 @@ mod lease;
 mod ledger;
 mod line;
 mod mailbox;
+mod missed;
 mod pulses;
 mod rates;
 mod relays;
@@ -26,6 +27,7 @@ mod seed;
 mod spending;
 mod tokens;
 mod transact;
+mod watchers;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;

@@ -6,6 +6,7 @@ mod music;
 mod recordings;
 mod requests;
 mod tools;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -105,6 +106,7 @@ pub(super) struct State {
     pub(super) messages: Vec<Message>,
     pub(super) callbacks: Vec<Callback>,
     pub(super) erased_recordings: Vec<CallSid>,
+    pub(super) watching: watching::Watching,
 }
 
 /// A frame, as a relay got it.

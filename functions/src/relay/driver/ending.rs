@@ -48,6 +48,7 @@ impl<D: Doors> Driver<D> {
         if standing == Standing::Anothers {
             return give_way(&self.sid, self.links, &self.calls, self.recorder).await;
         }
+        self.showing.status(CallStatus::Ended(ending));
         let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
         tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), self.errands.finish(STEP));
         self.calls.ended(&self.sid);
