@@ -10,6 +10,7 @@ mod frames;
 use serde::{Deserialize, Serialize};
 
 use crate::calls::Call;
+use crate::console::Role;
 use crate::ids::{CallSid, ConnectionId};
 use crate::redact::Pii;
 use crate::session::{Event, Line, LineQuality, Speaker};
@@ -23,20 +24,17 @@ pub const FORGOTTEN_AFTER_MS: u64 = 120_000;
 /// What is told again before a cursor: what was written down late, posted late, or stamped by another clock.
 pub const OVERLAP_MS: u64 = 30_000;
 
-/// What somebody at the console may do. Each may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    Viewer,
-    Operator,
-    Admin,
-}
-
 /// A console's socket, as every relay and the function that greets it know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watcher {
     pub connection: ConnectionId,
     pub role: Role,
+    /// Whose pass it came with; empty of the key itself.
+    #[serde(default)]
+    pub name: Pii<String>,
+    /// When that ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
     /// The only call it wants to know of; `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallSid>,
@@ -66,7 +64,11 @@ impl Watcher {
     }
 
     pub fn is_gone(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.seen_at_ms) > FORGOTTEN_AFTER_MS
+        now_ms.saturating_sub(self.seen_at_ms) > FORGOTTEN_AFTER_MS || self.has_expired(now_ms)
+    }
+
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        self.until_ms.is_some_and(|until_ms| until_ms <= now_ms)
     }
 }
 

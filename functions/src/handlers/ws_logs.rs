@@ -7,24 +7,28 @@
 mod access;
 mod replay;
 
+use std::net::IpAddr;
+
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use futures_util::future::join_all;
 use serde_json::value::RawValue;
 use shared::config::LogsConfig;
+use shared::console::{Role, Visitor};
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId};
-use shared::live::{Cursor, FromWatcher, Role, ToWatcher, Watcher};
+use shared::live::{Cursor, FromWatcher, ToWatcher, Watcher};
 use shared::ports::{
-    Clock, KeepWatchers, PortError, PortResult, ReadCall, ReadHistory, ReadMissed, RelayControl, WatcherSocket,
+    Clock, CountRates, KeepWatchers, NoteActs, PortError, PortResult, ReadCall, ReadHistory, ReadMissed, RelayControl,
+    WatcherSocket,
 };
 
-use self::access::Access;
+use self::access::{Access, Who, note};
 use super::ws_event::{Kind, WsEvent, answer};
 
 /// What is asked of the table.
-pub trait Annals: KeepWatchers + ReadCall + ReadHistory + ReadMissed {}
+pub trait Annals: CountRates + KeepWatchers + NoteActs + ReadCall + ReadHistory + ReadMissed {}
 
-impl<S: KeepWatchers + ReadCall + ReadHistory + ReadMissed> Annals for S {}
+impl<S: CountRates + KeepWatchers + NoteActs + ReadCall + ReadHistory + ReadMissed> Annals for S {}
 
 #[derive(Debug)]
 pub struct WsLogs<S, W, R, C> {
@@ -37,7 +41,7 @@ pub struct WsLogs<S, W, R, C> {
 
 /// Why a console is not served.
 enum Refusal {
-    Said(u16, &'static str),
+    Said(u16, String),
     Port(PortError),
 }
 
@@ -46,9 +50,6 @@ impl From<PortError> for Refusal {
         Self::Port(error)
     }
 }
-
-const STRANGER: Refusal = Refusal::Said(401, "the console's token is needed");
-const NO_HELLO: Refusal = Refusal::Said(401, "say hello first");
 
 impl<S: Annals, W: WatcherSocket, R: RelayControl, C: Clock> WsLogs<S, W, R, C> {
     pub fn new(store: S, sockets: W, relays: R, clock: C, config: &LogsConfig) -> Self {
@@ -64,12 +65,12 @@ impl<S: Annals, W: WatcherSocket, R: RelayControl, C: Clock> WsLogs<S, W, R, C> 
         answer(match event.kind {
             Kind::Connect => self.connect(&event),
             Kind::Disconnect => self.disconnect(&event.connection).await,
-            Kind::Message => self.message(&event.connection, &event.text).await,
+            Kind::Message => self.message(&event).await,
         })
     }
 
     fn connect(&self, event: &WsEvent) -> i64 {
-        if self.access.lets_in(event.header("origin")) {
+        if self.access.lets_in(event.header("origin"), self.clock.unix_ms()) {
             return 200;
         }
         tracing::warn!(code = "console_origin_refused", connection = %event.connection);
@@ -84,14 +85,15 @@ impl<S: Annals, W: WatcherSocket, R: RelayControl, C: Clock> WsLogs<S, W, R, C> 
         200
     }
 
-    async fn message(&self, connection: &ConnectionId, text: &str) -> i64 {
-        let done = match serde_json::from_str(text) {
-            Ok(said) => self.obey(connection, said).await,
-            Err(_) => Err(Refusal::Said(400, "that is no message of a console's")),
+    async fn message(&self, event: &WsEvent) -> i64 {
+        let connection = &event.connection;
+        let done = match serde_json::from_str(&event.text) {
+            Ok(said) => self.obey(connection, event.address(), said).await,
+            Err(_) => Err(Refusal::Said(400, "that is no message of a console's".to_owned())),
         };
         match done {
             Ok(()) => {}
-            Err(Refusal::Said(status, title)) => self.refuse(connection, status, title).await,
+            Err(Refusal::Said(status, title)) => self.refuse(connection, status, &title).await,
             Err(Refusal::Port(PortError::Gone)) => _ = self.disconnect(connection).await,
             Err(Refusal::Port(error)) => {
                 tracing::error!(code = "store_failed", %connection, %error);
@@ -101,38 +103,48 @@ impl<S: Annals, W: WatcherSocket, R: RelayControl, C: Clock> WsLogs<S, W, R, C> 
         200
     }
 
-    async fn obey(&self, connection: &ConnectionId, said: FromWatcher) -> Result<(), Refusal> {
+    async fn obey(&self, id: &ConnectionId, address: Option<IpAddr>, said: FromWatcher) -> Result<(), Refusal> {
         match said {
             FromWatcher::Hello { token, since, call } => {
                 let token = token.as_ref().map(|token| token.reveal().as_str());
-                let Some(role) = self.access.role(token) else {
-                    tracing::warn!(code = "console_token_refused", %connection);
-                    return Err(STRANGER);
-                };
-                self.greet(connection, role, call, since.as_deref().and_then(Cursor::read)).await
+                let admitted = self.access.admit(&self.store, token, address, self.clock.unix_ms()).await;
+                let visitor = admitted.map_err(|(status, title)| Refusal::Said(status, title))?;
+                self.greet(id, &visitor, call, since.as_deref().and_then(Cursor::read)).await
             }
             FromWatcher::Subscribe { since, call } => {
-                let watcher = self.known(connection).await?;
+                let watcher = self.known(id).await?;
                 self.show(Watcher { call, ..watcher }, since.as_deref().and_then(Cursor::read)).await
             }
-            FromWatcher::Listen { call } => self.listen(connection, Some(call)).await,
-            FromWatcher::Unlisten => self.listen(connection, None).await,
-            FromWatcher::Ping => self.ping(connection).await,
+            FromWatcher::Listen { call } => self.listen(id, address, Some(call)).await,
+            FromWatcher::Unlisten => self.listen(id, address, None).await,
+            FromWatcher::Ping => {
+                self.known(id).await?;
+                self.store.watcher_seen(id, self.clock.unix_ms()).await?;
+                Ok(self.tell(id, &ToWatcher::Pong).await?)
+            }
         }
     }
 
     async fn greet(
         &self,
         connection: &ConnectionId,
-        role: Role,
+        visitor: &Visitor,
         call: Option<CallSid>,
         since: Option<Cursor>,
     ) -> Result<(), Refusal> {
-        let now_ms = self.clock.unix_ms();
+        let (now_ms, role) = (self.clock.unix_ms(), visitor.role);
         self.tell(connection, &ToWatcher::Hello { role, cursor: since.unwrap_or(Cursor(now_ms)) }).await?;
         tracing::info!(code = "console_watches", %connection, ?role);
-        let connection = connection.clone();
-        let watcher = Watcher { connection, role, call, listens: None, asked_at_ms: now_ms, seen_at_ms: now_ms };
+        let watcher = Watcher {
+            connection: connection.clone(),
+            role,
+            name: visitor.name().cloned().unwrap_or_default(),
+            until_ms: visitor.pass.as_ref().map(|pass| pass.until_ms),
+            call,
+            listens: None,
+            asked_at_ms: now_ms,
+            seen_at_ms: now_ms,
+        };
         self.show(watcher, since).await
     }
 
@@ -149,34 +161,31 @@ impl<S: Annals, W: WatcherSocket, R: RelayControl, C: Clock> WsLogs<S, W, R, C> 
         Ok(())
     }
 
-    /// Listening in is for operators.
-    async fn listen(&self, connection: &ConnectionId, to: Option<CallSid>) -> Result<(), Refusal> {
-        let watcher = self.known(connection).await?;
-        if watcher.role < Role::Operator {
-            tracing::warn!(code = "console_role_refused", %connection, "only operators listen in");
-            let problem = ToWatcher::Problem { status: 403, title: "listening in is for operators" };
-            return Ok(self.tell(connection, &problem).await?);
+    /// Listening in is for operators, and the audit tells of it.
+    async fn listen(&self, id: &ConnectionId, address: Option<IpAddr>, to: Option<CallSid>) -> Result<(), Refusal> {
+        let watcher = self.known(id).await?;
+        let allowed = watcher.role >= Role::Operator;
+        if let Some(call) = &to {
+            let who = Who { role: Some(watcher.role), name: &watcher.name, address };
+            let act = ("call.listen", Some(call.to_string()));
+            note(&self.store, who, act, if allowed { 200 } else { 403 }, self.clock.unix_ms()).await;
         }
-        match &to {
-            Some(call) => tracing::info!(code = "console_listens", %connection, %call),
-            None => tracing::info!(code = "console_listens_no_more", %connection),
+        if !allowed {
+            let problem = ToWatcher::Problem { status: 403, title: "listening in is for operators" };
+            return Ok(self.tell(id, &problem).await?);
         }
         self.keep(Watcher { listens: to, ..watcher }).await?;
         Ok(())
     }
 
-    async fn ping(&self, connection: &ConnectionId) -> Result<(), Refusal> {
-        match self.store.watcher_seen(connection, self.clock.unix_ms()).await {
-            Err(PortError::Gone) => Err(NO_HELLO),
-            seen => {
-                seen?;
-                Ok(self.tell(connection, &ToWatcher::Pong).await?)
-            }
-        }
-    }
-
+    /// Who has said hello, and may still be here.
     async fn known(&self, connection: &ConnectionId) -> Result<Watcher, Refusal> {
-        self.store.watcher(connection).await?.ok_or(NO_HELLO)
+        let watcher = self.store.watcher(connection).await?;
+        let watcher = watcher.ok_or_else(|| Refusal::Said(401, "say hello first".to_owned()))?;
+        if watcher.has_expired(self.clock.unix_ms()) {
+            return Err(Refusal::Said(401, shared::console::Denied::Expired.to_string()));
+        }
+        Ok(watcher)
     }
 
     /// With what it wants from now on, and so that relays learn of it. Returns when that was.

@@ -57,7 +57,7 @@ pub(super) async fn missed<S: Annals>(store: &S, only: Option<&CallSid>, since: 
 }
 
 async fn recent<S: Annals>(store: &S, since: Option<Cursor>) -> PortResult<(Vec<Call>, bool)> {
-    let mut calls = store.recent_calls(MOST_CALLS).await?;
+    let mut calls = store.recent_calls(MOST_CALLS, None).await?.items;
     let earliest = since.map(|since| since.overlapping().saturating_sub(LONGEST_CALL_MS));
     let full = calls.len() >= MOST_CALLS as usize;
     let may_matter =

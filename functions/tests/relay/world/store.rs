@@ -8,7 +8,9 @@ use bytes::Bytes;
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
+use shared::live::Watcher;
 use shared::money::{Day, Usd};
+use shared::page::{Cursor, Page};
 use shared::ports::*;
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -33,6 +35,7 @@ pub struct Books {
     pub pulses: BTreeMap<RelayId, usize>,
     pub deposed: BTreeSet<RelayId>,
     pub held: BTreeSet<(RelayId, CallSid)>,
+    pub watchers: Vec<Watcher>,
     pub writes: usize,
     /// Of each agent, on whatever day.
     pub spent: BTreeMap<AgentId, Usd>,
@@ -228,8 +231,8 @@ impl Chronicle for Store {
 }
 
 impl ReadHistory for Store {
-    async fn recent_calls(&self, _limit: u32) -> PortResult<Vec<Call>> {
-        Ok(Vec::new())
+    async fn recent_calls(&self, _limit: u32, _after: Option<&Cursor>) -> PortResult<Page<Call>> {
+        Ok(Page { items: Vec::new(), next: None })
     }
     async fn transcript(&self, sid: &CallSid) -> PortResult<Vec<Line>> {
         let books = self.books.borrow();
@@ -251,6 +254,12 @@ impl ReadHistory for Store {
     }
     async fn relays(&self) -> PortResult<Vec<RelayRecord>> {
         Ok(self.books.borrow().relays.values().cloned().collect())
+    }
+}
+
+impl ListWatchers for Store {
+    async fn watchers(&self) -> PortResult<Vec<Watcher>> {
+        Ok(self.books.borrow().watchers.clone())
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::live::Role;
+use crate::console::Role;
 use crate::redact::Pii;
 use crate::session::{Event, Line, Speaker};
 use crate::time::{CallTime, Samples};
@@ -10,6 +10,8 @@ fn watcher(name: &str, call: Option<&str>) -> Watcher {
     Watcher {
         connection: name.into(),
         role: Role::Viewer,
+        name: Pii::default(),
+        until_ms: None,
         call: call.map(Into::into),
         listens: None,
         asked_at_ms: NOW,
@@ -123,6 +125,14 @@ fn who_has_not_been_heard_of_for_two_minutes_is_forgotten() {
     assert!(audience.seat(list(), NOW).is_some());
     assert!(audience.seat(list(), NOW + 120_000).is_none());
     assert!(audience.seat(list(), NOW + 120_001).is_some_and(|demand| demand.is_none()));
+}
+
+#[test]
+fn whose_pass_has_ended_watches_no_longer() {
+    let mut audience = Audience::default();
+    let list = || vec![Watcher { until_ms: Some(NOW + 1_000), ..watcher("w", None) }];
+    assert!(audience.seat(list(), NOW + 999).is_some());
+    assert!(audience.seat(list(), NOW + 1_000).is_some_and(|demand| demand.is_none()));
 }
 
 #[test]
