@@ -15,4 +15,5 @@ mod rates;
 mod recordings;
 mod spending;
 mod store;
+mod watching;
 mod world;
