@@ -47,6 +47,8 @@ pub enum Control {
         to: Whom,
         why: Pii<String>,
     },
+    /// Somebody has come to watch, or wants to see something else: read the list.
+    Watchers,
     /// What the carrier tells of a transfer.
     News {
         sid: CallSid,

@@ -18,6 +18,7 @@ pub mod hold_music;
 pub mod ids;
 pub mod insights;
 pub mod limits;
+pub mod live;
 pub mod messages;
 pub mod model;
 pub mod money;

@@ -2,6 +2,7 @@
 //! doors it needs, and its IAM statement grants exactly those.
 
 mod console;
+mod watching;
 
 use std::fmt;
 use std::future::Future;
@@ -31,6 +32,7 @@ use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
 pub use self::console::{IndexCalls, NoteActs, ReadActs, SearchCalls};
+pub use self::watching::{KeepWatchers, ListWatchers, ReadMissed, WatcherSocket, WrittenEvent};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

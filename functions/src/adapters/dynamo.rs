@@ -19,6 +19,7 @@ mod lease;
 mod ledger;
 mod line;
 mod mailbox;
+mod missed;
 mod pulses;
 mod rates;
 mod relays;
@@ -28,6 +29,7 @@ mod seed;
 mod spending;
 mod tokens;
 mod transact;
+mod watchers;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;

@@ -7,6 +7,7 @@ mod music;
 mod recordings;
 mod requests;
 mod tools;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -112,6 +113,7 @@ pub(super) struct State {
     pub(super) erased_recordings: Vec<CallSid>,
     /// None of the `writes` either: they are about those.
     pub(super) acts: Vec<Act>,
+    pub(super) watching: watching::Watching,
 }
 
 /// A frame, as a relay got it.

@@ -16,4 +16,5 @@ mod recordings;
 mod search;
 mod spending;
 mod store;
+mod watching;
 mod world;

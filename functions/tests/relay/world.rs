@@ -61,6 +61,7 @@ impl Doors for World {
     type Store = Store;
     type Peers = FramePosts;
     type Callers = Gateway;
+    type Watchers = Gateway;
     type Tools = Tools;
     type Recordings = Shelf;
     type Music = Records;
@@ -138,6 +139,16 @@ impl CallerSocket for Gateway {
     async fn close(&self, id: &ConnectionId) -> PortResult<()> {
         self.seen.send_modify(|seen| seen.closed.push(id.clone()));
         Ok(())
+    }
+}
+
+impl WatcherSocket for Gateway {
+    async fn tell(&self, id: &ConnectionId, text: &str) -> PortResult<()> {
+        self.post(id, text).await
+    }
+
+    async fn dismiss(&self, id: &ConnectionId) -> PortResult<()> {
+        self.close(id).await
     }
 }
 
@@ -278,6 +289,8 @@ pub struct House {
     pub relay: Relay<World>,
     pub store: Arc<Store>,
     pub gateway: Arc<Gateway>,
+    /// The consoles'.
+    pub consoles: Arc<Gateway>,
     pub tools: Arc<Tools>,
     pub shelf: Arc<Shelf>,
     pub records: Arc<Records>,
@@ -328,6 +341,7 @@ impl House {
         let ports = Ports::<World> {
             store: Arc::clone(&self.store),
             callers: Arc::clone(&self.gateway),
+            watchers: Arc::clone(&self.consoles),
             tools: Arc::clone(&self.tools),
             recordings: Arc::clone(&self.shelf),
             music: Arc::clone(&self.records),
@@ -342,6 +356,7 @@ impl House {
             store: Arc::default(),
             peers: Arc::new(FramePosts::new().unwrap()),
             callers: Arc::default(),
+            watchers: Arc::default(),
             tools: Arc::default(),
             recordings: Arc::default(),
             music: Arc::default(),
@@ -353,8 +368,17 @@ impl House {
 
     async fn in_world(settings: Settings, ports: Ports<World>) -> Self {
         let relay = Relay::start(settings, ports.clone()).await.unwrap();
-        let Ports { store, callers: gateway, tools, recordings: shelf, music: records, telephony, .. } = ports;
-        Self { relay, store, gateway, tools, shelf, records, carrier: telephony.unwrap() }
+        let Ports {
+            store,
+            callers: gateway,
+            watchers: consoles,
+            tools,
+            recordings: shelf,
+            music: records,
+            telephony,
+            ..
+        } = ports;
+        Self { relay, store, gateway, consoles, tools, shelf, records, carrier: telephony.unwrap() }
     }
 
     pub fn id(&self) -> RelayId {

@@ -38,6 +38,7 @@ async fn handle(
             let relay = origin.relays.get().and_then(Relays::next_public);
             load_balancer::forward(from, relay, request, &origin.sockets).await
         }
+        (Some("/logs"), _) => origin.sockets.logs.connect(from, request).await,
         (Some("/control"), _) => origin.sockets.control.connect(from, request).await,
         _ => origin.http.handle(from, request).await,
     }

@@ -3,7 +3,7 @@
 //! `LOG_LEVEL` and the `AWS_*` keys come on top for all of them; telemetry and the SDK read those.
 
 use super::parts::{
-    WebhookAuth, bucket, call_limits, gate, media_path, public_url, public_wss_url, table, url_or, web_url,
+    WebhookAuth, bucket, call_limits, gate, logs_url, media_path, public_url, public_wss_url, table, url_or, web_url,
     webhook_auth,
 };
 use super::{ConfigErrors, Reader, Source, agent::agent};
@@ -98,6 +98,32 @@ impl FramesConfig {
     pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(source);
         let config = Self { table: table(&mut reader) };
+        reader.finish(config)
+    }
+}
+
+/// `ws-logs`: consoles that watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogsConfig {
+    pub table: String,
+    /// `@connections` of the stage `logs`.
+    pub logs_url: url::Url,
+    /// `@connections` of the control API.
+    pub control_url: url::Url,
+    /// What lets people in.
+    pub console: Keys,
+}
+
+impl LogsConfig {
+    pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let public_url = public_url(&mut reader);
+        let config = Self {
+            console: Keys::new(reader.secret("CONSOLE_TOKEN"), &public_url),
+            table: table(&mut reader),
+            logs_url: logs_url(&mut reader),
+            control_url: control_url(&mut reader),
+        };
         reader.finish(config)
     }
 }
@@ -235,6 +261,12 @@ mod tests {
         let source = Recording::new([]);
         let _faults = FramesConfig::read(&source).unwrap_err();
         assert_eq!(source.asked(), keys("TABLE_NAME"));
+        let source = Recording::new([]);
+        let _faults = LogsConfig::read(&source).unwrap_err();
+        assert_eq!(
+            source.asked(),
+            keys("CONSOLE_TOKEN CONTROL_CONNECTIONS_URL LOGS_CONNECTIONS_URL PUBLIC_URL TABLE_NAME")
+        );
         let source = Recording::new([]);
         let _faults = ToolsConfig::read(&source).unwrap_err();
         assert_eq!(

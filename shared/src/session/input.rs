@@ -58,6 +58,9 @@ pub enum Input {
         agent: Box<Agent>,
         tools: Vec<ToolSpec>,
     },
+    /// Somebody watches, or nobody does any more: [`Output::Speaking`](super::Output::Speaking) and
+    /// [`Output::Quality`](super::Output::Quality) are for them.
+    Watched(bool),
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
     /// The process is going away now.

@@ -53,6 +53,7 @@ impl<D: Doors> Driver<D> {
         if standing == Standing::Anothers {
             return give_way(&self.sid, self.links, &self.calls, self.recorder).await;
         }
+        self.showing.status(CallStatus::Ended(ending));
         let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
         let errands = self.errands.finish(STEP, ending == Ending::Transferred);
         tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), errands);

@@ -9,6 +9,7 @@ use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
 use shared::insights::Review;
+use shared::live::Watcher;
 use shared::money::{Day, Usd};
 use shared::page::{Cursor, Page};
 use shared::ports::*;
@@ -36,6 +37,7 @@ pub struct Books {
     pub pulses: BTreeMap<RelayId, usize>,
     pub deposed: BTreeSet<RelayId>,
     pub held: BTreeSet<(RelayId, CallSid)>,
+    pub watchers: Vec<Watcher>,
     pub writes: usize,
     /// By what calls are found.
     pub terms: BTreeMap<CallSid, Vec<Term>>,
@@ -268,6 +270,12 @@ impl ReadHistory for Store {
     }
     async fn relays(&self) -> PortResult<Vec<RelayRecord>> {
         Ok(self.books.borrow().relays.values().cloned().collect())
+    }
+}
+
+impl ListWatchers for Store {
+    async fn watchers(&self) -> PortResult<Vec<Watcher>> {
+        Ok(self.books.borrow().watchers.clone())
     }
 }
 

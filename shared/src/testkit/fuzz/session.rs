@@ -329,6 +329,7 @@ impl Call {
                 }
                 67..=72 => Input::Operator(OperatorCommand::PauseRecording),
                 73..=78 => Input::Operator(OperatorCommand::ResumeRecording),
+                79..=90 => Input::Watched(bytes.flag()),
                 _ => Input::HandOver,
             },
         }
@@ -440,9 +441,10 @@ fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
             ModelEvent::Audio { response: response.into(), item: item.into(), content_index, payload }
         }
         52 => ModelEvent::AudioDone { response: response.into(), item: item.into() },
+        56 => ModelEvent::CallerSays { item: item.into(), text: "I would ".into() },
         53 => ModelEvent::AgentSays { item: item.into(), text: "It is ".into() },
         54 => ModelEvent::AgentSaid { item: item.into(), text: "It is cold.".into() },
-        55 | 56 => {
+        55 => {
             let (call, tool) = (bytes.name("call_").into(), usize::from(bytes.byte()));
             let (name, arguments) = TOOL_CALLS[tool % TOOL_CALLS.len()];
             let (name, arguments) = (name.to_owned(), if bytes.flag() { arguments } else { "{" });
