@@ -25,8 +25,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 impl Rate {
     /// 0 is no limit.
-    pub fn per_minute(most: u32) -> Self {
-        Self { most: (most > 0).then_some(most) }
+    pub const fn per_minute(most: u32) -> Self {
+        Self { most: if most > 0 { Some(most) } else { None } }
     }
 
     pub fn is_limited(self) -> bool {

@@ -1,6 +1,8 @@
 //! The doors to the world: one narrow trait per permission the cloud grants. A function's signature names the
 //! doors it needs, and its IAM statement grants exactly those.
 
+mod console;
+
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use crate::limits::Window;
 use crate::messages::{Callback, Message};
 use crate::money::{Day, Usd};
 use crate::ownership::{Lost, Outcome};
+use crate::page::{Cursor, Page};
 use crate::redact::Pii;
 use crate::redact::Secret;
 use crate::session::{Event, Journal, Line};
@@ -26,6 +29,8 @@ use crate::tools::own::{HttpAnswer, HttpFault, HttpRequest, ToolSecret};
 use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
+
+pub use self::console::{NoteActs, ReadActs};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -174,7 +179,7 @@ impl fmt::Debug for Entry {
 /// `dynamodb:Query`: what the console and the API read.
 pub trait ReadHistory: Send + Sync {
     /// Newest first.
-    fn recent_calls(&self, limit: u32) -> impl Future<Output = PortResult<Vec<Call>>> + Send;
+    fn recent_calls(&self, limit: u32, after: Option<&Cursor>) -> impl Future<Output = PortResult<Page<Call>>> + Send;
     fn transcript(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<Line>>> + Send;
     fn events(&self, sid: &CallSid) -> impl Future<Output = PortResult<Vec<(CallTime, Event)>>> + Send;
     /// In order, what ends after `from`. Where two relays wrote from the same position, the later holder's.

@@ -4,6 +4,7 @@
 //! write, so that two processes which try at the same time cannot both succeed. The SDK repeats a write whose answer
 //! was lost; each condition lets our own first attempt count as ours.
 
+mod acts;
 mod agents;
 mod audit;
 mod calls;

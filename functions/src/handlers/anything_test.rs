@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shared::agent::Agent;
 use shared::calls::{CallStatus, MediaPath};
 use shared::config::{ApiConfig, ConnectConfig, TwimlConfig, WebhookAuth};
+use shared::console::Keys;
 use shared::limits::{CallLimits, Gate};
 use shared::redact::Secret;
 use shared::tools::address::Guard;
@@ -54,7 +55,8 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
         bucket: "b".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
-        console_token: Some(Secret::new("console-token")),
+        console: Keys::new(Some(Secret::new("console-token")), &PUBLIC_URL.parse().unwrap()),
+        origins: vec!["https://console.example.com".to_owned()],
         guard: Guard::default(),
         tool_call_function: "tool-call".to_owned(),
     };

@@ -6,14 +6,19 @@
 mod agents;
 mod callers;
 mod documents;
+mod door;
 mod mailbox;
 mod music;
 mod needs;
 mod numbers;
 mod recordings;
+mod routes;
 mod running;
+mod sessions;
 mod tools;
 mod transfer;
+
+use std::borrow::Cow;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -22,20 +27,23 @@ use serde_json::json;
 use shared::audio::hold_music::Piece;
 use shared::audio::wav;
 use shared::calls::{Call, CallStatus, Relay};
-use shared::config::{ApiConfig, is_loopback};
+use shared::config::ApiConfig;
+use shared::console::{Denied, Visitor};
 use shared::control::Control;
-use shared::hold_music::file_id;
-use shared::ids::{CallSid, MusicId, ToolCallId};
+use shared::ids::CallSid;
+use shared::limits::Gate;
+use shared::page::{Cursor, NoCursor, Page};
 use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, RelayControl, RunTools};
 use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
-use shared::twilio::webhook::is_sid;
-use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
+use self::door::SIGN_INS;
+use self::needs::{Records, Shelf};
+use self::routes::Route;
 use super::http::{Request, Response};
-use needs::{Records, Shelf};
+use super::strangers::Strangers;
 
 /// What a Lambda function can answer with, less base64 and the envelope.
 const LONGEST_BODY: u64 = 4 * 1024 * 1024;
@@ -53,148 +61,7 @@ pub struct Api<S, B, M, R, T, X, C> {
     carrier: Option<T>,
     clock: C,
     config: ApiConfig,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Route {
-    Health,
-    StreamWithoutUpgrade,
-    Status,
-    PublicUrl,
-    Tools,
-    TryTool,
-    Calls,
-    Call(CallSid),
-    Recording(CallSid),
-    RecordingUrl(CallSid),
-    PauseRecording(CallSid),
-    ResumeRecording(CallSid),
-    Caller(String),
-    HangUp(CallSid),
-    ChangeAgent(CallSid),
-    Agents(agents::Route),
-    Numbers(numbers::Route),
-    Hold(CallSid),
-    Resume(CallSid),
-    Transfer(CallSid),
-    Messages,
-    MessagesOf(CallSid),
-    Callbacks,
-    Callback(CallSid, ToolCallId),
-    ToolRuns(CallSid),
-    Streams,
-    Sessions,
-    Twilio,
-    HoldMusic,
-    MusicStatus,
-    MusicFiles,
-    MusicFile(MusicId),
-    MusicUploads,
-}
-
-impl Route {
-    fn find(path: &str) -> Option<Self> {
-        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-        match *segments.as_slice() {
-            ["health"] => Some(Self::Health),
-            ["stream"] => Some(Self::StreamWithoutUpgrade),
-            ["status"] => Some(Self::Status),
-            ["public-url"] => Some(Self::PublicUrl),
-            ["tools"] => Some(Self::Tools),
-            ["calls"] => Some(Self::Calls),
-            ["calls", sid] => call(sid).map(Self::Call),
-            ["calls", sid, "recording"] => call(sid).map(Self::Recording),
-            ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
-            ["api", "calls", sid, "recording", "url"] => call(sid).map(Self::RecordingUrl),
-            ["api", "calls", sid, "recording", "pause"] => call(sid).map(Self::PauseRecording),
-            ["api", "calls", sid, "recording", "resume"] => call(sid).map(Self::ResumeRecording),
-            ["api", "callers", number] => numbers::read(number).map(Self::Caller),
-            ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
-            ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
-            ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
-            ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
-            ["api", "messages"] => Some(Self::Messages),
-            ["api", "callbacks"] => Some(Self::Callbacks),
-            ["api", "callbacks", sid, id] => Some(Self::Callback(call(sid)?, mailbox::id(id)?)),
-            ["streams"] => Some(Self::Streams),
-            ["realtime", "sessions"] => Some(Self::Sessions),
-            ["hold-music", "built-in"] => Some(Self::HoldMusic),
-            ["hold-music", "status"] => Some(Self::MusicStatus),
-            ["hold-music", "files"] => Some(Self::MusicFiles),
-            ["hold-music", "files", id] => file_id(id).map(Self::MusicFile),
-            ["hold-music", "uploads"] => Some(Self::MusicUploads),
-            ["api", "twilio"] => Some(Self::Twilio),
-            ["api", "calls", sid, "agent"] => call(sid).map(Self::ChangeAgent),
-            ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
-            ["api", "numbers", ref rest @ ..] => numbers::Route::find(rest).map(Self::Numbers),
-            ["api", "tools", "try"] => Some(Self::TryTool),
-            ["api", "calls", sid, "tools"] => call(sid).map(Self::ToolRuns),
-            _ => None,
-        }
-    }
-
-    fn allow(&self) -> &'static str {
-        match self {
-            Self::HangUp(_)
-            | Self::Hold(_)
-            | Self::Resume(_)
-            | Self::PauseRecording(_)
-            | Self::ResumeRecording(_)
-            | Self::Transfer(_)
-            | Self::ChangeAgent(_)
-            | Self::TryTool
-            | Self::MusicUploads => "POST",
-            Self::MusicFiles => "GET, POST",
-            Self::MusicFile(_) => "GET, DELETE",
-            Self::Callback(..) | Self::Caller(_) => "DELETE",
-            Self::Agents(route) => route.allow(),
-            Self::Numbers(route) => route.allow(),
-            _ => "GET",
-        }
-    }
-
-    fn allows(&self, method: &Method) -> bool {
-        self.allow().split(", ").any(|allowed| allowed == method.as_str())
-    }
-
-    /// Tells about a caller, or does something to one.
-    fn is_private(&self) -> bool {
-        match self {
-            Self::Health
-            | Self::StreamWithoutUpgrade
-            | Self::Status
-            | Self::PublicUrl
-            | Self::Tools
-            | Self::HoldMusic => false,
-            Self::Calls
-            | Self::Call(_)
-            | Self::Recording(_)
-            | Self::RecordingUrl(_)
-            | Self::PauseRecording(_)
-            | Self::ResumeRecording(_)
-            | Self::Caller(_)
-            | Self::HangUp(_)
-            | Self::ChangeAgent(_)
-            | Self::Agents(_)
-            | Self::Numbers(_)
-            | Self::Hold(_)
-            | Self::Resume(_)
-            | Self::Transfer(_)
-            | Self::Messages
-            | Self::MessagesOf(_)
-            | Self::Callbacks
-            | Self::Callback(..)
-            | Self::ToolRuns(_)
-            | Self::TryTool
-            | Self::Streams
-            | Self::Sessions
-            | Self::Twilio
-            | Self::MusicStatus
-            | Self::MusicFiles
-            | Self::MusicFile(_)
-            | Self::MusicUploads => true,
-        }
-    }
+    strangers: Strangers,
 }
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
@@ -215,7 +82,8 @@ where
         clock: C,
         config: ApiConfig,
     ) -> Self {
-        Self { store, recordings, music, relays, tools, carrier, clock, config }
+        let strangers = Strangers::new(Gate { strangers: SIGN_INS, ..Gate::default() });
+        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -228,35 +96,33 @@ where
 
     async fn answer(&self, request: &Request) -> Response {
         let Some(route) = Route::find(&request.path) else { return Response::not_found() };
+        if request.method == Method::OPTIONS {
+            return self.preflight(request, &route);
+        }
         if !route.allows(&request.method) {
             return Response::not_allowed(route.allow());
         }
-        if route.is_private()
-            && let Some(refusal) = self.refusal(request)
-        {
-            return refusal;
-        }
-        self.route(route, request).await.unwrap_or_else(|error| {
-            tracing::error!(code = "store_failed", path = nameless(&request.path), %error);
-            Response::problem(StatusCode::SERVICE_UNAVAILABLE, "what was asked for cannot be had right now")
-        })
-    }
-
-    fn refusal(&self, request: &Request) -> Option<Response> {
-        let Some(token) = &self.config.console_token else {
-            return (!is_loopback(&self.config.public_url)).then(closed);
+        let act = route.act(&request.method);
+        let needed = route.needs(&request.method);
+        let visitor = self.visitor(request);
+        let answer = match self.refusal(request, needed, &visitor).await {
+            Some(refusal) => refusal,
+            None => self.route(route, request, &visitor).await.unwrap_or_else(|error| {
+                tracing::error!(code = "store_failed", path = nameless(&request.path), %error);
+                Response::problem(StatusCode::SERVICE_UNAVAILABLE, "what was asked for cannot be had right now")
+            }),
         };
-        let given = request.header(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
-        if given.is_some_and(|given| given.as_bytes().ct_eq(token.reveal().as_bytes()).into()) {
-            return None;
+        if let Some(act) = act {
+            self.note(request, &visitor, act, &answer).await;
         }
-        tracing::warn!(code = "console_token_refused", path = nameless(&request.path));
-        let refusal = Response::problem(StatusCode::UNAUTHORIZED, "the console's token is needed");
-        Some(refusal.header(header::WWW_AUTHENTICATE, "Bearer"))
+        self.shared_with(request, answer)
     }
 
-    async fn route(&self, route: Route, request: &Request) -> PortResult<Response> {
+    async fn route(&self, route: Route, request: &Request, visitor: &Result<Visitor, Denied>) -> PortResult<Response> {
         match route {
+            Route::Session => Ok(self.session(request, visitor)),
+            Route::Passes => Ok(self.give_pass(request)),
+            Route::Acts => self.acts(&request.query).await,
             Route::Health => Ok(Response::text("OK")),
             Route::StreamWithoutUpgrade => Ok(upgrade_required()),
             Route::Status => self.status().await,
@@ -266,7 +132,7 @@ where
                 tools::try_out((&self.store, &self.tools, &self.clock), &self.config.guard, request).await
             }
             Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
-            Route::Calls => self.calls(limit(&request.query)).await,
+            Route::Calls => self.calls(&request.query).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
             Route::RecordingUrl(sid) => self.recording_url(&sid).await,
@@ -309,8 +175,10 @@ where
         })))
     }
 
-    async fn calls(&self, limit: u32) -> PortResult<Response> {
-        Ok(Response::json(&json!({ "calls": self.store.recent_calls(limit).await? })))
+    async fn calls(&self, query: &str) -> PortResult<Response> {
+        let Ok(after) = after(query) else { return Ok(no_such_place()) };
+        let Page { items, next } = self.store.recent_calls(limit(query), after.as_ref()).await?;
+        Ok(Response::json(&json!({ "calls": items, "next": next })))
     }
 
     async fn call(&self, sid: &CallSid) -> PortResult<Response> {
@@ -368,7 +236,7 @@ where
     }
 
     async fn running(&self) -> PortResult<Vec<Call>> {
-        let calls = self.store.recent_calls(MOST_CALLS_LISTED).await?;
+        let calls = self.store.recent_calls(MOST_CALLS_LISTED, None).await?.items;
         Ok(calls.into_iter().filter(|call| call.status == CallStatus::InProgress).collect())
     }
 }
@@ -401,10 +269,6 @@ impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
     }
 }
 
-fn call(sid: &str) -> Option<CallSid> {
-    is_sid(sid, "CA").then(|| CallSid::from(sid))
-}
-
 /// For the log, where no number belongs.
 fn nameless(path: &str) -> &str {
     let numbered = ["/api/numbers/", "/api/callers/"];
@@ -412,8 +276,20 @@ fn nameless(path: &str) -> &str {
 }
 
 fn limit(query: &str) -> u32 {
-    let limit = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "limit");
-    limit.and_then(|(_, value)| value.parse().ok()).unwrap_or(CALLS_LISTED).clamp(1, MOST_CALLS_LISTED)
+    asked(query, "limit").and_then(|limit| limit.parse().ok()).unwrap_or(CALLS_LISTED).clamp(1, MOST_CALLS_LISTED)
+}
+
+/// Where a list goes on: what the page before called `next`.
+fn after(query: &str) -> Result<Option<Cursor>, NoCursor> {
+    asked(query, "after").map(|cursor| cursor.parse()).transpose()
+}
+
+fn asked<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+fn no_such_place() -> Response {
+    Response::problem(StatusCode::BAD_REQUEST, "`after` is what the page before it called `next`")
 }
 
 /// Itself, or where it may be had.
@@ -437,10 +313,6 @@ fn hold_music() -> Response {
 fn upgrade_required() -> Response {
     let problem = Response::problem(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket");
     problem.header(header::UPGRADE, "websocket")
-}
-
-fn closed() -> Response {
-    Response::problem(StatusCode::FORBIDDEN, "no console token is set, so calls are shown on a loopback address only")
 }
 
 fn unreachable_relay() -> Response {

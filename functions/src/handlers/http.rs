@@ -126,6 +126,16 @@ impl Response {
         self
     }
 
+    pub(super) fn code(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Beside what this header says already.
+    pub(super) fn add(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.append(name, HeaderValue::from_static(value));
+        self
+    }
+
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);

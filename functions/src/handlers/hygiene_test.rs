@@ -7,6 +7,7 @@ use serde_json::json;
 use shared::agent::Agent;
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::config::{ApiConfig, ConnectConfig, ToolsConfig, TwimlConfig, WebhookAuth};
+use shared::console::Keys;
 use shared::limits::{CallLimits, Gate, Rate};
 use shared::ownership::Outcome;
 use shared::redact::Secret;
@@ -120,7 +121,8 @@ async fn the_rest(world: &World) {
         telephony: None,
         tool_call_function: "tool-call".to_owned(),
         guard: Default::default(),
-        console_token: Some(Secret::new(CONSOLE_TOKEN)),
+        console: Keys::new(Some(Secret::new(CONSOLE_TOKEN)), &PUBLIC_URL.parse().unwrap()),
+        origins: vec!["https://console.example.com".to_owned()],
     };
     let api = Api::new(
         (world.clone(), world.clone(), world.clone()),

@@ -33,6 +33,12 @@ impl Strangers {
         admitted
     }
 
+    /// As far as is known here. Whoever asks this before looking at what they bring stops those who guess.
+    pub(super) fn have_had_enough(&self, address: Option<IpAddr>, now_ms: u64) -> bool {
+        let rate = self.gate.strangers;
+        address.is_some_and(|address| rate.exceeded_by(self.known().of(&origin(address), now_ms)))
+    }
+
     /// Another request from there had no good signature; whether it was one too many. Then it is worth no line in the
     /// log.
     pub(super) async fn are_too_many<S: CountRates>(&self, store: &S, address: Option<IpAddr>, now_ms: u64) -> bool {

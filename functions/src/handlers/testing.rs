@@ -1,6 +1,7 @@
 //! A world in memory for the handlers' tests: every door, and what went through it.
 
 mod agents;
+mod console;
 mod mailbox;
 mod music;
 mod recordings;
@@ -15,12 +16,14 @@ use bytes::Bytes;
 use serde_json::Value;
 use shared::agent::{Agent, Saved};
 use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
+use shared::console::Act;
 use shared::control::Control;
 use shared::hold_music::MusicFile;
 use shared::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
+use shared::page::{Cursor, Page};
 use shared::ports::{
     CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
     Random, ReadCall, ReadHistory, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WaitingLine,
@@ -105,6 +108,8 @@ pub(super) struct State {
     pub(super) messages: Vec<Message>,
     pub(super) callbacks: Vec<Callback>,
     pub(super) erased_recordings: Vec<CallSid>,
+    /// None of the `writes` either: they are about those.
+    pub(super) acts: Vec<Act>,
 }
 
 /// A frame, as a relay got it.
@@ -295,8 +300,11 @@ impl WriteCall for World {
 }
 
 impl ReadHistory for World {
-    async fn recent_calls(&self, limit: u32) -> PortResult<Vec<Call>> {
-        Ok(self.read()?.calls.values().rev().take(limit as usize).cloned().collect())
+    async fn recent_calls(&self, limit: u32, after: Option<&Cursor>) -> PortResult<Page<Call>> {
+        let state = self.read()?;
+        let older = |call: &&Call| after.is_none_or(|after| call.sid.as_str() < after.key());
+        let calls: Vec<Call> = state.calls.values().rev().filter(older).cloned().collect();
+        Ok(page(calls, limit, |call| call.sid.to_string()))
     }
 
     async fn transcript(&self, _sid: &CallSid) -> PortResult<Vec<Line>> {
@@ -330,6 +338,14 @@ impl Tokens for World {
         let kept = state.tokens.get_mut(token.reveal()).and_then(Option::take);
         kept.filter(|(_, until)| *until > NOW_MS).map(|(call, _)| call).ok_or(PortError::Gone)
     }
+}
+
+/// The first of a list.
+pub(super) fn page<T>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> String) -> Page<T> {
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = items.last().filter(|_| more).map(|last| Cursor::behind(key(last)));
+    Page { items, next }
 }
 
 impl CountRates for World {

@@ -388,8 +388,10 @@ async fn the_newest_calls_come_first() {
     for number in 1..=5 {
         store.open_call(&call(number)).await.unwrap();
     }
-    let newest = store.recent_calls(3).await.unwrap();
-    assert_eq!(newest, [call(5), call(4), call(3)]);
+    let newest = store.recent_calls(3, None).await.unwrap();
+    assert_eq!(newest.items, [call(5), call(4), call(3)]);
+    let rest = store.recent_calls(3, newest.next.as_ref()).await.unwrap();
+    assert_eq!((rest.items, rest.next), (vec![call(2), call(1)], None));
 }
 
 #[tokio::test]
@@ -404,7 +406,7 @@ async fn a_call_of_before_the_lease_had_an_item_of_its_own_is_still_read() {
     let update = dynamo.update_item().table_name(TABLE).key("pk", AttributeValue::S(format!("CALL#{}", sid())));
     let update = update.key("sk", AttributeValue::S("META".to_owned())).update_expression("SET lease = :lease");
     update.expression_attribute_values(":lease", AttributeValue::M(lease)).send().await.unwrap();
-    assert_eq!(store.recent_calls(1).await.unwrap(), [call(1)]);
+    assert_eq!(store.recent_calls(1, None).await.unwrap().items, [call(1)]);
     assert_eq!(store.call(&sid()).await.unwrap(), Some(call(1)));
 }
 

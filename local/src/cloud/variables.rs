@@ -14,7 +14,7 @@ use super::{LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, StartError};
 use crate::call::exchange::rest;
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 34] = [
+const FOR_ALL: [&str; 35] = [
     "AGENT_GREETING",
     "AGENT_HOLD_MUSIC",
     "AGENT_INSTRUCTIONS",
@@ -27,6 +27,7 @@ const FOR_ALL: [&str; 34] = [
     "AGENT_UNAVAILABLE",
     "ALLOWED_ADDRESSES",
     "CALLER_RATE",
+    "CONSOLE_ORIGINS",
     "CONSOLE_TOKEN",
     "LOG_LEVEL",
     "MAX_CALLS",

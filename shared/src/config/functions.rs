@@ -9,8 +9,8 @@ use super::parts::{
 use super::{ConfigErrors, Reader, Source, agent::agent};
 use crate::agent::Agent;
 use crate::calls::MediaPath;
+use crate::console::Keys;
 use crate::limits::{CallLimits, Gate};
-use crate::redact::Secret;
 use crate::tools::address::Guard;
 use crate::twilio::rest::Access;
 
@@ -143,15 +143,19 @@ pub struct ApiConfig {
     pub tool_call_function: String,
     /// Where tools may go: definitions are judged by it.
     pub guard: Guard,
-    /// Opens the routes that reveal calls. Without it they are open on a loopback address only.
-    pub console_token: Option<Secret>,
+    /// What lets people in.
+    pub console: Keys,
+    /// Other sites whose pages may ask, as browsers write them: `https://console.example.com`.
+    pub origins: Vec<String>,
 }
 
 impl ApiConfig {
     pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(source);
+        let public_url = public_url(&mut reader);
         let config = Self {
-            public_url: public_url(&mut reader),
+            console: Keys::new(reader.secret("CONSOLE_TOKEN"), &public_url),
+            public_url,
             media_path: media_path(&mut reader),
             table: table(&mut reader),
             bucket: bucket(&mut reader),
@@ -159,10 +163,20 @@ impl ApiConfig {
             telephony: Access::read(&mut reader),
             tool_call_function: reader.required("TOOL_CALL_FUNCTION", "the function that runs tools"),
             guard: guard(&mut reader),
-            console_token: reader.secret("CONSOLE_TOKEN"),
+            origins: origins(&mut reader),
         };
         reader.finish(config)
     }
+}
+
+/// `CONSOLE_ORIGINS`.
+fn origins<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> Vec<String> {
+    let origins = list(&reader.text("CONSOLE_ORIGINS").unwrap_or_default());
+    let fits = |origin: &String| url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+    if !origins.iter().all(fits) {
+        reader.invalid("CONSOLE_ORIGINS", "a list of origins, as in https://console.example.com");
+    }
+    origins
 }
 
 /// `TOOL_ALLOW_HOSTS`.
@@ -182,6 +196,7 @@ fn control_url<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> url::Url {
 mod tests {
     use super::super::testing::{Recording, keys};
     use super::*;
+    use crate::redact::Secret;
 
     const PUBLIC: [(&str, &str); 2] =
         [("PUBLIC_URL", "https://voice.example.com"), ("PUBLIC_WSS_URL", "wss://voice.example.com/call")];
@@ -229,7 +244,7 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
+                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
                  TOOL_ALLOW_HOSTS TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
                  TWILIO_API_URL TWILIO_AUTH_TOKEN"
             )

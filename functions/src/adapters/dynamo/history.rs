@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use shared::calls::{Call, Relay};
 use shared::ids::CallSid;
+use shared::page::{Cursor, Page};
 use shared::ports::{LONGEST_AUDIO, PortError, PortResult, ReadHistory};
 use shared::session::{Event, Line};
 use shared::time::{CallTime, Samples};
@@ -17,16 +19,15 @@ use super::item::{Item, part, record, sort_key, text};
 use super::schema::{AUDIO, INDEX, audio_from, call_key, line_fence};
 
 impl ReadHistory for Store {
-    async fn recent_calls(&self, limit: u32) -> PortResult<Vec<Call>> {
-        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
-        let request = self.index("CALLS").scan_index_forward(false).limit(limit);
-        let answer = request.send().await.map_err(|error| port_error("query calls", &error))?;
-        let items = answer.items.unwrap_or_default().into_iter().map(|mut item| {
+    async fn recent_calls(&self, limit: u32, after: Option<&Cursor>) -> PortResult<Page<Call>> {
+        let query = self.client.query().table_name(&self.table).index_name(INDEX);
+        let Page { items, next } = self.page(query, ("gsi1pk", "CALLS"), "gsi1sk", limit, after).await?;
+        let calls = items.into_iter().map(|mut item| {
             // Of calls that were opened when the lease had no item of its own.
             item.remove("lease");
-            item
+            record(item)
         });
-        self.records(items.collect())
+        Ok(Page { items: calls.collect::<PortResult<_>>()?, next })
     }
 
     async fn transcript(&self, sid: &CallSid) -> PortResult<Vec<Line>> {
@@ -63,7 +64,7 @@ impl ReadHistory for Store {
 }
 
 impl Store {
-    pub(super) fn index(&self, partition: &str) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    pub(super) fn index(&self, partition: &str) -> QueryFluentBuilder {
         let request = self.client.query().table_name(&self.table).index_name(INDEX);
         request.key_condition_expression("gsi1pk = :pk").expression_attribute_values(":pk", text(partition))
     }
@@ -81,6 +82,32 @@ impl Store {
         let items: Result<Vec<Item>, _> = request.into_paginator().items().send().collect().await;
         let items = items.map_err(|error| port_error("query audio", &error))?;
         Ok(items.into_iter().filter(|item| self.is_current(item)).collect())
+    }
+
+    /// The newest of a partition, or those behind a cursor. What has expired leaves a gap: a page may be short, and is not
+    /// the last while it names a next one.
+    pub(super) async fn page(
+        &self,
+        query: QueryFluentBuilder,
+        (hash, partition): (&str, &str),
+        range: &str,
+        limit: u32,
+        after: Option<&Cursor>,
+    ) -> PortResult<Page<Item>> {
+        let query = query.expression_attribute_values(":pk", text(partition));
+        let query = match after {
+            None => query.key_condition_expression(format!("{hash} = :pk")),
+            Some(after) => query
+                .key_condition_expression(format!("{hash} = :pk AND {range} < :after"))
+                .expression_attribute_values(":after", text(after.key())),
+        };
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let answer = query.scan_index_forward(false).limit(limit).send().await;
+        let answer = answer.map_err(|error| port_error("query a page", &error))?;
+        let ends = |key: Item| key.get(range).and_then(|key| key.as_s().ok()).map(Cursor::behind);
+        let next = answer.last_evaluated_key.and_then(ends);
+        let items = answer.items.unwrap_or_default().into_iter().filter(|item| self.is_current(item));
+        Ok(Page { items: items.collect(), next })
     }
 
     pub(super) fn records<T: serde::de::DeserializeOwned>(&self, items: Vec<Item>) -> PortResult<Vec<T>> {

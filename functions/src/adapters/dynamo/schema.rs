@@ -22,6 +22,7 @@
 //! | `AGENT#{id}` | `META` | which version of it counts, if any; `gsi1`: `AGENTS` | for good |
 //! | `AGENT#{id}` | `VERSION#{number}` | a version, which is never changed | for good |
 //! | `NUMBER#{number}` | `META` | which agent answers; `gsi1`: `NUMBERS` | for good |
+//! | `ACTS` | `{at}#{hash}` | who did what by the console | 1 year |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
 use std::fmt::Write as _;
@@ -35,6 +36,7 @@ use aws_sdk_dynamodb::types::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::calls::{Waiting, caller_hash};
+use shared::console::Act;
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::money::Day;
@@ -54,6 +56,7 @@ pub(super) const INDEX: &str = "gsi1";
 pub(super) const EXPIRES: &str = "expires_at";
 
 pub(super) const CALLS_STAY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(super) const ACTS_STAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub(super) const AUDIO_STAYS: Duration = Duration::from_secs(60 * 60);
 pub(super) const TOOLS_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// API Gateway closes a WebSocket after two hours.
@@ -111,6 +114,15 @@ pub(super) const AUDIT: &str = "AUDIT#";
 
 pub(super) fn audit_key(at_ms: u64, call: &ToolCallId) -> String {
     format!("{AUDIT}{at_ms:014}#{call}")
+}
+
+pub(super) const ACTS: &str = "ACTS";
+
+/// Two acts of the same moment are the same act, or told apart by who did what.
+pub(super) fn act_key(act: &Act) -> String {
+    let whose = act.name.reveal().as_str();
+    let what = format!("{}#{:?}#{whose}", act.act, act.on);
+    hidden(format!("{:014}#", act.at_ms), &what)
 }
 
 pub(super) fn connection_key(id: &ConnectionId) -> String {

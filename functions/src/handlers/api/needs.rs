@@ -1,13 +1,38 @@
 //! What the API asks of its stores, said once.
 
 use shared::ports::{
-    EraseCalls, EraseRecordings, OpenMailbox, ReadAgents, ReadAudit, ReadCall, ReadHistory, ReadRecording, WriteAgents,
+    CountRates, EraseCalls, EraseRecordings, NoteActs, OpenMailbox, ReadActs, ReadAgents, ReadAudit, ReadCall,
+    ReadHistory, ReadRecording, WriteAgents,
 };
 
 /// The table.
-pub trait Records: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents {}
+pub trait Records:
+    CountRates
+    + EraseCalls
+    + NoteActs
+    + OpenMailbox
+    + ReadActs
+    + ReadAgents
+    + ReadAudit
+    + ReadCall
+    + ReadHistory
+    + WriteAgents
+{
+}
 
-impl<S> Records for S where S: EraseCalls + ReadAgents + ReadCall + ReadHistory + ReadAudit + OpenMailbox + WriteAgents {}
+impl<S> Records for S where
+    S: CountRates
+        + EraseCalls
+        + NoteActs
+        + OpenMailbox
+        + ReadActs
+        + ReadAgents
+        + ReadAudit
+        + ReadCall
+        + ReadHistory
+        + WriteAgents
+{
+}
 
 /// The bucket's recordings.
 pub trait Shelf: ReadRecording + EraseRecordings {}

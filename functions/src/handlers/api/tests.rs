@@ -1,9 +1,11 @@
 mod agents;
+mod door;
 mod recordings;
 
 use aws_lambda_events::encodings::Body;
 use serde_json::Value;
 use shared::calls::{CallStatus, Ending, MediaPath};
+use shared::console::Keys;
 use shared::money::{Cost, Usd};
 use shared::ports::FoundRecording;
 use shared::redact::Secret;
@@ -34,7 +36,8 @@ pub(super) fn api(
         telephony: None,
         tool_call_function: "tool-call".to_owned(),
         guard: Default::default(),
-        console_token: token.map(Secret::new),
+        console: Keys::new(token.map(Secret::new), &public_url.parse().unwrap()),
+        origins: vec!["https://console.example.com".to_owned()],
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
     let stores = (world.clone(), world.clone(), world.clone());

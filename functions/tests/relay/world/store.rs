@@ -9,6 +9,7 @@ use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
 use shared::money::{Day, Usd};
+use shared::page::{Cursor, Page};
 use shared::ports::*;
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -228,8 +229,8 @@ impl Chronicle for Store {
 }
 
 impl ReadHistory for Store {
-    async fn recent_calls(&self, _limit: u32) -> PortResult<Vec<Call>> {
-        Ok(Vec::new())
+    async fn recent_calls(&self, _limit: u32, _after: Option<&Cursor>) -> PortResult<Page<Call>> {
+        Ok(Page { items: Vec::new(), next: None })
     }
     async fn transcript(&self, sid: &CallSid) -> PortResult<Vec<Line>> {
         let books = self.books.borrow();
