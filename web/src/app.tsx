@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Compass } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect } from 'react';
-import { onSignedOut, session } from './api/client';
+import { onSignedOut, renew, session } from './api/client';
 import type { Session } from './api/types';
 import { Link, usePath } from './lib/router';
 import { SessionContext } from './lib/session';
@@ -53,8 +53,25 @@ function Nowhere() {
   );
 }
 
+/** Before its hour is over. */
+const RENEW_BEFORE_MS = 10 * 60_000;
+
+function useRenewal({ expires_at }: Session): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (!expires_at) return;
+    const wait = Math.max(0, Date.parse(expires_at) - Date.now() - RENEW_BEFORE_MS);
+    const timer = window.setTimeout(() => {
+      // One that cannot be renewed ends by itself, and then asks to sign in.
+      renew().then((next) => next && queries.setQueryData(['session'], next), () => undefined);
+    }, wait);
+    return () => window.clearTimeout(timer);
+  }, [expires_at, queries]);
+}
+
 function Signed({ session }: { session: Session }) {
   const path = usePath();
+  useRenewal(session);
   useEffect(() => {
     live.start();
     return () => live.forget();
@@ -88,5 +105,5 @@ export function App() {
       </div>
     );
   }
-  return <SignIn onSignedIn={() => who.refetch()} />;
+  return <SignIn onSignedIn={(session) => queries.setQueryData(['session'], session)} />;
 }

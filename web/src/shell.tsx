@@ -150,7 +150,7 @@ function Brand() {
 }
 
 export function Shell({ children }: { children: ReactNode }) {
-  const { open, role } = useSession();
+  const { open, role, name } = useSession();
   const path = usePath();
   const main = useRef<HTMLElement>(null);
   const shown = useRef(path);
@@ -176,7 +176,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ThemeChoice />
           {!open && (
             <button type="button" className={buttonClass('quiet', 'small')} onClick={signOut}>
-              <LogOut aria-hidden="true" /> Sign out ({role})
+              <LogOut aria-hidden="true" /> Sign out <span className="faint">({name ?? role})</span>
             </button>
           )}
         </div>

@@ -1,11 +1,12 @@
 /** The page in front of all others, where a token is configured. */
 import { type FormEvent, useState } from 'react';
 import { signIn } from './api/client';
+import type { Session } from './api/types';
 import icon from './icon.svg';
 import { useTitle } from './lib/title';
 import { Button, Field } from './ui/controls';
 
-export function SignIn({ onSignedIn }: { onSignedIn: () => Promise<unknown> }) {
+export function SignIn({ onSignedIn }: { onSignedIn: (session: Session) => void }) {
   const [secret, setSecret] = useState('');
   const [fault, setFault] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -15,8 +16,7 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => Promise<unknown> }) {
     setBusy(true);
     setFault(null);
     try {
-      await signIn(secret.trim());
-      await onSignedIn();
+      onSignedIn(await signIn(secret.trim()));
     } catch (error) {
       setFault(error instanceof Error ? error.message : String(error));
     } finally {
@@ -30,7 +30,7 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => Promise<unknown> }) {
           <img src={icon} alt="" /> voicebridge
         </span>
         <h1>Sign in</h1>
-        <Field label="Token" faults={fault ? [fault] : []} hint="CONSOLE_TOKEN of this bridge, or one that you were given.">
+        <Field label="Token" faults={fault ? [fault] : []} hint="The bridge’s CONSOLE_TOKEN, or a pass that you were given.">
           {(ids) => (
             <input
               {...ids}

@@ -1,6 +1,7 @@
 /** Who speaks, and with which words. */
 import type { Greeting } from '../api/types';
-import { Field, Select } from '../ui/controls';
+import { Select } from '../ui/choices';
+import { Field } from '../ui/controls';
 import { MODELS, VARIABLES, VOICES } from './defaults';
 import { ChoiceField, NumberInput, PairsField, Section, TextArea, TextField, useField, useForm } from './form';
 

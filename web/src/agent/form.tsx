@@ -2,7 +2,8 @@
 import { X } from 'lucide-react';
 import { createContext, type ReactNode, use, useState } from 'react';
 import type { Agent, Fault as ServerFault } from '../api/types';
-import { Field, IconButton, Button, Select, Switch, type Choice } from '../ui/controls';
+import { Select, Switch, type Choice } from '../ui/choices';
+import { Field, IconButton, Button } from '../ui/controls';
 import { DEFAULTS } from './defaults';
 import { isWithin, read } from './pointer';
 
@@ -162,7 +163,11 @@ interface ChoiceProps {
   read?: (value: unknown) => string;
 }
 
-export function ChoiceField({ pointer, label, hint, choices, write: to = (value) => value, read: from = String }: ChoiceProps) {
+function same(value: string): string {
+  return value;
+}
+
+export function ChoiceField({ pointer, label, hint, choices, write: to = same, read: from = String }: ChoiceProps) {
   const { value, faults, readOnly, change } = useField<unknown>(pointer);
   const chosen = from(value);
   const isKnown = choices.some((choice) => choice.value === chosen);
@@ -215,9 +220,10 @@ interface PairsProps {
 }
 
 let pairs = 0;
+const NONE: string[] = [];
 
 /** Names and values. While a name is typed it may be another's for a moment, so rows are kept beside the document. */
-export function Pairs({ label, hint, faults = [], value, onChange, names, readOnly = false }: PairsProps) {
+export function Pairs({ label, hint, faults = NONE, value, onChange, names, readOnly = false }: PairsProps) {
   const [rows, setRows] = useState<Pair[]>(() => Object.entries(value).map(([key, text]) => ({ id: ++pairs, key, value: text })));
   const change = (next: Pair[]) => {
     setRows(next);

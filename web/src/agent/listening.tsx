@@ -1,6 +1,6 @@
 /** How it hears: when a caller has finished, what noise is taken away, who writes it down. */
 import type { TurnDetection } from '../api/types';
-import { Switch } from '../ui/controls';
+import { Switch } from '../ui/choices';
 import { ChoiceField, NumberInput, Section, TextField, useField } from './form';
 
 const EAGERNESS = ['auto', 'low', 'medium', 'high'].map((value) => ({ value, label: value }));

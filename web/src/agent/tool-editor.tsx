@@ -5,8 +5,9 @@ import { useState } from 'react';
 import { ApiError, send } from '../api/client';
 import type { Fault as ServerFault, HttpTarget, LambdaTarget, OwnTool, Trial } from '../api/types';
 import { bytes, span, words } from '../lib/format';
-import { Button, Fault, Field, Select, Switch } from '../ui/controls';
-import { Dialog } from '../ui/feedback';
+import { Select, Switch } from '../ui/choices';
+import { Button, Fault, Field } from '../ui/controls';
+import { Dialog } from '../ui/dialogs';
 import { faultsAt, Pairs } from './form';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((value) => ({ value, label: value }));

@@ -4,7 +4,8 @@ import { Pencil, Plus, X } from 'lucide-react';
 import { useState } from 'react';
 import { get } from '../api/client';
 import type { Fault as ServerFault, McpServer, OwnTool, ToolSpec } from '../api/types';
-import { Button, Checkbox, Fault, Field, IconButton } from '../ui/controls';
+import { Checkbox } from '../ui/choices';
+import { Button, Fault, Field, IconButton } from '../ui/controls';
 import { faultsAt, Section, TextField, useField, useForm } from './form';
 import { blankTool, ToolEditor } from './tool-editor';
 

@@ -8,7 +8,8 @@ import { diff, hunks } from '../lib/diff';
 import { exactly, moment } from '../lib/format';
 import { useNow } from '../lib/now';
 import { Button } from '../ui/controls';
-import { Confirm, Trouble, Waiting } from '../ui/feedback';
+import { Confirm } from '../ui/dialogs';
+import { Trouble, Waiting } from '../ui/feedback';
 
 async function yamlOf(id: string, version: number, signal: AbortSignal): Promise<string> {
   const path = `/api/agents/${id}/versions/${version}`;

@@ -92,23 +92,28 @@ export async function send<T>(method: string, path: string, json?: unknown, head
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
-/** What a person types is exchanged for a session; a server without sessions takes the token itself. */
-export async function signIn(secret: string): Promise<void> {
-  const response = await fetch('/api/session', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ token: secret }),
-  });
-  if (response.status === 404) return signInDirectly(secret);
-  if (!response.ok) throw await problem(response);
-  const session = (await response.json()) as { token: string };
-  sessionStorage.setItem(TOKEN, session.token);
+interface NewSession extends Session {
+  /** None where nobody has to sign in. */
+  token?: string;
 }
 
-async function signInDirectly(secret: string): Promise<void> {
-  const response = await fetch('/calls?limit=1', { headers: { authorization: `Bearer ${secret}` } });
+async function begin(bearer: string): Promise<Session> {
+  const response = await fetch('/api/session', { method: 'POST', headers: { authorization: `Bearer ${bearer}` }, cache: 'no-store' });
   if (!response.ok) throw await problem(response);
-  sessionStorage.setItem(TOKEN, secret);
+  const session = (await response.json()) as NewSession;
+  if (session.token) sessionStorage.setItem(TOKEN, session.token);
+  return session;
+}
+
+/** What a person types, a key or a pass, is exchanged for a session. */
+export function signIn(secret: string): Promise<Session> {
+  return begin(secret);
+}
+
+/** A session that is used goes on, as long as the server lets it. */
+export async function renew(): Promise<Session | null> {
+  const held = token();
+  return held ? begin(held) : null;
 }
 
 /** `null`: somebody has to sign in first. */
@@ -116,19 +121,10 @@ export async function session(): Promise<Session | null> {
   try {
     return await get<Session>('/api/session');
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401) return null;
-    if (error.status === 404) return sessionless();
-    throw error;
-  }
-}
-
-async function sessionless(): Promise<Session | null> {
-  try {
-    await get('/calls?limit=1');
-    return { role: 'admin', expires_at: null, open: token() === null };
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 401) return null;
+    if (error instanceof ApiError && error.status === 401) {
+      sessionStorage.removeItem(TOKEN);
+      return null;
+    }
     throw error;
   }
 }

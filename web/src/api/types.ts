@@ -4,6 +4,8 @@ export type Role = 'viewer' | 'operator' | 'admin';
 
 export interface Session {
   role: Role;
+  /** Of the pass, if it was given to somebody. */
+  name: string | null;
   expires_at: string | null;
   /** Nobody has to sign in here: no token is configured, and this is the machine itself. */
   open: boolean;

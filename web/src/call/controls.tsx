@@ -9,8 +9,10 @@ import { agentName } from '../lib/agent-name';
 import { moment } from '../lib/format';
 import type { Summary } from '../lib/summary';
 import { live } from '../live/use';
-import { Button, buttonClass, Field, Select } from '../ui/controls';
-import { Confirm, Dialog, tell, tellTrouble } from '../ui/feedback';
+import { Select } from '../ui/choices';
+import { Button, buttonClass, Field } from '../ui/controls';
+import { Confirm, Dialog } from '../ui/dialogs';
+import { tell, tellTrouble } from '../ui/feedback';
 
 async function command(call: Call, path: string, done: string, json?: unknown): Promise<void> {
   await send('POST', path, json);

@@ -61,6 +61,7 @@ export interface Player {
   playFrom: (ms: number) => void;
   seek: (ms: number) => void;
   toggle: () => void;
+  setRate: (rate: number) => void;
 }
 
 export function usePlayer(sound: Sound | null | undefined): Player {
@@ -108,9 +109,12 @@ export function usePlayer(sound: Sound | null | undefined): Player {
     if (element.paused) void element.play();
     else element.pause();
   }, []);
+  const setRate = useCallback((rate: number) => {
+    if (audio.current) audio.current.playbackRate = rate;
+  }, []);
   return useMemo(
-    () => ({ audio, ms, isPlaying, durationMs: sound?.wave?.durationMs ?? durationMs, playFrom, seek, toggle }),
-    [ms, isPlaying, durationMs, sound, playFrom, seek, toggle],
+    () => ({ audio, ms, isPlaying, durationMs: sound?.wave?.durationMs ?? durationMs, playFrom, seek, toggle, setRate }),
+    [ms, isPlaying, durationMs, sound, playFrom, seek, toggle, setRate],
   );
 }
 
@@ -169,7 +173,7 @@ const KEYS: Record<string, (ms: number, whole: number) => number> = {
 
 export function PlayerBar({ player, sound }: { player: Player; sound: Sound }) {
   const { audio, ms, durationMs, isPlaying, seek, toggle } = player;
-  const [rate, setRate] = useState(1);
+  const [rate, setShownRate] = useState(1);
   const share = durationMs > 0 ? Math.min(1, ms / durationMs) : 0;
   const playhead = useRef<HTMLSpanElement>(null);
   useEffect(() => {
@@ -177,8 +181,8 @@ export function PlayerBar({ player, sound }: { player: Player; sound: Sound }) {
   }, [share]);
   const faster = () => {
     const next = rate === 1 ? 1.5 : rate === 1.5 ? 2 : 1;
-    setRate(next);
-    if (audio.current) audio.current.playbackRate = next;
+    setShownRate(next);
+    player.setRate(next);
   };
   const press = (event: KeyboardEvent) => {
     const to = KEYS[event.key]?.(ms, durationMs);

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { clock } from '../lib/format';
 import type { Detail } from '../live/entries';
-import { Checkbox } from '../ui/controls';
+import { Checkbox } from '../ui/choices';
 import { describe } from './events';
 
 /** Of interest to those who look for a fault, and many. */

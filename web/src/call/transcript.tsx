@@ -123,10 +123,11 @@ export function Transcript({ detail, runs, player, isLive }: TranscriptProps) {
   const now = isHeard ? lineAt(detail.transcript, player.ms) : null;
   const box = useRef<HTMLDivElement>(null);
   const isNearEnd = useRef(true);
+  // After whatever was shown anew.
   useEffect(() => {
     const element = box.current;
     if (isLive && element && isNearEnd.current) element.scrollTop = element.scrollHeight;
-  }, [list, isLive]);
+  });
   const scrolled = () => {
     const element = box.current;
     if (element) isNearEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END_PX;

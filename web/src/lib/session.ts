@@ -2,7 +2,7 @@
 import { createContext, use } from 'react';
 import type { Role, Session } from '../api/types';
 
-export const SessionContext = createContext<Session>({ role: 'viewer', expires_at: null, open: false });
+export const SessionContext = createContext<Session>({ role: 'viewer', name: null, expires_at: null, open: false });
 
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
 

@@ -6,10 +6,13 @@ import { clock } from './format';
 const LONGEST_MS = 10_000;
 const SHORTEST_MS = 500;
 
+function two(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
 /** `00:01:02.345`. */
 export function stamp(ms: number): string {
   const whole = Math.max(0, Math.round(ms));
-  const two = (value: number) => String(value).padStart(2, '0');
   const seconds = Math.floor(whole / 1_000);
   const rest = String(whole % 1_000).padStart(3, '0');
   return `${two(Math.floor(seconds / 3_600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${rest}`;

@@ -21,7 +21,8 @@ import { go, Link, useSearch } from '../lib/router';
 import { useMay } from '../lib/session';
 import { useTitle } from '../lib/title';
 import { Button } from '../ui/controls';
-import { Confirm, Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
+import { Confirm } from '../ui/dialogs';
+import { Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
 
 interface Tab {
   id: string;

@@ -10,7 +10,8 @@ import { go, Link } from '../lib/router';
 import { useMay } from '../lib/session';
 import { useTitle } from '../lib/title';
 import { Button, Fault, Field } from '../ui/controls';
-import { Dialog, Empty, tell, Trouble, Waiting } from '../ui/feedback';
+import { Dialog } from '../ui/dialogs';
+import { Empty, tell, Trouble, Waiting } from '../ui/feedback';
 
 /** What a name becomes in an address. */
 export function slug(name: string): string {

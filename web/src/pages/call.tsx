@@ -21,7 +21,8 @@ import { useTitle } from '../lib/title';
 import type { Detail } from '../live/entries';
 import { useCall } from '../live/use';
 import { Button } from '../ui/controls';
-import { Confirm, Empty, tell, Trouble, Waiting } from '../ui/feedback';
+import { Confirm } from '../ui/dialogs';
+import { Empty, tell, Trouble, Waiting } from '../ui/feedback';
 
 function Lasts({ call, sum }: { call: Call; sum: Summary }) {
   const now = useNow();

@@ -1,6 +1,6 @@
 /** Calls that are over, newest first: found by number, agent and how they ended. */
 import './history.css';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { PhoneOff, Search } from 'lucide-react';
 import { useDeferredValue, useMemo } from 'react';
 import { get } from '../api/client';
@@ -10,18 +10,22 @@ import { exactly, moment, phone, sentence } from '../lib/format';
 import { useNow } from '../lib/now';
 import { go, Link, useSearch } from '../lib/router';
 import { useTitle } from '../lib/title';
-import { Button, Select } from '../ui/controls';
+import { Select } from '../ui/choices';
+import { Button } from '../ui/controls';
 import { Empty, Trouble, Waiting } from '../ui/feedback';
 
-const STEP = 50;
-/** More than that the API does not list. */
-const MOST = 200;
+const STEP = 100;
 const ANY = 'any';
 
 const ENDINGS: Ending[] = [
   'caller_hung_up', 'agent_hung_up', 'operator_hung_up', 'transferred', 'caller_silent', 'longest_call', 'spend_limit',
   'abandoned', 'model_unavailable',
 ];
+
+interface Listed {
+  calls: Call[];
+  next?: string | null;
+}
 
 interface Wanted {
   words: string;
@@ -85,17 +89,16 @@ function Rows({ calls }: { calls: Call[] }) {
 
 export default function HistoryPage() {
   const search = useSearch();
-  const limit = Math.min(MOST, Math.max(STEP, Number(search.get('limit')) || STEP));
   const wanted: Wanted = { words: search.get('q') ?? '', agent: search.get('agent') ?? ANY, ending: search.get('outcome') ?? ANY };
   const deferred = useDeferredValue(wanted.words);
   useTitle('History');
-  const query = useQuery({
-    queryKey: ['calls', limit],
-    queryFn: ({ signal }) => get<{ calls: Call[] }>(`/calls?limit=${limit}`, signal),
-    placeholderData: (before) => before,
-    refetchInterval: 15_000,
+  const query = useInfiniteQuery({
+    queryKey: ['history'],
+    queryFn: ({ pageParam, signal }) => get<Listed>(`/calls?limit=${STEP}${pageParam ? `&after=${encodeURIComponent(pageParam)}` : ''}`, signal),
+    initialPageParam: '',
+    getNextPageParam: ({ next }) => next ?? undefined,
   });
-  const calls = useMemo(() => query.data?.calls ?? [], [query.data]);
+  const calls = useMemo(() => query.data?.pages.flatMap((page) => page.calls) ?? [], [query.data]);
   const agents = useMemo(() => [...new Map(calls.map((call) => [call.agent.id, agentName(call)]))], [calls]);
   const shown = calls.filter((call) => matches(call, { ...wanted, words: deferred }));
   const change = (name: string, value: string, none: string) => {
@@ -145,14 +148,13 @@ export default function HistoryPage() {
         )}
         {shown.length > 0 && <Rows calls={shown} />}
       </section>
-      {calls.length === limit && limit < MOST && (
+      {query.hasNextPage && (
         <div className="row">
-          <Button busy={query.isFetching} onClick={() => change('limit', String(limit + STEP), String(STEP))}>
+          <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
             Older calls
           </Button>
         </div>
       )}
-      {calls.length >= MOST && <p className="faint small">These are the newest {MOST} calls.</p>}
     </div>
   );
 }

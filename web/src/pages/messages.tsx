@@ -9,7 +9,8 @@ import { Link } from '../lib/router';
 import { useMay } from '../lib/session';
 import { useTitle } from '../lib/title';
 import { Button } from '../ui/controls';
-import { Confirm, Empty, tell, Trouble, Waiting } from '../ui/feedback';
+import { Confirm } from '../ui/dialogs';
+import { Empty, tell, Trouble, Waiting } from '../ui/feedback';
 
 const EVERY_MS = 10_000;
 const MOST = 200;

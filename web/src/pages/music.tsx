@@ -11,8 +11,10 @@ import { Link } from '../lib/router';
 import { useMay } from '../lib/session';
 import { useTitle } from '../lib/title';
 import { uploadMusic } from '../lib/upload';
-import { Button, IconButton, Select } from '../ui/controls';
-import { Confirm, Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
+import { Select } from '../ui/choices';
+import { Button, IconButton } from '../ui/controls';
+import { Confirm } from '../ui/dialogs';
+import { Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
 
 const BUILT_IN = 'built-in';
 

@@ -7,8 +7,10 @@ import type { AgentTitle, NumberEntry } from '../api/types';
 import { Link } from '../lib/router';
 import { useMay } from '../lib/session';
 import { useTitle } from '../lib/title';
-import { Button, Field, IconButton, Select } from '../ui/controls';
-import { Confirm, Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
+import { Select } from '../ui/choices';
+import { Button, Field, IconButton } from '../ui/controls';
+import { Confirm } from '../ui/dialogs';
+import { Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
 
 function assign(number: string, agent: string): Promise<NumberEntry> {
   return send('PUT', `/api/numbers/${encodeURIComponent(number)}`, { agent });
