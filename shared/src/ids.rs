@@ -6,14 +6,15 @@
 use std::fmt;
 
 use bytestring::ByteString;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(ByteString);
+        pub struct $name(#[schemars(with = "String")] ByteString);
 
         impl $name {
             pub fn new(text: impl Into<ByteString>) -> Self {
@@ -82,7 +83,7 @@ ids! {
 }
 
 /// Which of a call's sockets to the model: counted from 1, over all relays that hold the call one after another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SocketNumber(pub u32);
 

@@ -5,6 +5,7 @@
 
 pub mod documents;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::CallSid;
@@ -80,7 +81,7 @@ pub enum LegState {
 }
 
 /// Why a caller was not put through. One of a few words, so that the model and a metric can tell them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferFailure {
     Busy,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, millis};
@@ -19,10 +20,11 @@ const MOST_ACTIONS: usize = 100;
 const LONGEST_INSTRUCTIONS: usize = 2_000;
 
 /// How digits become strings, and what some of these do. The first three are named as in Twilio's `<Gather>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keypad {
     /// Digits belong together if no more than this lies between one and the next.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub timeout: Duration,
     /// Ends a string at once, and is no part of it.
@@ -35,7 +37,7 @@ pub struct Keypad {
     pub actions: BTreeMap<String, KeyAction>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum KeyAction {
     /// The agent says goodbye, and the call ends.

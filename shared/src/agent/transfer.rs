@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, KeyAction, millis};
@@ -17,7 +18,7 @@ const LONGEST_ADDRESS: usize = 255;
 const MOST_TARGETS: usize = 50;
 
 /// Somebody, or some desk, by the name that the model and the keypad know it by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferTarget {
     pub name: String,
@@ -26,6 +27,7 @@ pub struct TransferTarget {
     #[serde(default)]
     pub kind: TransferKind,
     /// How long the telephone rings there.
+    #[schemars(with = "u64")]
     #[serde(default = "default_ring", with = "millis")]
     pub ring: Duration,
     /// What the caller is told before; if nothing, the agent finds its own words.
@@ -33,7 +35,7 @@ pub struct TransferTarget {
     pub say: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferKind {
     /// The caller hears it ring, and the agent is gone unless nobody answers.

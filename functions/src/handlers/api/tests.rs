@@ -3,7 +3,7 @@ mod door;
 mod recordings;
 
 use aws_lambda_events::encodings::Body;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::console::Keys;
 use shared::money::{Cost, Usd};

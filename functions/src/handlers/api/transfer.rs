@@ -1,6 +1,7 @@
 //! `POST /api/calls/{sid}/transfer`: an operator puts a caller through to somebody.
 
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::control::Control;
 use shared::ids::CallSid;
@@ -12,9 +13,10 @@ use super::{Api, Response};
 
 const LONGEST_WHY: usize = 600;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "WantedTransfer")]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(super) struct Wanted {
     /// A transfer target's name, or a number.
     to: Pii<String>,
     /// For whoever is called.

@@ -1,5 +1,6 @@
 //! How far a transfer is: what the journal holds of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::TransferTarget;
@@ -9,7 +10,7 @@ use crate::time::CallTime;
 use crate::transfer::TransferFailure;
 
 /// Who wanted a caller to be put through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferredBy {
     Agent,
