@@ -1,6 +1,6 @@
 /** A bridge of the test's own, with the scripted model, and people who call it. Gone with the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,10 @@ const HERE = import.meta.dirname;
 const PROGRAM = process.env['VOICEBRIDGE_BIN'] ?? resolve(HERE, '../../target/debug/voicebridge');
 const DIST = resolve(HERE, '../dist');
 const SCRIPTS = resolve(HERE, 'scripts');
+
+const TOOLS = 'get_weather,lookup_prescription,lookup_menu,take_message,schedule_callback,hang_up';
+
+const DAY_MS = 86_400_000;
 
 export interface Caller {
   /** Its exit status, when the call is over. */
@@ -28,13 +32,19 @@ export class Bridge {
 
   static async start(env: Record<string, string> = {}, script = 'office.model'): Promise<Bridge> {
     const folder = await mkdtemp(join(tmpdir(), 'voicebridge-e2e-'));
+    const model = join(folder, script);
+    const words = await readFile(join(SCRIPTS, script), 'utf8');
+    await writeFile(model, words.replaceAll('TOMORROW', new Date(Date.now() + DAY_MS).toISOString()));
     const args = ['serve', '--port', '0', '--data', folder, '--env-file', join(folder, 'none')];
-    args.push('--console', DIST, '--script', join(SCRIPTS, script), '--drain', '0');
-    const server = spawn(PROGRAM, args, { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+    args.push('--console', DIST, '--script', model, '--drain', '0');
+    const settings = { PATH: process.env['PATH'] ?? '', AGENT_TOOLS: TOOLS, MEDIA_PATH: 'direct', ...env };
+    const server = spawn(PROGRAM, args, { env: settings, stdio: ['ignore', 'pipe', 'pipe'] });
+    let complaints = '';
+    server.stderr.on('data', (data) => (complaints += String(data)));
     const lines = createInterface({ input: server.stdout });
     const url = await new Promise<string>((found, failed) => {
       server.on('error', failed);
-      server.on('exit', (code) => failed(new Error(`the bridge ended with ${code}`)));
+      server.on('exit', (code) => failed(new Error(`the bridge ended with ${code}: ${complaints}`)));
       lines.on('line', (line) => {
         const at = /^voicebridge is at (http\S+?),/.exec(line)?.[1];
         if (at) found(at);

@@ -1,5 +1,5 @@
 /** What stands where an agent says nothing: shown, and never sent. The server's are in `shared/src/agent.rs`. */
-import type { Agent } from '../api/types';
+import type { AgentSent } from '../api/types';
 
 export const DEFAULTS = {
   name: 'Receptionist',
@@ -45,7 +45,7 @@ export const DEFAULTS = {
     longest_pause: 300_000,
   },
   hours: { closed: 'We are closed at the moment. Please call again during our opening hours. Goodbye.' },
-} satisfies Omit<Agent, 'id'>;
+} satisfies AgentSent;
 
 export const VOICES = ['marin', 'cedar', 'alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse'];
 export const MODELS = ['gpt-realtime-2.1', 'gpt-realtime-2.1-mini'];

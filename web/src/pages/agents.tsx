@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Bot, FileUp, Plus } from 'lucide-react';
 import { type FormEvent, useRef, useState } from 'react';
 import { ApiError, ask, get, send } from '../api/client';
-import type { Agent, AgentTitle, NumberEntry } from '../api/types';
+import type { Agent, AgentSent, AgentTitle, NumberEntry } from '../api/types';
 import { moment } from '../lib/format';
 import { useNow } from '../lib/now';
 import { go, Link } from '../lib/router';
@@ -24,7 +24,7 @@ function NewAgent({ onClose }: { onClose: () => void }) {
   const [id, setId] = useState<string | null>(null);
   const queries = useQueryClient();
   const create = useMutation({
-    mutationFn: (agent: Agent) => send<Agent>('POST', '/api/agents', agent),
+    mutationFn: (agent: AgentSent) => send<Agent>('POST', '/api/agents', agent),
     onSuccess: (agent) => {
       void queries.invalidateQueries({ queryKey: ['agents'] });
       go(`/agents/${agent.id}`);
@@ -196,7 +196,7 @@ export default function AgentsPage() {
                     {id === 'default' && <span className="faint"> every other number</span>}
                   </td>
                   <td className="number optional">{version}</td>
-                  <td className="number soft end">{moment(saved_at_ms, now)}</td>
+                  <td className="number soft end corner">{moment(saved_at_ms, now)}</td>
                 </tr>
               ))}
             </tbody>

@@ -58,7 +58,7 @@ const Row = memo(function Row({ call }: { call: Call }) {
       <td className="number optional">{sum ? sum.interruptions : '–'}</td>
       <td className="number optional">{sum?.answerMs ? span(sum.answerMs.p50) : '–'}</td>
       <td className="number optional">{sum?.cost ? dollars(sum.cost.total) : '–'}</td>
-      <td className="number end">
+      <td className="number end corner">
         <Duration since={call.began_at_ms} />
       </td>
     </tr>

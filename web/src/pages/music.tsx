@@ -214,7 +214,7 @@ function Files({ files, status }: { files: MusicFile[]; status: MusicStatus }) {
                 <span className="main">Built-in piece</span>
               </span>
             </td>
-            <td className="number">{clock(status.built_in.length_ms)}</td>
+            <td className="number below">{clock(status.built_in.length_ms)}</td>
             <td className="faint optional">with the bridge</td>
             <td className="optional" />
             <td className="optional" />
@@ -227,16 +227,16 @@ function Files({ files, status }: { files: MusicFile[]; status: MusicStatus }) {
                   <span className="main">{file.title}</span>
                 </span>
               </td>
-              <td className="number">{clock(file.length_ms)}</td>
+              <td className="number below">{clock(file.length_ms)}</td>
               <td className="soft optional">
-                {file.source.format.toUpperCase()}, {bytes(file.source.bytes)}{' '}
+                {file.source.format.toUpperCase()}, {bytes(file.source.bytes)}{' · '}
                 <span className="faint">
                   {file.loudness_lufs.toFixed(1)} LUFS, {file.gain_db >= 0 ? '+' : ''}
                   {file.gain_db.toFixed(1)} dB
                 </span>
               </td>
               <td className="number soft optional">{moment(file.uploaded_at_ms, now)}</td>
-              <td className="number end">
+              <td className="number end corner">
                 {mayEdit && (
                   <Confirm
                     trigger={

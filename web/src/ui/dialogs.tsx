@@ -2,7 +2,7 @@
 import { AlertDialog } from '@base-ui/react/alert-dialog';
 import { Dialog as BaseDialog } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
-import { type ReactElement, type ReactNode, useState } from 'react';
+import { type ReactElement, type ReactNode, useRef, useState } from 'react';
 import { Button, IconButton } from './controls';
 import { tellTrouble } from './feedback';
 
@@ -62,11 +62,14 @@ interface DialogProps {
 }
 
 export function Dialog({ open, onClose, title, description, wide = false, children }: DialogProps) {
+  const popup = useRef<HTMLDivElement>(null);
+  // What is to be filled in, rather than the way out.
+  const first = () => popup.current?.querySelector<HTMLElement>('input:not([hidden]), textarea, [role=combobox]') ?? true;
   return (
     <BaseDialog.Root open={open} onOpenChange={(isOpen) => !isOpen && onClose()}>
       <BaseDialog.Portal>
         <BaseDialog.Backdrop className="backdrop" />
-        <BaseDialog.Popup className={`dialog ${wide ? 'wide' : ''}`}>
+        <BaseDialog.Popup ref={popup} initialFocus={first} className={`dialog ${wide ? 'wide' : ''}`}>
           <div className="row">
             <BaseDialog.Title className="grow">{title}</BaseDialog.Title>
             <BaseDialog.Close render={<IconButton label="Close" size="small" />}>
