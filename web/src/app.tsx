@@ -63,7 +63,14 @@ function useRenewal({ expires_at }: Session): void {
     const wait = Math.max(0, Date.parse(expires_at) - Date.now() - RENEW_BEFORE_MS);
     const timer = window.setTimeout(() => {
       // One that cannot be renewed ends by itself, and then asks to sign in.
-      renew().then((next) => next && queries.setQueryData(['session'], next), () => undefined);
+      renew().then(
+        (next) => {
+          if (!next) return;
+          queries.setQueryData(['session'], next);
+          live.renew();
+        },
+        () => undefined,
+      );
     }, wait);
     return () => window.clearTimeout(timer);
   }, [expires_at, queries]);

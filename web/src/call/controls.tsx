@@ -1,14 +1,15 @@
 /** What an operator does to a call that runs. The relay is told, and what came of it is in the call's events. */
 import { Menu } from '@base-ui/react/menu';
 import { useQuery } from '@tanstack/react-query';
-import { Bot, Circle, CirclePause, Ellipsis, Pause, PhoneForwarded, PhoneOff, Play } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
+import { Bot, Circle, CirclePause, Ellipsis, Headphones, Pause, PhoneForwarded, PhoneOff, Play } from 'lucide-react';
+import { type FormEvent, useEffect, useState } from 'react';
 import { get, send } from '../api/client';
 import type { AgentTitle, Call } from '../api/types';
 import { agentName } from '../lib/agent-name';
 import { moment } from '../lib/format';
 import type { Summary } from '../lib/summary';
-import { live } from '../live/use';
+import { Speakers } from '../live/listening';
+import { live, useConnection } from '../live/use';
 import { Select } from '../ui/choices';
 import { Button, buttonClass, Field } from '../ui/controls';
 import { Confirm, Dialog } from '../ui/dialogs';
@@ -170,12 +171,34 @@ function AgentDialog({ call, onClose }: { call: Call; onClose: () => void }) {
   );
 }
 
+/** Sound travels by the socket alone: where there is none, nobody listens. */
+function ListenIn({ call }: { call: Call }) {
+  const { state } = useConnection();
+  const [isListening, setListening] = useState(false);
+  useEffect(() => {
+    if (!isListening) return;
+    const speakers = new Speakers();
+    const leave = live.listen(call.sid, (sounding) => speakers.hear(sounding));
+    return () => {
+      leave();
+      speakers.stop();
+    };
+  }, [isListening, call.sid]);
+  if (state !== 'open' && !isListening) return null;
+  return (
+    <Button aria-pressed={isListening} kind={isListening ? 'primary' : 'plain'} onClick={() => setListening(!isListening)}>
+      <Headphones aria-hidden="true" /> {isListening ? 'Listening' : 'Listen'}
+    </Button>
+  );
+}
+
 export function Controls({ call, sum }: { call: Call; sum: Summary }) {
   const { busy, run } = useCommand(call);
   const [dialog, setDialog] = useState<'transfer' | 'agent' | null>(null);
   const { enabled: records = true, may_pause: mayPause = true } = call.agent.recording ?? {};
   return (
     <div className="controls">
+      <ListenIn call={call} />
       {sum.onHold ? (
         <Button busy={busy === 'resume'} onClick={() => void run('resume', 'Off hold')}>
           <Play aria-hidden="true" /> Resume

@@ -27,6 +27,14 @@ test('a line grows until it is final, and is one line', () => {
   expect(view(all)!.partial.size).toBe(0);
 });
 
+test('a line that was cut off says so, whatever comes late; what was never completed goes with the call', () => {
+  const cut = { ...line(1, 'Hello there.'), interrupted: { heard_ms: 1, sent_ms: 2 } };
+  const all = held(said(1, true, cut), said(1, true, line(1, 'Hello there.')), said(1, false, line(2, 'And')));
+  expect(view(all)!.transcript.map(({ interrupted }) => interrupted !== null)).toEqual([true, false]);
+  put(all, { kind: 'call', call: { ...call, status: { status: 'ended', ending: 'caller_hung_up' } } });
+  expect(view(all)!.transcript).toHaveLength(1);
+});
+
 test('of one item the latest holder’s word counts, whenever it comes', () => {
   expect(texts(said(2, true, line(1, 'heard out')), said(1, true, line(1, 'late')))).toEqual(['heard out']);
   expect(texts(said(1, true, line(1, 'before')), said(2, true, line(1, 'after')))).toEqual(['after']);

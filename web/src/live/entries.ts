@@ -54,9 +54,14 @@ function eventKey(at: number, event: CallEvent): string {
   return `${at} ${JSON.stringify(event)}`;
 }
 
+/** Of one holder's: what is final, and of two final forms the one that tells of an interruption. */
+function isBetter(known: HeldLine, final: boolean, line: Line): boolean {
+  return known.final && (!final || (known.line.interrupted !== null && line.interrupted === null));
+}
+
 export function putLine(held: Held, fence: number, final: boolean, line: Line): void {
   const known = held.lines.get(line.item);
-  if (known && (known.fence > fence || (known.fence === fence && known.final && !final))) return;
+  if (known && (known.fence > fence || (known.fence === fence && isBetter(known, final, line)))) return;
   held.lines.set(line.item, { fence, final, line });
 }
 
@@ -92,7 +97,10 @@ export function putSnapshot(held: Held, detail: CallDetail, streaming: boolean):
 
 export function view(held: Held): Detail | null {
   if (!held.call) return null;
-  const written = [...held.lines.values()].toSorted((a, b) => a.line.number - b.line.number || a.fence - b.fence);
+  const isDone = isOver(held.call);
+  // What was never completed is in no transcript.
+  const kept = [...held.lines.values()].filter(({ final }) => final || !isDone);
+  const written = kept.toSorted((a, b) => a.line.number - b.line.number || a.fence - b.fence);
   return {
     call: held.call,
     transcript: written.map(({ line }) => line),

@@ -9,9 +9,26 @@ export type Connection =
   /** This server has none, as far as we know. */
   | { state: 'absent' };
 
+interface Message {
+  type: string;
+  cursor?: string;
+  entries?: Entry[];
+  /** All that was missed has been told; before that nothing else is to be asked. */
+  replayed?: boolean;
+  /** There was more than is told again. */
+  truncated?: boolean;
+  status?: number;
+  title?: string;
+}
+
 export interface Handlers {
   entries: (entries: Entry[]) => void;
+  /** The server says that something was not done. */
+  problem: (title: string) => void;
   connection: (connection: Connection) => void;
+  replayed: () => void;
+  /** What is known is not all. */
+  missed: () => void;
   /** The server will not have us: the session is over. */
   refused: () => void;
 }
@@ -19,10 +36,10 @@ export interface Handlers {
 const PING_MS = 30_000;
 const PONG_WITHIN_MS = 10_000;
 const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 30_000;
+const LONGEST_WAIT_MS = 15_000;
 /** A server that never had the socket is asked rarely. */
 const ABSENT_WAIT_MS = 60_000;
-const UNAUTHORIZED = 'unauthorized';
+const UNAUTHORIZED = 401;
 
 /** Twice as long each time, and not all pages of a building at once. */
 export function backoff(attempt: number, random: number): number {
@@ -32,7 +49,7 @@ export function backoff(attempt: number, random: number): number {
 
 export class LiveSocket {
   private socket: WebSocket | null = null;
-  private cursor: unknown = undefined;
+  private cursor: string | undefined;
   private attempt = 0;
   private wasOpen = false;
   private isRefused = false;
@@ -68,21 +85,21 @@ export class LiveSocket {
     this.handlers.connection({ state: 'connecting' });
     const socket = new WebSocket(this.url());
     this.socket = socket;
-    socket.addEventListener('open', () => this.hello(socket));
+    socket.addEventListener('open', () => this.hello());
     socket.addEventListener('message', ({ data }) => this.read(socket, String(data)));
     socket.addEventListener('close', () => this.lost(socket));
   }
 
-  private hello(socket: WebSocket): void {
-    socket.send(JSON.stringify({ action: 'hello', token: this.token() ?? undefined, since: this.cursor }));
+  /** Again with a token that was renewed: the socket goes on with that. */
+  hello(): void {
+    this.send({ action: 'hello', token: this.token() ?? undefined, since: this.cursor });
   }
 
   private read(socket: WebSocket, text: string): void {
     if (socket !== this.socket) return;
-    const message = JSON.parse(text) as { type: string; cursor?: unknown; entries?: Entry[]; reason?: string; code?: string };
+    const message = JSON.parse(text) as Message;
     switch (message.type) {
       case 'hello':
-        this.cursor ??= message.cursor;
         this.attempt = 0;
         this.wasOpen = true;
         this.handlers.connection({ state: 'open' });
@@ -90,13 +107,18 @@ export class LiveSocket {
         break;
       case 'entries':
         this.handlers.entries(message.entries ?? []);
-        this.cursor = message.cursor;
+        this.cursor = message.cursor ?? this.cursor;
+        if (message.truncated) this.handlers.missed();
+        if (message.replayed) this.handlers.replayed();
         break;
       case 'pong':
         clearTimeout(this.pong);
         break;
+      case 'problem':
+        this.handlers.problem(message.title ?? 'That was not done');
+        break;
       case 'refused':
-        if ((message.code ?? message.reason) === UNAUTHORIZED) this.isRefused = true;
+        if (message.status === UNAUTHORIZED) this.isRefused = true;
         break;
     }
   }

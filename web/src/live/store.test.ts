@@ -50,6 +50,7 @@ function world() {
     url: () => 'ws://here/logs',
     token: () => 'secret',
     signedOut,
+    problem: () => undefined,
   });
   const has = (seen: Call) => calls.set(seen.sid, { call: seen, transcript: [], events: [] });
   return { store, asked, has, signedOut };
@@ -96,6 +97,7 @@ test('the socket says who it is, and goes on from where it was when it comes bac
   last().says({ type: 'hello', role: 'viewer', cursor: 'c1' });
   expect(store.connection()).toEqual({ state: 'open' });
   last().says({ type: 'entries', cursor: 'c2', entries: [] });
+  last().says({ type: 'entries', entries: [] });
   last().close();
   expect(store.connection()).toMatchObject({ state: 'waiting', attempt: 1 });
   await vi.advanceTimersByTimeAsync(600);
@@ -141,18 +143,36 @@ test('a silent socket is given up, one that answers is kept', async () => {
   store.stop();
 });
 
+test('one listens to one call, again after the socket was lost, and no more', () => {
+  const { store } = world();
+  store.start();
+  last().open();
+  const heard: number[] = [];
+  const leave = store.listen('CA1', ({ from }) => heard.push(from));
+  const sounds = (call: string, from: number) => ({ kind: 'audio', call, from, side: 'agent', mulaw: '' });
+  last().says({ type: 'entries', entries: [sounds('CA1', 80), sounds('CA2', 160)] });
+  expect(heard).toEqual([80]);
+  last().says({ type: 'entries', cursor: 'c', replayed: true, entries: [] });
+  expect(last().sent.map(({ action }) => action)).toEqual(['hello', 'listen', 'listen']);
+  leave();
+  expect(last().sent.at(-1)).toEqual({ action: 'unlisten' });
+  last().says({ type: 'entries', entries: [sounds('CA1', 240)] });
+  expect(heard).toEqual([80]);
+  store.stop();
+});
+
 test('whoever is refused is asked to sign in, and does not come again', async () => {
   const { store, signedOut } = world();
   store.start();
   last().open();
-  last().says({ type: 'refused', code: 'unauthorized' });
+  last().says({ type: 'refused', status: 401, title: 'the token has expired; sign in again' });
   last().close();
   expect(signedOut).toHaveBeenCalledOnce();
   await vi.advanceTimersByTimeAsync(120_000);
   expect(FakeSocket.all).toHaveLength(1);
 });
 
-test('waits grow, to half a minute at most, and differ', () => {
-  expect([0, 1, 2, 10].map((attempt) => backoff(attempt, 1))).toEqual([500, 1_000, 2_000, 30_000]);
-  expect(backoff(10, 0)).toBe(15_000);
+test('waits grow, to a quarter of a minute at most, and differ', () => {
+  expect([0, 1, 2, 10].map((attempt) => backoff(attempt, 1))).toEqual([500, 1_000, 2_000, 15_000]);
+  expect(backoff(10, 0)).toBe(7_500);
 });

@@ -13,6 +13,7 @@ export interface Source {
   url: () => string;
   token: () => string | null;
   signedOut: () => void;
+  problem: (title: string) => void;
 }
 
 const LIST_EVERY_MS = 2_000;
@@ -27,6 +28,8 @@ const SETTLES_MS = 5_000;
 const TOGETHER_MS = 40;
 
 type Listener = () => void;
+export type Sounding = Extract<Entry, { kind: 'audio' }>;
+type Hearing = (sounding: Sounding) => void;
 
 export class LiveStore {
   private readonly held = new Map<string, Held>();
@@ -37,6 +40,7 @@ export class LiveStore {
   private readonly overSince = new Map<string, number>();
   private readonly reading = new Set<string>();
   private readonly failed = new Map<string, Error>();
+  private listening: { sid: string; hear: Hearing } | null = null;
   private socket: LiveSocket;
   private list: Call[] | null = null;
   private known = new Set<string>();
@@ -52,6 +56,9 @@ export class LiveStore {
     this.socket = new LiveSocket(source.url, source.token, {
       entries: (entries) => this.take(entries),
       connection: (connection) => this.become(connection),
+      replayed: () => this.listenAgain(),
+      problem: (title) => this.source.problem(title),
+      missed: () => this.readAnew(),
       refused: source.signedOut,
     });
   }
@@ -65,6 +72,26 @@ export class LiveStore {
     this.socket.stop();
     clearInterval(this.timer);
     this.timer = undefined;
+  }
+
+  /** The session goes on under another token. */
+  renew(): void {
+    this.socket.hello();
+  }
+
+  /** To one call at a time, until what is returned is called. */
+  listen(sid: string, hear: Hearing): Listener {
+    this.listening = { sid, hear };
+    this.socket.send({ action: 'listen', call: sid });
+    return () => {
+      if (this.listening?.hear !== hear) return;
+      this.listening = null;
+      this.socket.send({ action: 'unlisten' });
+    };
+  }
+
+  private listenAgain(): void {
+    if (this.listening) this.socket.send({ action: 'listen', call: this.listening.sid });
   }
 
   /** Everything that was learned under another session goes with it. */
@@ -119,12 +146,14 @@ export class LiveStore {
   private become(connection: Connection): void {
     this.state = connection;
     // What happened between the last answer and the socket's cursor is in neither.
-    if (connection.state === 'open') {
-      this.readListAt = 0;
-      this.glancedAt.clear();
-      for (const sid of this.watched.keys()) void this.readCall(sid);
-    }
+    if (connection.state === 'open') this.readAnew();
     this.tell();
+  }
+
+  private readAnew(): void {
+    this.readListAt = 0;
+    this.glancedAt.clear();
+    for (const sid of this.watched.keys()) void this.readCall(sid);
   }
 
   private tick(): void {
@@ -196,7 +225,10 @@ export class LiveStore {
     const touched = new Set<string>();
     let isListed = false;
     for (const entry of entries) {
-      if (entry.kind === 'audio') continue;
+      if (entry.kind === 'audio') {
+        if (entry.call === this.listening?.sid) this.listening.hear(entry);
+        continue;
+      }
       const sid = entry.kind === 'call' ? entry.call.sid : entry.call;
       put(this.hold(sid), entry);
       touched.add(sid);

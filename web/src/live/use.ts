@@ -4,6 +4,7 @@ import { get, signOut, token } from '../api/client';
 import type { Call, CallDetail } from '../api/types';
 import type { Detail } from './entries';
 import type { Connection } from './socket';
+import { tellTrouble } from '../ui/feedback';
 import { LiveStore } from './store';
 
 function socketUrl(): string {
@@ -18,6 +19,7 @@ export const live = new LiveStore({
   url: socketUrl,
   token,
   signedOut: signOut,
+  problem: (title) => tellTrouble('Not done', title),
 });
 
 export function useConnection(): Connection {
