@@ -2,6 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from './bridge';
 
+// What one has made the next one finds.
+test.describe.configure({ mode: 'serial' });
+
 const NAME = '<script>alert("agent")</script> & Sons';
 
 test('an agent is made, mended, saved, and speaks otherwise in the next call', async ({ bridge, page }) => {
@@ -90,7 +93,7 @@ test('who was slower is told, and loses nothing by it', async ({ bridge, page })
 
 test('a number is given to an agent, and taken back', async ({ page }) => {
   await page.goto('/console/numbers');
-  await page.getByLabel('Number').fill('+1 500 555 0001');
+  await page.getByLabel('Number', { exact: true }).fill('+1 500 555 0001');
   await page.getByRole('button', { name: 'Assign' }).click();
   const row = page.getByRole('row', { name: /\+15005550001/ });
   await expect(row).toBeVisible();

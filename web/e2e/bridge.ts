@@ -92,8 +92,8 @@ export interface World {
   complaints: string[];
 }
 
-/** The page has no socket to connect to yet: that is no complaint. */
-const EXPECTED = [/WebSocket connection to .*\/logs/];
+/** The browser notes what a server without the socket, or one that refuses something, has answered: the page shows it itself. */
+const EXPECTED = [/WebSocket connection to .*\/logs/, /the server responded with a status of 4\d\d/];
 
 function listen(page: Page, complaints: string[]): void {
   page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));

@@ -2,6 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from './bridge';
 
+// What one has made the next one finds.
+test.describe.configure({ mode: 'serial' });
+
 test('a call is on the Live page while it runs, with its words, and an operator hangs up', async ({ bridge, page }) => {
   await page.goto('/');
   await expect(page.getByRole('heading', { name: 'Nobody is on the phone' })).toBeVisible();

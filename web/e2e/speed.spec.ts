@@ -22,7 +22,7 @@ async function crowd(page: Page): Promise<void> {
   let looks = 0;
   const all = Array.from({ length: CALLS }, (_, number) => call(number, began + number * 1_000));
   await page.route(/\/calls\?limit=/, (route) => route.fulfill({ json: { calls: all, next: null } }));
-  await page.route(/\/calls\/CA/, (route) => {
+  await page.route(/:\d+\/calls\/CA/, (route) => {
     const at = ++looks * 100;
     const number = Number(new URL(route.request().url()).pathname.slice(-4));
     const line = { number: looks, at, speaker: 'caller', item: `i${looks}`, text: `These are words number ${looks}.`, interrupted: null };
