@@ -74,7 +74,7 @@ screens: build web ## a picture of every page of the console, into docs/screens
 
 SCENARIO ?= pharmacy
 .PHONY: demo
-demo: build ## one simulated call (SCENARIO=pharmacy, hold-music, transfer, or dtmf: keys and hold); transcript here, recording at the end
+demo: build ## one simulated call (SCENARIO=pharmacy, hold-music, transfer, conference, or dtmf: keys and hold); transcript here, recording at the end
 	$(BIN) demo --scenario $(SCENARIO)
 
 .PHONY: chaos

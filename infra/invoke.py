@@ -91,6 +91,11 @@ FUNCTIONS = [
     Function("ws-connect", "WsConnect", "PUBLIC_WSS_URL TWILIO_AUTH_TOKEN_SECRET_ARN TABLE_NAME"),
     Function("ws-default", "WsDefault", "TABLE_NAME"),
     Function("ws-disconnect", "WsDisconnect", "TABLE_NAME"),
+    Function(
+        "ws-logs",
+        "WsLogs",
+        "PUBLIC_URL TABLE_NAME LOGS_CONNECTIONS_URL CONTROL_CONNECTIONS_URL CONSOLE_TOKEN_SECRET_ARN",
+    ),
     Function("tool-call", "ToolCall", "TABLE_NAME OPEN_METEO_URL OPEN_METEO_GEOCODING_URL"),
     Function(
         "api",
@@ -111,6 +116,7 @@ def environment(function: Function, cloud: Cloud, outside: Outside) -> dict[str,
         "TABLE_NAME": TABLE,
         "RECORDINGS_BUCKET": BUCKET,
         "CONTROL_CONNECTIONS_URL": f"{outside.url}/control",
+        "LOGS_CONNECTIONS_URL": f"{outside.url}/logs",
         "OPEN_METEO_URL": outside.url,
         "TOOL_CALL_FUNCTION": "voicebridge-tool-call",
         "TWILIO_ACCOUNT_SID": ACCOUNT,
@@ -173,11 +179,12 @@ CALL = "CA00000000000000000000000000000001"
 ENDED_CALL = "CA00000000000000000000000000000003"
 STREAM = "MZ00000000000000000000000000000001"
 CONTROL, BOUND, FRESH = "I8mzEcontr0CIWQ=", "I8mzEbound0CIWQ=", "I8mzEfresh0CIWQ="
+WATCHING = "I8mzEwatch0CIWQ="
 
 
 def world(now_ms: int, outside_url: str) -> list[dict[str, Any]]:
     """A relay that is alive, a call in progress and one that has ended, a socket that is bound and one that has just
-    opened, the token with which the latter may begin, and what the tools look up.
+    opened, the token with which the latter may begin, a console that watches, and what the tools look up.
 
     Shapes: functions/src/adapters/dynamo."""
     lease = {"relay": "relay-1", "address": outside_url, "fence": 1}
@@ -227,11 +234,18 @@ def world(now_ms: int, outside_url: str) -> list[dict[str, Any]]:
         {"pk": f"CONN#{CONTROL}", "sk": "META", "relay": "relay-1"},
         {"pk": f"CONN#{BOUND}", "sk": "META", "id": BOUND, "opened_at_ms": now_ms, "binding": binding},
         {"pk": f"CONN#{FRESH}", "sk": "META", "id": FRESH, "opened_at_ms": now_ms, "binding": None},
+        {"pk": "WATCHERS", "sk": WATCHING, **watcher(now_ms)},
         {"pk": f"TOKEN#{token}", "sk": "META", "sid": CALL, "valid_until_ms": now_ms + 60_000},
     ]
     for item in items:
         item["expires_at"] = now_ms // 1000 + 3600
     return items + list(reference_data())
+
+
+def watcher(now_ms: int) -> dict[str, Any]:
+    """A viewer's console, which watches everything."""
+    seen = {"asked_at_ms": now_ms, "seen_at_ms": now_ms}
+    return {"connection": WATCHING, "role": "viewer", "name": "wallboard", **seen}
 
 
 def call(sid: str, status: dict[str, str], began_at_ms: int) -> dict[str, Any]:
@@ -293,7 +307,7 @@ def wait_for(port: int, child: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 class Outside(ThreadingHTTPServer):
-    """A relay's listener, `@connections` of the control API, and the weather's two services."""
+    """A relay's listener, `@connections` of the control API and of the consoles', and the weather's two services."""
 
     daemon_threads = True
 

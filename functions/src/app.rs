@@ -10,7 +10,7 @@ mod relay;
 mod telemetry;
 
 use shared::config::{
-    ApiConfig, ConfigErrors, ConnectConfig, DisconnectConfig, FramesConfig, ToolsConfig, TwimlConfig,
+    ApiConfig, ConfigErrors, ConnectConfig, DisconnectConfig, FramesConfig, LogsConfig, ToolsConfig, TwimlConfig,
 };
 use shared::ports::PortResult;
 
@@ -19,7 +19,7 @@ pub use self::environment::{Environment, SecretError, environment};
 pub use self::relay::{Cloud, relay};
 pub use self::telemetry::telemetry;
 use crate::adapters::clock::SystemClock;
-use crate::adapters::connections::ControlSockets;
+use crate::adapters::connections::{ControlSockets, LogsSockets};
 use crate::adapters::dynamo::Store;
 use crate::adapters::http_fetch::HttpFetch;
 use crate::adapters::http_tools::{HttpTools, SystemResolver};
@@ -37,10 +37,12 @@ use crate::handlers::twiml::Twiml;
 use crate::handlers::ws_connect::WsConnect;
 use crate::handlers::ws_default::WsDefault;
 use crate::handlers::ws_disconnect::WsDisconnect;
+use crate::handlers::ws_logs::WsLogs;
 
-pub fn twiml(aws: &Aws, config: TwimlConfig) -> Twiml<Store, ControlSockets, SystemClock, SystemRandom> {
+pub fn twiml(aws: &Aws, config: TwimlConfig) -> Twiml<Store, ControlSockets, TwilioRest, SystemClock, SystemRandom> {
     let relays = ControlSockets::new(aws.connections(&config.control_url));
-    Twiml::new(aws.store(&config.table), relays, SystemClock, SystemRandom, config)
+    let rooms = config.telephony.clone().map(TwilioRest::new);
+    Twiml::new(aws.store(&config.table), relays, rooms, SystemClock, SystemRandom, config)
 }
 
 pub fn ws_connect(aws: &Aws, config: &ConnectConfig) -> WsConnect<Store> {
@@ -53,6 +55,12 @@ pub fn ws_disconnect(aws: &Aws, config: &DisconnectConfig) -> PortResult<WsDisco
 
 pub fn ws_default(aws: &Aws, config: &FramesConfig) -> PortResult<WsDefault<Store, FramePosts, SystemClock>> {
     Ok(WsDefault::new(aws.store(&config.table), FramePosts::new()?, SystemClock))
+}
+
+pub fn ws_logs(aws: &Aws, config: &LogsConfig) -> WsLogs<Store, LogsSockets, ControlSockets, SystemClock> {
+    let sockets = LogsSockets::new(aws.connections(&config.logs_url));
+    let relays = ControlSockets::new(aws.connections(&config.control_url));
+    WsLogs::new(aws.store(&config.table), sockets, relays, SystemClock, config)
 }
 
 pub fn tool_call(

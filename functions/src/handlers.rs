@@ -13,6 +13,7 @@ pub mod ws_connect;
 pub mod ws_default;
 pub mod ws_disconnect;
 mod ws_event;
+pub mod ws_logs;
 
 #[cfg(test)]
 mod anything_test;

@@ -4,7 +4,7 @@
 //! ```text
 //! ws-default ─▶ server ─▶ ┌ driver ────────────┐ ─▶ caller_link ─▶ @connections, or the carrier's socket
 //!     carrier ─▶ (frames) │  shared::Session   │ ─▶ model_socket ◀─▶ the model
-//!     control ─▶ calls ─▶ └ one task per call ─┘ ─▶ recorder, chronicle, tools
+//!     control ─▶ calls ─▶ └ one task per call ─┘ ─▶ recorder, chronicle, tools; gallery ─▶ who watches
 //! ```
 //!
 //! **Architecture invariant:** calls share nothing but [`calls::Calls`], the table by which they are found, and its
@@ -21,6 +21,7 @@ pub mod doors;
 pub mod drain;
 pub mod driver;
 mod ecs;
+pub mod gallery;
 pub mod inbound;
 pub mod jukebox;
 pub mod metrics;
@@ -54,6 +55,7 @@ pub use doors::{Doors, Ports, SignHandshake};
 pub use settings::{ModelSettings, Settings, SocketLimits};
 
 use calls::{Calls, Common};
+use gallery::Gallery;
 use jukebox::Jukebox;
 use metrics::Metrics;
 use model_socket::Dialler;
@@ -128,8 +130,20 @@ impl<D: Doors> Relay<D> {
         let jukebox = Arc::new(Jukebox::new(Arc::clone(&ports.music)));
         let (most_calls, public_url) = (settings.most_calls, settings.public_url.clone());
         let spooling = Arc::clone(&spool);
-        let common =
-            Common { me, office, ports, metrics, dialler, spool: spooling, jukebox, most_calls, public_url, cores };
+        let (gallery, news) = Gallery::new(Arc::clone(&metrics));
+        let common = Common {
+            me,
+            office,
+            ports,
+            metrics,
+            dialler,
+            spool: spooling,
+            jukebox,
+            gallery,
+            most_calls,
+            public_url,
+            cores,
+        };
         let calls = Calls::new(Arc::new(common));
         let stop = CancellationToken::new();
         let listening = Server::new(&settings, Arc::clone(&calls)).serve(bound, stop.clone());
@@ -137,6 +151,7 @@ impl<D: Doors> Relay<D> {
         let registry = registry::run(Arc::clone(&calls), Arc::clone(&changed), stop.clone());
         let mut upkeep = vec![tokio::spawn(registry), tokio::spawn(hold_office(&calls, stop.clone()))];
         upkeep.push(tokio::spawn(spool.run(stop.clone())));
+        upkeep.push(tokio::spawn(gallery::run(Arc::clone(calls.common()), news, stop.clone())));
         if let Some(resume) = settings.resume_url {
             upkeep.push(tokio::spawn(watch::run(Arc::clone(&calls), resume, settings.silent_for, stop.clone())));
         }

@@ -44,6 +44,17 @@ KINDS: dict[str, set[Any]] = {
     "ws-disconnect": {("$disconnect", "call"), ("$disconnect", "control")},
     # `StreamEvent` and `Message` in shared/src/twilio/media.rs, and what is none of them.
     "ws-default": {"connected", "start", "media", "dtmf", "mark", "stop", "garbage"},
+    # `FromWatcher` in shared/src/live.rs, and what is none of them.
+    "ws-logs": {
+        ("$connect", "logs"),
+        ("$disconnect", "logs"),
+        "hello",
+        "subscribe",
+        "listen",
+        "unlisten",
+        "ping",
+        "garbage",
+    },
     # `builtin` in shared/src/tools.rs, one of those that keep something for people, and a tool that is none of them.
     "tool-call": {"get_weather", "lookup_prescription", "lookup_menu", "order_pizza", "take_message"},
     # `Route` in handlers/api.rs, a method that its route does not take, and a path that is no route.
@@ -108,7 +119,7 @@ def kind(function: str, event: dict[str, Any]) -> Any:
     if context["eventType"] != "MESSAGE":
         return context["routeKey"], context["stage"]
     message = invoke.parsed(event["body"])
-    return message["event"] if isinstance(message, dict) else "garbage"
+    return message.get("event", message.get("action")) if isinstance(message, dict) else "garbage"
 
 
 def said(event: dict[str, Any]) -> str:

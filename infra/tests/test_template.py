@@ -168,6 +168,7 @@ FINDS = {
     "MusicStore": "RECORDINGS_BUCKET",
     "ControlSockets": "CONTROL_CONNECTIONS_URL",
     "CallerSockets": "CALL_CONNECTIONS_URL",
+    "LogsSockets": "LOGS_CONNECTIONS_URL",
     "HandshakeSigner": "CONTROL_WSS_URL",
     "LambdaTools": "TOOL_CALL_FUNCTION",
     "OwnFunctions": "TOOL_FUNCTION_ARNS",
@@ -743,6 +744,7 @@ class Wiring(Case):
             ("HTTP", "$default"): http | {"$default": default},
             ("WEBSOCKET", "call"): dict(table("CALL_ROUTES", r"\(\"(.*?)\", \"(.*?)\"\)")),
             ("WEBSOCKET", "control"): dict(table("CONTROL_ROUTES", r"\(\"(.*?)\", \"(.*?)\"\)")),
+            ("WEBSOCKET", "logs"): dict(table("LOGS_ROUTES", r"\(\"(.*?)\", \"(.*?)\"\)")),
         }
         here: dict[tuple[str, str], dict[str, str]] = {}
         for it in self.routes:
@@ -872,8 +874,12 @@ class Copies(Case):
                 for mapping in domain.of_type("AWS::ApiGatewayV2::ApiMapping").values():
                     name = domain.properties(re.sub(r"<Domain/(\w+)>", r"\1", mapping["DomainName"]))["DomainName"]
                     path = "".join(f"/{it}" for it in [mapping.get("ApiMappingKey")] if it)
-                    url = {"<HttpApi>": f"https://{name}", "<CallApi>": f"wss://{name}"}[mapping["ApiId"]] + path
-                    self.assertIn(url, answering | taking, f"{url} is mapped in infra/domain.yaml")
+                    scheme = "https" if mapping["ApiId"] == "<HttpApi>" else "wss"
+                    showing = {domain.output("LogsUrl")}
+                    url = f"{scheme}://{name}{path}"
+                    self.assertIn(url, answering | taking | showing, f"{url} is mapped in infra/domain.yaml")
+                    if mapping["ApiId"] == "<LogsApi>":
+                        self.assertEqual(url, stack.output("Logs"), "Logs of template.yaml")
             if stack.has("Balancer"):
                 balancer = stack.nested("Balancer")
                 (name,) = balancer.of_type("AWS::Route53::RecordSet").values()
@@ -887,10 +893,12 @@ class Copies(Case):
                 self.assertIn(route, routes)
 
     def test_addresses_of_apis_name_their_own_stages(self) -> None:
-        here = {api: self.stage(api) for api in ("<HttpApi>", "<CallApi>", "<ControlApi>")}
+        here = {api: self.stage(api) for api in ("<HttpApi>", "<CallApi>", "<ControlApi>", "<LogsApi>")}
         for stack, functions, relay in self.each():
             urls = [functions["CONTROL_CONNECTIONS_URL"], relay["CONTROL_WSS_URL"], relay["CALL_CONNECTIONS_URL"]]
-            for url, api in zip(urls, ("<ControlApi>", "<ControlApi>", "<CallApi>"), strict=True):
+            urls += [it.keys["LOGS_CONNECTIONS_URL"] for it in deployed(stack) if "LOGS_CONNECTIONS_URL" in it.keys]
+            apis = ("<ControlApi>", "<ControlApi>", "<CallApi>", "<LogsApi>", "<LogsApi>")
+            for url, api in zip(urls, apis, strict=True):
                 emulator = stack.parameters["EmulatorUrl"].split("//")[-1]
                 host = f"{emulator}/_aws/execute-api/{api}" if emulator else f"{api}.execute-api.{NAMES}"
                 self.assertEqual(url.split("://")[1], f"{host}/{here[api]}", "an address of a stage")

@@ -143,7 +143,7 @@ impl Cloud {
         &self.twilio_auth_token
     }
 
-    /// For `aws-sdk-apigatewaymanagement`: `@connections` of a stage, `call` or `control`.
+    /// For `aws-sdk-apigatewaymanagement`: `@connections` of a stage: `call`, `control` or `logs`.
     pub fn connections_url(&self, stage: &str) -> String {
         format!("{}/{stage}", self.lambda_url())
     }

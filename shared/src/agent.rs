@@ -29,7 +29,7 @@ use crate::money::Usd;
 use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
 pub use recording::{RETENTION_DAYS, Recording};
-pub use transfer::{NoTarget, TransferKind, TransferTarget};
+pub use transfer::{MOST_AT_ONCE, NoTarget, TransferKind, TransferTarget, Whom};
 
 pub use self::faults::LARGEST;
 pub use self::saved::{Entitled, Saved, is_number};

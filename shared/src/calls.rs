@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent::Agent;
 use crate::agent::words::Facts;
 use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::insights::Review;
 use crate::redact::Pii;
 use crate::session::Journal;
 
@@ -61,6 +62,9 @@ pub struct Call {
     pub lease: Option<Lease>,
     /// Streams that were opened for it; the first one and each return by `<Redirect>`.
     pub streams: u32,
+    /// How it went. Of calls that are over, and not of those whose relay did not live to write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 impl Call {

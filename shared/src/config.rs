@@ -10,7 +10,7 @@ mod relay;
 #[cfg(test)]
 mod testing;
 
-pub use functions::{ApiConfig, ConnectConfig, DisconnectConfig, FramesConfig, ToolsConfig, TwimlConfig};
+pub use functions::{ApiConfig, ConnectConfig, DisconnectConfig, FramesConfig, LogsConfig, ToolsConfig, TwimlConfig};
 pub use parts::{WebhookAuth, is_loopback};
 pub use relay::RelayConfig;
 

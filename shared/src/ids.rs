@@ -60,6 +60,8 @@ macro_rules! ids {
 ids! {
     /// Twilio's name of a call: `CA` and 32 hex digits.
     CallSid,
+    /// Twilio's name of a conference: `CF` and 32 hex digits.
+    ConferenceSid,
     /// Twilio's name of one media stream of a call: `MZ` and 32 hex digits.
     StreamSid,
     /// API Gateway's name of a WebSocket, base64-like and often ending in `=`.

@@ -175,6 +175,11 @@ pub enum ModelEvent {
     Committed {
         item: ItemId,
     },
+    /// A piece of what the caller said, as it is being made out.
+    CallerSays {
+        item: ItemId,
+        text: Pii<String>,
+    },
     /// What the caller said, later than it was said. `None`: it could not be made out.
     CallerSaid {
         item: ItemId,

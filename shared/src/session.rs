@@ -14,7 +14,7 @@
 //! (one session of the model's after another) · `recall` (what a fresh session is told) · `turns`
 //! (who speaks, barge-in, audio) · `responses` (who may ask for one) · `tool_calls` · `call_control` · `keypad` (what
 //! the caller dials) · `on_hold` · `hold` (music) · `transfer` · `recording` (what is kept) · `change` · `meter` (how long
-//! it took) · `spending` (what it costs) · `ending`. Beneath them
+//! it took) · `spending` (what it costs) · `watched` (what is shown and not kept) · `ending`. Beneath them
 //! are parts that know nothing of one another: `resequence`, `line`, `playback`, `tools`, `transcript`, `timers`.
 
 mod call_control;
@@ -46,6 +46,7 @@ mod tools;
 mod transcript;
 mod transfer;
 mod turns;
+mod watched;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -55,7 +56,9 @@ use serde::{Deserialize, Serialize};
 pub use input::{Input, ModelLoss, OperatorCommand};
 pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
 pub use on_hold::{HeldBy, OffHold};
-pub use output::{DigitsEnd, DropReason, Event, Interruption, Line, Mark, NotOurs, Output, Speaker, ToCaller};
+pub use output::{
+    DigitsEnd, DropReason, Event, Interruption, Line, LineQuality, Mark, NotOurs, Output, Speaker, ToCaller,
+};
 pub use recording::{NOT_RECORDED, PausedBy, ResumedBy};
 pub use timers::Timer;
 pub use transfer::TransferredBy;
@@ -83,6 +86,7 @@ use tally::Tallies;
 use timers::Timers;
 use tools::Toolbox;
 use transcript::Transcript;
+use watched::Watched;
 
 /// Everything a conversation needs to know before it begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,6 +143,8 @@ pub struct Session {
     /// Tokens so far.
     spent: Usage,
     spending: Spending,
+    #[serde(default)]
+    watched: Watched,
     #[serde(skip)]
     out: VecDeque<Output>,
 }
@@ -194,6 +200,7 @@ impl Session {
             leaving: false,
             spent: Usage::default(),
             spending: Spending::default(),
+            watched: Watched::default(),
             out: VecDeque::new(),
             plan,
         }
@@ -221,7 +228,7 @@ impl Session {
             Input::Model(socket, event) => self.on_model_event(now, socket, event),
             Input::CallerAttached { stream } => self.on_attached(now, stream),
             Input::CallerDetached { stream } => self.on_detached(now, &stream),
-            Input::CallEnded => self.end(now, Ending::CallerHungUp),
+            Input::CallEnded => self.on_caller_gone(now),
             Input::ModelConnected(socket) => self.on_model_connected(now, socket),
             Input::ModelDisconnected { socket, cause } => self.on_model_disconnected(now, socket, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
@@ -231,6 +238,7 @@ impl Session {
             Input::AgentChanged { agent, tools } => self.on_agent_changed(now, *agent, tools),
             Input::HoldMusic { file, piece } => self.hold.take_piece(file, piece),
             Input::Operator(command) => self.on_operator(now, command),
+            Input::Watched(on) => self.on_watched(now, on),
             Input::HandOver => self.leaving = true,
             Input::Shutdown => self.let_go(now),
             Input::Tick => {}
@@ -275,7 +283,7 @@ impl Session {
             OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
             OperatorCommand::PauseRecording => _ = self.pause_recording(now, PausedBy::Operator),
             OperatorCommand::ResumeRecording => self.resume_recording(now, ResumedBy::Operator),
-            OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, to.reveal(), why),
+            OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, &to, why),
         }
     }
 
@@ -300,6 +308,7 @@ impl Session {
             Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
             Timer::RecordingPause => self.resume_recording(now, ResumedBy::TimeOver),
             Timer::Transfer => self.on_transfer_late(now),
+            Timer::Leg(errand) => self.on_leg_late(now, errand),
             Timer::Journal => self.write_journal(now),
         }
     }
@@ -309,6 +318,7 @@ impl Session {
         if self.phase == Phase::Over {
             return;
         }
+        self.watch_quality(now);
         self.watch_trail(now);
         self.watch_renewal(now);
         self.watch_transfer(now);

@@ -43,6 +43,15 @@ fn every_scenario_holds() {
     assert!(changed.is_empty(), "{} of {} scenarios changed:\n{}", changed.len(), scenarios.len(), changed.join("\n"));
 }
 
+/// Whoever watches is shown more, and the call takes its course as if nobody did.
+#[test]
+fn a_call_that_is_watched_takes_the_same_course() {
+    let unwatched = |text: &String| !text.lines().any(|line| line.contains(" watched on"));
+    let texts = scenarios().into_iter().map(|path| std::fs::read_to_string(path).unwrap()).filter(unwatched);
+    let others: Vec<_> = texts.filter(|text| scenario::play_watched(text) != *text).collect();
+    assert!(others.is_empty(), "{} scenarios go otherwise when watched; one of them:\n{}", others.len(), others[0]);
+}
+
 fn difference(path: &PathBuf) -> Option<String> {
     assert_eq!(
         path.extension().and_then(|ending| ending.to_str()),

@@ -1,4 +1,4 @@
-//! API Gateway's WebSockets from the server's side: the caller's, and the relay's own control channel.
+//! API Gateway's WebSockets from the server's side: the caller's, the consoles', and the relay's own control channel.
 //!
 //! Two posts to one connection at once may arrive in either order; keeping them one after another is the caller's
 //! part, and the SDK must not make two of one. A post is therefore tried once, and a lost answer counts as a fault.
@@ -9,7 +9,7 @@ use aws_sdk_apigatewaymanagement::primitives::Blob;
 use shared::calls::Relay;
 use shared::control::Control;
 use shared::ids::ConnectionId;
-use shared::ports::{CallerSocket, PortError, PortResult, RelayControl};
+use shared::ports::{CallerSocket, PortError, PortResult, RelayControl, WatcherSocket};
 
 use super::sdk::port_error;
 
@@ -30,8 +30,27 @@ impl CallerSocket for CallerSockets {
     }
 
     async fn close(&self, id: &ConnectionId) -> PortResult<()> {
-        let answer = self.0.delete_connection().connection_id(id.as_str()).send().await;
-        answer.map(drop).map_err(|error| refined("close connection", &error))
+        close(&self.0, id).await
+    }
+}
+
+/// The consoles' sockets: stage `logs`.
+#[derive(Debug, Clone)]
+pub struct LogsSockets(Client);
+
+impl LogsSockets {
+    pub fn new(client: Client) -> Self {
+        Self(client)
+    }
+}
+
+impl WatcherSocket for LogsSockets {
+    async fn tell(&self, id: &ConnectionId, text: &str) -> PortResult<()> {
+        post(&self.0, id, text.as_bytes().to_vec()).await
+    }
+
+    async fn dismiss(&self, id: &ConnectionId) -> PortResult<()> {
+        close(&self.0, id).await
     }
 }
 
@@ -56,6 +75,11 @@ impl RelayControl for ControlSockets {
 async fn post(client: &Client, id: &ConnectionId, data: Vec<u8>) -> PortResult<()> {
     let answer = client.post_to_connection().connection_id(id.as_str()).data(Blob::new(data)).send().await;
     answer.map(drop).map_err(|error| refined("post to connection", &error))
+}
+
+async fn close(client: &Client, id: &ConnectionId) -> PortResult<()> {
+    let answer = client.delete_connection().connection_id(id.as_str()).send().await;
+    answer.map(drop).map_err(|error| refined("close connection", &error))
 }
 
 fn refined<E: ProvideErrorMetadata, R>(what: &str, error: &SdkError<E, R>) -> PortError {

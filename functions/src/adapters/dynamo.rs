@@ -19,14 +19,17 @@ mod lease;
 mod ledger;
 mod line;
 mod mailbox;
+mod missed;
 mod pulses;
 mod rates;
 mod relays;
 pub mod schema;
+mod search;
 mod seed;
 mod spending;
 mod tokens;
 mod transact;
+mod watchers;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;

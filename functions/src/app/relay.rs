@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{Aws, StartError};
 use crate::adapters::clock::SystemClock;
-use crate::adapters::connections::CallerSockets;
+use crate::adapters::connections::{CallerSockets, LogsSockets};
 use crate::adapters::dynamo::Store;
 use crate::adapters::handshake::HandshakeSigner;
 use crate::adapters::lambda_tools::LambdaTools;
@@ -33,6 +33,7 @@ impl Doors for Cloud {
     type Store = Store;
     type Peers = FramePosts;
     type Callers = CallerSockets;
+    type Watchers = LogsSockets;
     type Tools = LambdaTools;
     type Recordings = RecordingStore;
     type Music = MusicStore;
@@ -52,6 +53,7 @@ pub fn relay(aws: &Aws, config: RelayConfig) -> Result<(Settings, Ports<Cloud>),
         store: Arc::new(aws.store(&config.table)),
         peers: Arc::new(FramePosts::new()?),
         callers: Arc::new(CallerSockets::new(aws.connections(&config.connections_url))),
+        watchers: Arc::new(LogsSockets::new(aws.connections(&config.logs_url))),
         tools: Arc::new(aws.tools(&config.tool_call_function)),
         recordings: Arc::new(aws.recordings(&config.bucket)),
         music: Arc::new(aws.music(&config.bucket)),

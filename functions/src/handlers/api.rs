@@ -8,6 +8,7 @@ mod answers;
 mod callers;
 mod documents;
 mod door;
+mod insights;
 mod mailbox;
 mod music;
 mod needs;
@@ -16,6 +17,7 @@ pub mod openapi;
 mod recordings;
 mod routes;
 mod running;
+mod search;
 mod sessions;
 mod tools;
 mod transfer;
@@ -141,6 +143,8 @@ where
             }
             Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(&request.query).await,
+            Route::Insights => self.insights(&request.query).await,
+            Route::Search => self.search(&request.query).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
             Route::RecordingUrl(sid) => self.recording_url(&sid).await,

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 use shared::ids::ConnectionId;
 
-/// Which of the two WebSocket APIs.
+/// Which of the two WebSocket APIs that share their functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Callers' streams.
@@ -19,8 +19,17 @@ pub(super) enum Stage {
     Control,
 }
 
+/// What has happened to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Connect,
+    Message,
+    Disconnect,
+}
+
 pub(super) struct WsEvent {
     pub(super) connection: ConnectionId,
+    pub(super) kind: Kind,
     pub(super) stage: Stage,
     pub(super) connected_at_ms: u64,
     source_ip: Option<String>,
@@ -41,6 +50,11 @@ impl WsEvent {
         headers.extend(event.headers);
         Some(Self {
             connection: ConnectionId::new(context.connection_id?),
+            kind: match context.event_type.as_deref() {
+                Some("CONNECT") => Kind::Connect,
+                Some("DISCONNECT") => Kind::Disconnect,
+                _ => Kind::Message,
+            },
             stage: if context.stage.as_deref() == Some("control") { Stage::Control } else { Stage::Call },
             connected_at_ms: u64::try_from(context.connected_at).unwrap_or_default(),
             source_ip: context.identity.source_ip,

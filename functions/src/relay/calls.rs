@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::agent::Agent;
+use shared::agent::{Agent, Whom};
 use shared::audio::hold_music::Piece;
 use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, MusicId, StreamSid};
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::caller_link::{CallerLink, LinkId};
 use super::doors::{Doors, Ports};
 use super::driver::Driver;
+use super::gallery::Gallery;
 use super::inbound::Faults;
 use super::jukebox::Jukebox;
 use super::metrics::Metrics;
@@ -49,6 +50,8 @@ pub struct Common<D: Doors> {
     /// The way of all recordings.
     pub spool: Arc<Spool<D::Recordings>>,
     pub jukebox: Arc<Jukebox<D::Music>>,
+    /// Where what happens is shown to whoever watches.
+    pub gallery: Arc<Gallery>,
     pub most_calls: usize,
     /// Where the carrier reaches us over HTTP.
     pub public_url: Option<url::Url>,
@@ -134,7 +137,7 @@ pub enum Command {
     PauseRecording,
     ResumeRecording,
     Transfer {
-        to: Pii<String>,
+        to: Whom,
         why: Pii<String>,
     },
     /// What the carrier tells of a transfer.

@@ -86,9 +86,11 @@ impl Scribe {
         self.put(Note::Line(line));
     }
 
-    pub fn event(&mut self, at: CallTime, event: Event) {
+    /// Returns its number among this holder's.
+    pub fn event(&mut self, at: CallTime, event: Event) -> u64 {
         self.events += 1;
         self.put(Note::Event { number: self.events, at, event });
+        self.events
     }
 
     pub fn speech(&self, from: Samples, mulaw: Bytes) {

@@ -148,6 +148,7 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
         Ok(Control::PauseRecording { sid }) => tell(calls, &sid, Command::PauseRecording),
         Ok(Control::ResumeRecording { sid }) => tell(calls, &sid, Command::ResumeRecording),
         Ok(Control::Transfer { sid, to, why }) => tell(calls, &sid, Command::Transfer { to, why }),
+        Ok(Control::Watchers) => calls.common().gallery.look(),
         Ok(Control::News { sid, news }) => bring(calls, &sid, news).await,
         // Commands carry callers' numbers, and the parser may quote them.
         Err(error) => tracing::warn!(at = error.column(), "a command was not understood"),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, CountSpending, Holdings, Peers, Placements, PortResult, Pulses, ReadCall,
-    ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens, WriteCall,
+    CallerSocket, Chronicle, Clock, CountSpending, Holdings, IndexCalls, ListWatchers, Peers, Placements, PortResult,
+    Pulses, ReadCall, ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens, WatcherSocket,
+    WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
@@ -17,6 +18,8 @@ pub trait Doors: Debug + Send + Sync + 'static {
         + Chronicle
         + CountSpending
         + Holdings
+        + IndexCalls
+        + ListWatchers
         + Placements
         + Pulses
         + Tokens
@@ -25,6 +28,7 @@ pub trait Doors: Debug + Send + Sync + 'static {
         + 'static;
     type Peers: Peers + Debug + 'static;
     type Callers: CallerSocket + Debug + 'static;
+    type Watchers: WatcherSocket + Debug + 'static;
     type Tools: RunTools + Debug + 'static;
     type Recordings: Recordings + Debug + 'static;
     type Music: ReadMusic + Debug + 'static;
@@ -39,6 +43,7 @@ pub struct Ports<D: Doors> {
     pub store: Arc<D::Store>,
     pub peers: Arc<D::Peers>,
     pub callers: Arc<D::Callers>,
+    pub watchers: Arc<D::Watchers>,
     pub tools: Arc<D::Tools>,
     pub recordings: Arc<D::Recordings>,
     pub music: Arc<D::Music>,
@@ -54,6 +59,7 @@ impl<D: Doors> Clone for Ports<D> {
             store: Arc::clone(&self.store),
             peers: Arc::clone(&self.peers),
             callers: Arc::clone(&self.callers),
+            watchers: Arc::clone(&self.watchers),
             tools: Arc::clone(&self.tools),
             recordings: Arc::clone(&self.recordings),
             music: Arc::clone(&self.music),

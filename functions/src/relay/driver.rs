@@ -1,9 +1,9 @@
 //! One task per call: takes everything that is ready, hands it to the session, and carries out what the session
 //! wants done. It carries; it does not judge.
 //!
-//! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for,
-//! 4. the day's count, 5. commands, 6. the session's timer, 7. the process going away, 8. the news that another relay holds the call.
+//! When several things are ready at once, they are taken in this order: the caller's frames, the model's frames, outcomes of
+//! tools and of what the carrier was asked for, the day's count, commands, who watches, the session's timer, the process going
+//! away, and the news that another relay holds the call.
 
 mod carry;
 mod ending;
@@ -11,6 +11,7 @@ mod errands;
 mod links;
 mod purse;
 mod ready;
+mod showing;
 mod sockets;
 mod tools;
 
@@ -43,6 +44,7 @@ use errands::{Desk, Errands};
 use links::Links;
 use purse::Purse;
 use ready::Ready;
+use showing::Showing;
 use sockets::Sockets;
 use tools::Tools;
 
@@ -64,6 +66,7 @@ pub struct Driver<D: Doors> {
     recorder: Option<Recorder<D::Recordings>>,
     scribe: Scribe,
     told: Told,
+    showing: Showing,
     ready: Ready,
     /// What carrying itself brought to light.
     aftermath: VecDeque<Input>,
@@ -121,6 +124,7 @@ impl<D: Doors> Driver<D> {
             fenced,
             end: None,
             told: Told::default(),
+            showing: Showing::new(Arc::clone(&common.gallery), call.clone(), lease.fence, clock),
             path: call.media_path,
             sid: call.sid,
             lease,
@@ -132,6 +136,7 @@ impl<D: Doors> Driver<D> {
 
     pub async fn run(mut self, mut inbox: mpsc::Receiver<FromCaller>, mut commands: mpsc::Receiver<Command>) {
         self.drain(self.clock.now(), Cause { at: Instant::now(), barge_in: false });
+        self.look_up(self.clock.now());
         while self.end.is_none() && !self.session.is_over() {
             self.wait(&mut inbox, &mut commands).await;
             self.ready.top_up(&mut inbox, &mut self.models, &mut self.tools, &mut commands);
@@ -154,6 +159,7 @@ impl<D: Doors> Driver<D> {
             Some(carried) = self.errands.outcomes.recv() => ready.carried.push(carried),
             Some(counted) = self.purse.counted.recv() => ready.counted.push(counted),
             Some(command) = commands.recv() => ready.commands.push(command),
+            () = self.showing.demand_changed() => ready.demand = true,
             () = sleep_until(due) => {}
             () = self.shutdown.cancelled(), if !ready.shutdown_taken => ready.shutdown = true,
             () = self.fenced.cancelled() => self.end = Some(End::Fenced),
@@ -177,6 +183,9 @@ impl<D: Doors> Driver<D> {
             self.feed(now, Input::DaySpent { total });
         }
         ready.commands.drain(..).for_each(|command| self.feed(now, command_input(command)));
+        if std::mem::take(&mut ready.demand) {
+            self.look_up(now);
+        }
         if std::mem::take(&mut ready.shutdown) {
             ready.shutdown_taken = true;
             self.feed(now, Input::Shutdown);
@@ -222,6 +231,13 @@ impl<D: Doors> Driver<D> {
                 self.models.close(socket);
                 self.feed(now, Input::ModelDisconnected { socket, cause });
             }
+        }
+    }
+
+    /// Whether anybody watches, as of now.
+    fn look_up(&mut self, now: CallTime) {
+        if let Some(watched) = self.showing.look_up() {
+            self.feed(now, Input::Watched(watched));
         }
     }
 

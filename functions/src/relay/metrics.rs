@@ -52,6 +52,11 @@ pub struct Metrics {
     turn_barge_in_seconds: Histogram,
     mark_late_seconds: Histogram,
     spend_warnings: Counter,
+    pub watchers: Gauge,
+    pub watchers_dropped: Counts,
+    pub watch_posts: Counter,
+    pub watch_post_errors: Counts,
+    pub watch_dropped: Counts,
     pub pulses_missed: Counter,
     pub chronicle_lag_seconds: Histogram,
     pub chronicle_dropped: Counter,
@@ -94,6 +99,7 @@ impl Metrics {
         metrics.register_traffic(&mut registry);
         metrics.register_call(&mut registry);
         metrics.register_turns(&mut registry);
+        metrics.register_watching(&mut registry);
         metrics.register_upkeep(&mut registry);
         metrics.registry = registry;
         metrics
@@ -162,6 +168,11 @@ impl Metrics {
             turn_barge_in_seconds: Histogram::new(LONG),
             mark_late_seconds: Histogram::new(LONG),
             spend_warnings: Counter::default(),
+            watchers: Gauge::default(),
+            watchers_dropped: Counts::default(),
+            watch_posts: Counter::default(),
+            watch_post_errors: Counts::default(),
+            watch_dropped: Counts::default(),
             pulses_missed: Counter::default(),
             chronicle_lag_seconds: Histogram::new(LONG),
             chronicle_dropped: Counter::default(),
@@ -259,6 +270,14 @@ impl Metrics {
         }
     }
 
+    fn register_watching(&self, to: &mut Registry) {
+        to.register("watchers", "Consoles that watch", self.watchers.clone());
+        to.register("watchers_dropped", "Consoles that were given up, by why", self.watchers_dropped.clone());
+        to.register("watch_posts", "Messages posted to consoles", self.watch_posts.clone());
+        to.register("watch_post_errors", "Posts to consoles that failed, by error", self.watch_post_errors.clone());
+        to.register("watch_dropped", "Things that no console was told, by why", self.watch_dropped.clone());
+    }
+
     fn register_upkeep(&self, to: &mut Registry) {
         to.register("pulses_missed", "Signs of life that the store did not take", self.pulses_missed.clone());
         to.register("chronicle_lag_seconds", "From happening to written down", self.chronicle_lag_seconds.clone());
@@ -347,6 +366,7 @@ impl Told {
             | Event::RecordingResumed { .. }
             | Event::HangUpAsked { .. }
             | Event::TransferAsked { .. }
+            | Event::TransferAnswer { .. }
             | Event::MessageTaken { .. }
             | Event::CallbackScheduled { .. } => {}
         }

@@ -15,4 +15,5 @@ mod spending;
 mod strangers;
 mod take_over;
 mod transfer;
+mod watching;
 mod world;

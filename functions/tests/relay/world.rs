@@ -30,6 +30,7 @@ pub use self::store::{Store, holder};
 pub const AUTH_TOKEN: &str = "an-auth-token-nobody-may-see";
 pub const MODEL_KEY: &str = "sk-a-key-nobody-may-see";
 pub const LEG: &str = "CA0000000000000000000000000000001e";
+pub const SECOND_LEG: &str = "CA00000000000000000000000000000003";
 pub const CALLER_NUMBER: &str = "+15550001234";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -60,6 +61,7 @@ impl Doors for World {
     type Store = Store;
     type Peers = FramePosts;
     type Callers = Gateway;
+    type Watchers = Gateway;
     type Tools = Tools;
     type Recordings = Shelf;
     type Music = Records;
@@ -140,6 +142,16 @@ impl CallerSocket for Gateway {
     }
 }
 
+impl WatcherSocket for Gateway {
+    async fn tell(&self, id: &ConnectionId, text: &str) -> PortResult<()> {
+        self.post(id, text).await
+    }
+
+    async fn dismiss(&self, id: &ConnectionId) -> PortResult<()> {
+        self.close(id).await
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Tools {
     pub asked: watch::Sender<Vec<ToolRequest>>,
@@ -199,7 +211,7 @@ impl ReadMusic for Records {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Carrier {
     pub hung_up: watch::Sender<Vec<CallSid>>,
     pub instructed: watch::Sender<Vec<(CallSid, String)>>,
@@ -207,6 +219,20 @@ pub struct Carrier {
     pub called: watch::Sender<Vec<NewCall>>,
     /// What it says to the next requests, instead of doing what it is told.
     pub faults: Mutex<VecDeque<PortError>>,
+    /// It does not say that it has called somebody before there is one of these.
+    pub calls: Semaphore,
+}
+
+impl Default for Carrier {
+    fn default() -> Self {
+        Self {
+            hung_up: watch::Sender::default(),
+            instructed: watch::Sender::default(),
+            called: watch::Sender::default(),
+            faults: Mutex::default(),
+            calls: Semaphore::new(Semaphore::MAX_PERMITS),
+        }
+    }
 }
 
 impl Telephony for Carrier {
@@ -224,7 +250,8 @@ impl Telephony for Carrier {
     async fn call(&self, call: &NewCall) -> PortResult<CallSid> {
         self.fault()?;
         self.called.send_modify(|called| called.push(call.clone()));
-        Ok(LEG.into())
+        self.calls.acquire().await.unwrap().forget();
+        Ok(if self.called.borrow().len() == 1 { LEG } else { SECOND_LEG }.into())
     }
 }
 
@@ -262,6 +289,8 @@ pub struct House {
     pub relay: Relay<World>,
     pub store: Arc<Store>,
     pub gateway: Arc<Gateway>,
+    /// The consoles'.
+    pub consoles: Arc<Gateway>,
     pub tools: Arc<Tools>,
     pub shelf: Arc<Shelf>,
     pub records: Arc<Records>,
@@ -312,6 +341,7 @@ impl House {
         let ports = Ports::<World> {
             store: Arc::clone(&self.store),
             callers: Arc::clone(&self.gateway),
+            watchers: Arc::clone(&self.consoles),
             tools: Arc::clone(&self.tools),
             recordings: Arc::clone(&self.shelf),
             music: Arc::clone(&self.records),
@@ -326,6 +356,7 @@ impl House {
             store: Arc::default(),
             peers: Arc::new(FramePosts::new().unwrap()),
             callers: Arc::default(),
+            watchers: Arc::default(),
             tools: Arc::default(),
             recordings: Arc::default(),
             music: Arc::default(),
@@ -337,8 +368,17 @@ impl House {
 
     async fn in_world(settings: Settings, ports: Ports<World>) -> Self {
         let relay = Relay::start(settings, ports.clone()).await.unwrap();
-        let Ports { store, callers: gateway, tools, recordings: shelf, music: records, telephony, .. } = ports;
-        Self { relay, store, gateway, tools, shelf, records, carrier: telephony.unwrap() }
+        let Ports {
+            store,
+            callers: gateway,
+            watchers: consoles,
+            tools,
+            recordings: shelf,
+            music: records,
+            telephony,
+            ..
+        } = ports;
+        Self { relay, store, gateway, consoles, tools, shelf, records, carrier: telephony.unwrap() }
     }
 
     pub fn id(&self) -> RelayId {
@@ -371,6 +411,7 @@ impl House {
             began_at_ms: WallClock.unix_ms(),
             lease: Some(self.relay.calls.common().me.lease(1)),
             streams: 0,
+            review: None,
         }
     }
 

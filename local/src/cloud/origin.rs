@@ -40,6 +40,7 @@ async fn handle(
             let relay = origin.relays.get().and_then(Relays::next_public);
             load_balancer::forward(from, relay, request, &origin.sockets).await
         }
+        (Some("/logs"), _) => origin.sockets.logs.connect(from, request).await,
         (Some("/control"), _) => origin.sockets.control.connect(from, request).await,
         _ => match origin.console.answer(request.method(), request.uri().path(), request.headers()).await {
             Some(page) => page,

@@ -44,13 +44,14 @@ const fn deployed(name: &'static str, environments: usize, warm: usize, timeout_
     Deployed { name, environments, warm, timeout: Duration::from_secs(timeout_seconds) }
 }
 
-const FUNCTIONS: [Deployed; 6] = [
+const FUNCTIONS: [Deployed; 7] = [
     deployed("twiml", 4, 1, 10),
     deployed("ws-connect", 4, 1, 10),
     deployed("ws-disconnect", 2, 1, 10),
     deployed("ws-default", 6, 3, 5),
     deployed("tool-call", 4, 1, 30),
     deployed("api", 2, 1, 10),
+    deployed("ws-logs", 4, 1, 10),
 ];
 
 /// What Twilio calls. Everything else goes to `api`, which also knows what to say to an unknown path.
@@ -71,6 +72,7 @@ const WEBHOOKS: [(Method, &str); 10] = [
 const CALL_ROUTES: [(&str, &str); 3] =
     [("$connect", "ws-connect"), ("$default", "ws-default"), ("$disconnect", "ws-disconnect")];
 const CONTROL_ROUTES: [(&str, &str); 2] = [("$connect", "ws-connect"), ("$disconnect", "ws-disconnect")];
+const LOGS_ROUTES: [(&str, &str); 3] = [("$connect", "ws-logs"), ("$default", "ws-logs"), ("$disconnect", "ws-logs")];
 
 pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     let (origin_listener, backend_listener) = (listen(options.port).await?, listen(0).await?);
@@ -112,6 +114,7 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
 pub(crate) struct Sockets {
     pub(crate) call: Arc<WebSocketApi>,
     pub(crate) control: Arc<WebSocketApi>,
+    pub(crate) logs: Arc<WebSocketApi>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
 }
@@ -135,12 +138,17 @@ impl Sockets {
         };
         let call = api("call", Auth::Anyone, CALL_ROUTES.into(), options.faults.jitter)?;
         let control = api("control", Auth::Signed(services.key.clone()), CONTROL_ROUTES.into(), None)?;
-        Ok(Self { call, control, tasks, stopping })
+        let logs = api("logs", Auth::Anyone, LOGS_ROUTES.into(), None)?;
+        Ok(Self { call, control, logs, tasks, stopping })
+    }
+
+    pub(crate) fn apis(&self) -> [&Arc<WebSocketApi>; 3] {
+        [&self.call, &self.control, &self.logs]
     }
 
     /// Says goodbye to all, and does not wait long for the answers.
     pub(crate) async fn close(&self) {
-        for connection in [&self.call, &self.control].into_iter().flat_map(|api| api.connections.all()) {
+        for connection in self.apis().into_iter().flat_map(|api| api.connections.all()) {
             connection.delete();
         }
         self.tasks.close();
@@ -153,7 +161,7 @@ impl Sockets {
 /// The cloud's own APIs, which are for our processes and for nobody who comes through a tunnel.
 fn backend(functions: &Arc<Functions>, services: &Services, sockets: &Sockets, posts: Option<Arc<Posts>>) -> Router {
     let key = services.key.clone();
-    let apis = [&sockets.call, &sockets.control].map(|api| (api.stage, Arc::clone(api))).into();
+    let apis = sockets.apis().map(|api| (api.stage, Arc::clone(api))).into();
     lambda_api::router(LambdaApi { functions: Arc::clone(functions), key: key.clone() })
         .merge(management_api::router(ManagementApi { apis, key, posts }))
 }

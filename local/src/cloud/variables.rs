@@ -131,6 +131,7 @@ impl Variables {
         // Whoever has an account of their own keeps it.
         if options.exchange.is_some() && !relays.contains_key("TWILIO_ACCOUNT_SID") {
             relays.extend(account(addresses));
+            functions.extend(account(addresses));
         }
         Ok(Self { functions, relays })
     }
@@ -141,7 +142,7 @@ impl Variables {
 }
 
 /// What a template would fill in.
-fn deployed(media_path: MediaPath, addresses: &Addresses, services: &Services) -> [(String, String); 12] {
+fn deployed(media_path: MediaPath, addresses: &Addresses, services: &Services) -> [(String, String); 13] {
     let Addresses { public_url, public_wss_url, origin_port, backend_port, .. } = addresses;
     let backend = format!("http://127.0.0.1:{backend_port}");
     let media_path = match media_path {
@@ -157,6 +158,7 @@ fn deployed(media_path: MediaPath, addresses: &Addresses, services: &Services) -
         ("TOOL_CALL_FUNCTION", "tool-call".to_owned()),
         ("CALL_CONNECTIONS_URL", format!("{backend}/call")),
         ("CONTROL_CONNECTIONS_URL", format!("{backend}/control")),
+        ("LOGS_CONNECTIONS_URL", format!("{backend}/logs")),
         ("CONTROL_WSS_URL", format!("ws://127.0.0.1:{origin_port}/control")),
         ("AWS_ENDPOINT_URL_LAMBDA", backend.clone()),
         ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url()),

@@ -8,3 +8,4 @@ mod conversation;
 mod faults;
 mod house;
 mod hygiene;
+mod watching;

@@ -13,7 +13,7 @@ use crate::toys::eventually;
 
 /// Programs that do nothing for long, under the names of the real ones.
 fn idle_programs(folder: &Path) {
-    for name in ["twiml", "ws-connect", "ws-disconnect", "ws-default", "tool-call", "api"] {
+    for name in ["twiml", "ws-connect", "ws-disconnect", "ws-default", "tool-call", "api", "ws-logs"] {
         let program = folder.join(name);
         std::fs::write(&program, "#!/bin/sh\nexec sleep 1000\n").unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -40,7 +40,7 @@ async fn serve_says_where_it_is_and_stops_cleanly_on_a_signal() {
         let first = lines.next_line().await.unwrap().unwrap();
         assert!(first.starts_with("voicebridge is at http://localhost:"), "{first}");
         let pid = serve.id().unwrap();
-        let children = eventually(|| Some(children_of(pid)).filter(|children| children.len() >= 6)).await;
+        let children = eventually(|| Some(children_of(pid)).filter(|children| children.len() >= 7)).await;
         tell(pid, signal);
         let status = tokio::time::timeout(Duration::from_secs(20), serve.wait()).await.unwrap().unwrap();
         assert!(status.success(), "{signal}: {status}");

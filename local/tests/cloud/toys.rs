@@ -10,7 +10,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use local::cloud::{Cloud, Options, Program};
 use serde_json::{Value, json};
 
-const FUNCTIONS: [&str; 6] = ["twiml", "ws-connect", "ws-disconnect", "ws-default", "tool-call", "api"];
+const FUNCTIONS: [&str; 7] = ["twiml", "ws-connect", "ws-disconnect", "ws-default", "tool-call", "api", "ws-logs"];
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A cloud of toy functions, without a relay.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, millis};
+use super::{Agent, Whom, millis};
 use crate::fault::{Fault, segment};
 
 /// All that a telephone can send.
@@ -44,8 +44,8 @@ pub enum KeyAction {
     HangUp {},
     /// Music until the caller speaks or presses a key.
     Hold {},
-    /// The caller is put through to one of the agent's transfer targets, by its name.
-    Transfer { to: String },
+    /// The caller is put through to one of the agent's transfer targets, by its name, or to several at once.
+    Transfer { to: Whom },
     /// The agent says its last words again.
     Repeat {},
     /// The agent is told what to say.
@@ -67,7 +67,7 @@ impl KeyAction {
     /// Why nothing comes of it. An agent that was checked has no such key; a call may have one that never was.
     pub fn dead_end(&self, agent: &Agent) -> Option<String> {
         match self {
-            Self::Transfer { to } => agent.transfer_target(to).err().map(|fault| fault.to_string()),
+            Self::Transfer { to } => agent.transfer_to(to).err().map(|fault| fault.to_string()),
             Self::Say { instructions } if instructions.trim().is_empty() => Some("has nothing to say".to_owned()),
             Self::Say { .. } | Self::HangUp {} | Self::Hold {} | Self::Repeat {} => None,
         }

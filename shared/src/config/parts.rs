@@ -101,6 +101,11 @@ where
     reader.parsed(key, "a URL").or_else(|| default.parse().ok()).unwrap_or_else(nowhere)
 }
 
+/// `@connections` of the stage `logs`.
+pub(super) fn logs_url<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> url::Url {
+    web_url(reader, "LOGS_CONNECTIONS_URL", "where consoles' sockets are written to")
+}
+
 pub(super) fn seconds<S>(
     reader: &mut Reader<'_, S>,
     key: &'static str,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::agent::websocket_timeout;
-use super::parts::{WebhookAuth, bucket, gate, public_wss_url, seconds, table, url_or, web_url, webhook_auth};
+use super::parts::{
+    WebhookAuth, bucket, gate, logs_url, public_wss_url, seconds, table, url_or, web_url, webhook_auth,
+};
 use super::{ConfigErrors, Reader, Source};
 use crate::limits::Gate;
 use crate::redact::Secret;
@@ -38,6 +40,8 @@ pub struct RelayConfig {
     pub tool_call_function: String,
     /// `@connections` of the stage `call`.
     pub connections_url: url::Url,
+    /// `@connections` of the stage `logs`: the consoles that watch.
+    pub logs_url: url::Url,
     /// Where the relay connects to be told things. Without it a model is dialled when the stream comes.
     pub control_wss_url: Option<url::Url>,
     /// The private listener: `/frames`, `/metrics`, `/health`.
@@ -81,6 +85,7 @@ impl RelayConfig {
             handshake_timeout: websocket_timeout(&mut reader).unwrap_or(HANDSHAKE),
             tool_call_function: reader.required("TOOL_CALL_FUNCTION", "the function that runs tools"),
             connections_url: web_url(&mut reader, "CALL_CONNECTIONS_URL", "where callers' sockets are written to"),
+            logs_url: logs_url(&mut reader),
             control_wss_url: reader.parsed("CONTROL_WSS_URL", "a URL"),
             listen: listener(&mut reader, "RELAY_LISTEN", 8081),
             public_listen: listener(&mut reader, "RELAY_PUBLIC_LISTEN", 8080),
@@ -113,7 +118,7 @@ mod tests {
     use super::super::testing::{Recording, keys};
     use super::*;
 
-    const COMPLETE: [(&str, &str); 10] = [
+    const COMPLETE: [(&str, &str); 11] = [
         ("PUBLIC_WSS_URL", "wss://voice.example.com/call"),
         ("TWILIO_AUTH_TOKEN", "token"),
         ("TABLE_NAME", "voicebridge"),
@@ -121,6 +126,7 @@ mod tests {
         ("OPENAI_API_KEY", "sk-1"),
         ("TOOL_CALL_FUNCTION", "tool-call"),
         ("CALL_CONNECTIONS_URL", "https://calls.example.com/call"),
+        ("LOGS_CONNECTIONS_URL", "https://logs.example.com/logs"),
         ("CONTROL_WSS_URL", "wss://control.example.com/control"),
         ("RELAY_ADDRESS", "http://10.0.1.17:8081"),
         ("TWILIO_ACCOUNT_SID", "AC1"),
@@ -134,7 +140,7 @@ mod tests {
             source.asked(),
             keys(
                 "ALLOWED_ADDRESSES CALL_CONNECTIONS_URL CONTROL_WSS_URL ECS_AGENT_URI ECS_CONTAINER_METADATA_URI_V4 \
-                 OPENAI_API_KEY OPENAI_REALTIME_URL PUBLIC_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RECORDING_SPOOL \
+                 LOGS_CONNECTIONS_URL OPENAI_API_KEY OPENAI_REALTIME_URL PUBLIC_URL PUBLIC_WSS_URL RECORDINGS_BUCKET RECORDING_SPOOL \
                  RECORDING_SPOOL_MB RELAY_ADDRESS RELAY_BEHIND_PROXY RELAY_CPU RELAY_DRAIN RELAY_LISTEN \
                  RELAY_MAX_UNPROVEN RELAY_PUBLIC_LISTEN STACK_NAME STRANGER_RATE TABLE_NAME TOOL_CALL_FUNCTION \
                  TWILIO_ACCOUNT_SID TWILIO_API_KEY \

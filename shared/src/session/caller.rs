@@ -27,6 +27,7 @@ impl Session {
         self.stream = Some(stream.detached());
         self.order = Resequencer::default();
         self.line.restart();
+        self.watched.restart();
         let same = self.is_of_former(&stream);
         self.recognise(now, &stream);
         self.timers.disarm(&Timer::Attach);
@@ -138,6 +139,7 @@ impl Session {
         let length = media.payload.samples();
         let stamp = Samples::from_millis(media.timestamp_ms);
         let missing = self.line.frame(stamp, length, now);
+        self.watched.frame(media.timestamp_ms, now);
         if !missing.is_zero() {
             self.fill_silence(missing);
         }

@@ -1,6 +1,6 @@
 //! What can happen to a call.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Whom};
 use crate::audio::hold_music::Piece;
 use crate::ids::{MusicId, SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
@@ -58,6 +58,9 @@ pub enum Input {
         agent: Box<Agent>,
         tools: Vec<ToolSpec>,
     },
+    /// Somebody watches, or nobody does any more: [`Output::Speaking`](super::Output::Speaking) and
+    /// [`Output::Quality`](super::Output::Quality) are for them.
+    Watched(bool),
     /// The process is going away: let go of the call at the next quiet moment.
     HandOver,
     /// The process is going away now.
@@ -84,9 +87,9 @@ pub enum OperatorCommand {
     /// Nothing that is said is kept.
     PauseRecording,
     ResumeRecording,
-    /// To one of the agent's transfer targets, by name or by number.
+    /// To one of the agent's transfer targets, by name or by number, or to several.
     Transfer {
-        to: Pii<String>,
+        to: Whom,
         why: Pii<String>,
     },
 }

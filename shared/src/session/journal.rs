@@ -344,8 +344,12 @@ pub(super) fn worth_writing(input: &Input, speech: bool) -> Option<Duration> {
             StreamEvent::Start(_) | StreamEvent::Dtmf { .. } | StreamEvent::Stop => Some(SOON),
         },
         Input::Model(_, ModelEvent::Audio { .. } | ModelEvent::AgentSays { .. }) => Some(LATER),
-        Input::Model(_, ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. })
+        Input::Model(
+            _,
+            ModelEvent::Noted | ModelEvent::Unknown { .. } | ModelEvent::Created { .. } | ModelEvent::CallerSays { .. },
+        )
         | Input::HoldMusic { .. }
+        | Input::Watched(_)
         | Input::Tick => None,
         Input::Model(..)
         | Input::CallerAttached { .. }
@@ -379,6 +383,7 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::OnHold
         | Timer::RecordingPause
         | Timer::Transfer
+        | Timer::Leg(_)
         | Timer::Goodbye => Some(SOON),
     }
 }

@@ -126,6 +126,7 @@ impl Session {
     pub(super) fn measure_mark(&mut self, now: CallTime, mark: Mark) {
         if let Some(late) = self.playback.lateness(mark, now) {
             self.meter.marked(millis(late));
+            self.watched.marked(millis(late));
         }
     }
 }

@@ -43,6 +43,10 @@ pub enum Output {
     Record(RecordOp),
     /// A line of the transcript, new or more complete than before: same `number`, same line.
     Transcript(Line),
+    /// A line that is being spoken, with its words so far. Never written down; only while somebody watches.
+    Speaking(Line),
+    /// How good the line is, about once a second. Never written down; only while somebody watches.
+    Quality(LineQuality),
     /// For the log, the metrics and whoever watches.
     Event(Event),
     Status(CallStatus),
@@ -126,6 +130,17 @@ pub struct Interruption {
     pub heard_ms: u64,
     /// How much of it had been sent by then.
     pub sent_ms: u64,
+}
+
+/// How good the caller's line is. `late`, `lost`: of their frames, over the whole call as far as this relay has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineQuality {
+    /// How unevenly frames come, as RFC 3550 counts it.
+    pub jitter_ms: u64,
+    pub late: u64,
+    pub lost: u64,
+    /// How late the slowest mark of that second came back; `None`: none did.
+    pub mark_ms: Option<u64>,
 }
 
 /// Something worth knowing about a call. None of these carries a number or a word of the caller's.
@@ -261,11 +276,18 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<HangUpReason>,
     },
-    /// The caller is to be put through. `to`: the target's name; none for a number that is not among them.
+    /// The caller is to be put through. `to`: the target's name, or those of several; none for a number that is not among them.
     TransferAsked {
         to: String,
         kind: TransferKind,
         by: TransferredBy,
+    },
+    /// Of several who were called at once, this one took the call, or did not (`why`).
+    TransferAnswer {
+        to: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<TransferFailure>,
+        after_ms: u64,
     },
     TransferFailed {
         why: TransferFailure,

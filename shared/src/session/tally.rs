@@ -62,6 +62,11 @@ impl Tallies {
         self.audio.add(length.0).map(|total| Event::AudioDropped { ms: Samples(total).as_millis() })
     }
 
+    /// Frames so far that came too late, and that never came.
+    pub(super) fn late_and_lost(&self) -> (u64, u64) {
+        (self.late.total, self.lost.total)
+    }
+
     /// What has not been told yet.
     pub(super) fn rest(&mut self) -> Vec<Event> {
         let mut rest = Vec::new();

@@ -24,6 +24,9 @@ pub(super) struct Transcript {
     withholds: bool,
     /// Of these, the agent's.
     withholds_agent: bool,
+    /// What the caller says while it is being made out, to be shown: the line has no words before all are known.
+    #[serde(default)]
+    hearing: Option<(ItemId, Pii<String>)>,
 }
 
 impl Transcript {
@@ -106,6 +109,34 @@ impl Transcript {
             let text = line.text.take().map(Pii::into_revealed).unwrap_or_default();
             line.text = Some(Pii::new(text + more));
         }
+    }
+
+    /// A line that is being spoken, as it may be shown.
+    pub(super) fn so_far(&mut self, item: &ItemId) -> Option<Line> {
+        let line = self.find(item)?.clone();
+        self.unsettled.contains(&line.number).then(|| self.as_kept(line))
+    }
+
+    /// The same of the caller's, with more of its words.
+    pub(super) fn heard_so_far(&mut self, item: &ItemId, more: &str) -> Option<Line> {
+        let line = self.find(item)?.clone();
+        if !self.unsettled.contains(&line.number) {
+            return None;
+        }
+        let before = self.hearing.take().filter(|(of, _)| of == item);
+        let words = before.map(|(_, words)| words.into_revealed()).unwrap_or_default() + more;
+        self.hearing = Some((item.detached(), Pii::new(words.clone())));
+        Some(self.as_kept(Line { text: Some(Pii::new(words)), ..line }))
+    }
+
+    /// Every line of which some words have been said, and not all.
+    pub(super) fn being_said(&self) -> impl Iterator<Item = Line> + '_ {
+        let words = |line: &Line| match &self.hearing {
+            Some((item, words)) if *item == line.item => Some(words.clone()),
+            _ => line.text.clone(),
+        };
+        let begun = self.lines.iter().filter(|line| self.unsettled.contains(&line.number));
+        begun.filter_map(move |line| Some(self.as_kept(Line { text: Some(words(line)?), ..line.clone() })))
     }
 
     /// The words are known.

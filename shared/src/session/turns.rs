@@ -93,6 +93,7 @@ impl Session {
                 self.on_speech_stopped(now);
             }
             ModelEvent::Committed { item } => self.on_committed(now, &item),
+            ModelEvent::CallerSays { item, text } => self.on_caller_says(&item, text.reveal()),
             ModelEvent::CallerSaid { item, text } => {
                 self.transcript.begin(Speaker::Caller, &item, now);
                 let made_out_to = self.earshot.made_out(&item);
@@ -104,6 +105,7 @@ impl Session {
             ModelEvent::AgentSays { item, text } => {
                 self.transcript.begin(Speaker::Agent, &item, now);
                 self.transcript.append(&item, text.reveal());
+                self.show_so_far(&item);
             }
             ModelEvent::AgentSaid { item, text } => {
                 self.transcript.begin(Speaker::Agent, &item, now);

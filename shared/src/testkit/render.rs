@@ -4,7 +4,7 @@ use crate::agent::Agent;
 use crate::audio::recording::{RecordOp, Track};
 use crate::ids::SocketNumber;
 use crate::model::{ModelCommand, SessionConfig, ToolUse};
-use crate::session::{Event, Line, Output, ToCaller};
+use crate::session::{Event, Line, LineQuality, Output, ToCaller};
 use crate::time::Samples;
 use crate::transfer::Ask;
 
@@ -32,6 +32,8 @@ pub fn render(output: &Output, alone: bool) -> (&'static str, String) {
         Output::Carrier(errand) => ("carrier", format!("carrier {}: {}", errand.number, ask_line(&errand.ask))),
         Output::Record(op) => ("record", record_line(op)),
         Output::Transcript(line) => ("transcript", transcript_line(line)),
+        Output::Speaking(line) => ("speaking", transcript_line(line).replacen("transcript", "speaking", 1)),
+        Output::Quality(quality) => ("quality", quality_line(quality)),
         Output::Event(event @ Event::Cost(_)) => ("cost", format!("event {}", event_line(event))),
         Output::Event(event @ Event::Turn { .. }) => ("turn", format!("event {}", event_line(event))),
         Output::Event(event) => ("event", format!("event {}", event_line(event))),
@@ -72,7 +74,10 @@ fn ask_line(ask: &Ask) -> String {
     match ask {
         Ask::Dial { to, ring_s } => format!("dial {} for {ring_s} s", to.reveal()),
         Ask::Park => "park the caller".to_owned(),
-        Ask::Call { to, ring_s, briefing } => format!("call {} for {ring_s} s: {}", to.reveal(), briefing.reveal()),
+        Ask::Call { to, ring_s, briefing, several } => {
+            let among = if *several { ", one of several" } else { "" };
+            format!("call {} for {ring_s} s{among}: {}", to.reveal(), briefing.reveal())
+        }
         Ask::HangUp { leg } => format!("hang up {leg}"),
         Ask::BringBack => "bring the caller back".to_owned(),
     }
@@ -101,6 +106,11 @@ fn transcript_line(line: &Line) -> String {
     let text = line.text.as_ref().map_or("(not made out)".to_owned(), |text| format!("{:?}", text.reveal()));
     let cut = line.interrupted.map(|cut| format!(" cut at {} of {} ms", cut.heard_ms, cut.sent_ms)).unwrap_or_default();
     format!("transcript {} @{} {}: {text}{cut}", line.number, line.at.as_millis(), json(&line.speaker))
+}
+
+fn quality_line(LineQuality { jitter_ms, late, lost, mark_ms }: &LineQuality) -> String {
+    let mark = mark_ms.map_or("no mark".to_owned(), |ms| format!("marks {ms} ms"));
+    format!("quality jitter {jitter_ms} ms, {late} late, {lost} lost, {mark}")
 }
 
 /// `{"event":"barge_in","heard_ms":40}` → `barge_in heard_ms=40`

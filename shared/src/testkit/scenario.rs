@@ -23,6 +23,7 @@
 //! @1000 times 300 400 model tool r% c% …  the same 300 times, 400 ms apart; % counts
 //! @2000 carried 1 ok                      the carrier did as errand 1 says; also refused, unknown, call_over
 //! @2000 news leg 2 CA2 answered           what its webhooks tell of a transfer
+//! @2000 watched on                        somebody watches; or off: nobody does any more
 //! @2000 wakes                             the process was held up since the line before
 //! @2000 taken over                        the relay is gone; what it has written down is all that its successor knows
 //! @2000 handed over                       the same, after it has let go
@@ -39,7 +40,7 @@ use super::dead_air::DeadAir;
 use super::render::render;
 use super::sockets::Sockets;
 use super::written::Written;
-use crate::agent::Agent;
+use crate::agent::{Agent, Whom};
 use crate::audio::Payload;
 use crate::audio::hold_music::Piece;
 use crate::hold_music::file_id;
@@ -59,6 +60,11 @@ pub fn play(text: &str) -> String {
     run(text).page.join("\n") + "\n"
 }
 
+/// The same while somebody watches, without what is for them alone.
+pub fn play_watched(text: &str) -> String {
+    play_on(Run { watched: true, ..Run::new(text) }, text).page.join("\n") + "\n"
+}
+
 /// The longest time for which a caller who waits hears nothing, and when it begins; of a scenario with a tool.
 pub fn longest_silence(text: &str) -> Option<(CallTime, Samples)> {
     let Run { mut air, mut carrier, now, .. } = run(text);
@@ -67,7 +73,10 @@ pub fn longest_silence(text: &str) -> Option<(CallTime, Samples)> {
 }
 
 fn run(text: &str) -> Run {
-    let mut run = Run::new(text);
+    play_on(Run::new(text), text)
+}
+
+fn play_on(mut run: Run, text: &str) -> Run {
     for line in text.lines().filter(|line| !line.starts_with("  ") && !line.starts_with('~')) {
         let Some(rest) = line.strip_prefix('@') else {
             run.page.push(line.to_owned());
@@ -108,6 +117,8 @@ struct Run {
     air: DeadAir,
     now: CallTime,
     sockets: Sockets,
+    /// Somebody watches from the beginning, and what they are shown is left out.
+    watched: bool,
 }
 
 impl Run {
@@ -154,6 +165,7 @@ impl Run {
             "keep",
             "cost",
             "turn",
+            "quality",
         ];
         let is_hidden = |name: &&str| {
             hidden_too.split(' ').any(|word| word == *name)
@@ -169,6 +181,7 @@ impl Run {
             repeated: 1,
             over: false,
             sockets: Sockets::default(),
+            watched: false,
             written: Written { lines, ..Written::default() },
             air: DeadAir::default(),
             now: CallTime::ZERO,
@@ -183,7 +196,7 @@ impl Run {
             "open" if !self.written.lines.is_empty() => self.succeed(at, Succession::TakenOver),
             "open" => {
                 self.session = Some(Session::open(self.plan.clone(), at));
-                self.drain(at, &Input::Tick);
+                self.begin(at);
             }
             "given" => self.given(rest),
             "frames" => self.frames(at, rest),
@@ -208,7 +221,14 @@ impl Run {
         self.over = false;
         self.sockets.lost_all();
         self.session = Some(Session::resume(self.plan.clone(), self.written.past(succession), at));
+        self.begin(at);
+    }
+
+    fn begin(&mut self, at: CallTime) {
         self.drain(at, &Input::Tick);
+        if self.watched && !self.over {
+            self.hand_in(at, Input::Watched(true));
+        }
     }
 
     /// What many scenarios begin with, without its output.
@@ -307,6 +327,9 @@ impl Run {
             if let Output::Caller(message) = &output {
                 self.carrier.receive(at, message);
             }
+            if self.watched && matches!(output, Output::Speaking(_) | Output::Quality(_)) {
+                continue;
+            }
             let (kind, line) = render(&output, self.sockets.note(&output));
             if !self.hidden.contains(&kind) {
                 self.say(&format!("  {line}"), false);
@@ -378,12 +401,12 @@ impl Run {
             "resume" => Input::Operator(OperatorCommand::Resume),
             "pause_recording" => Input::Operator(OperatorCommand::PauseRecording),
             "resume_recording" => Input::Operator(OperatorCommand::ResumeRecording),
-            "transfer" => Input::Operator(OperatorCommand::Transfer {
-                to: word(rest, 0).into(),
-                why: "An operator does it.".into(),
-            }),
+            "transfer" => {
+                Input::Operator(OperatorCommand::Transfer { to: whom(rest), why: "An operator does it.".into() })
+            }
             "carried" => carried(rest),
             "news" => Input::Transfer(news(rest)),
+            "watched" => Input::Watched(rest == "on"),
             "leave" => Input::HandOver,
             "shutdown" => Input::Shutdown,
             "tick" | "wakes" => Input::Tick,
@@ -412,6 +435,7 @@ fn model(text: &str) -> ModelEvent {
         "speech_started" => ModelEvent::SpeechStarted { item: id(1).into(), at_ms: heard_at(text) },
         "speech_stopped" => ModelEvent::SpeechStopped { item: id(1).into(), at_ms: heard_at(text) },
         "committed" => ModelEvent::Committed { item: id(1).into() },
+        "caller_says" => ModelEvent::CallerSays { item: id(1).into(), text: quoted() },
         "caller_said" => ModelEvent::CallerSaid { item: id(1).into(), text: text.contains('"').then(quoted) },
         "started" => ModelEvent::ResponseStarted { response: id(1).into() },
         "audio" => {
@@ -464,6 +488,14 @@ fn usage(text: &str) -> Option<Usage> {
     let mut tokens = text.split(' ').skip(3).map(|count| count.parse().ok());
     let (input_audio, output_audio) = (tokens.next()??, tokens.next()??);
     Some(Usage { input_audio, output_audio, ..Usage::default() })
+}
+
+/// `transfer doctor`, `transfer doctor nurse`.
+fn whom(names: &str) -> Whom {
+    match names.split_once(' ') {
+        None => names.into(),
+        Some(_) => Whom::Several(names.split(' ').map(Into::into).collect()),
+    }
 }
 
 /// `carried 2 ok CA2`, or `refused`, `unknown`, `call_over` instead of `ok`.

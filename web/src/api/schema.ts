@@ -330,6 +330,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/insights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many calls there were, and how they went */
+        get: operations["insights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/messages": {
         parameters: {
             query?: never;
@@ -394,6 +411,23 @@ export interface paths {
         put?: never;
         /** A pass for somebody else, or for a script */
         post: operations["givePass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls that all of this is true of, once they are over */
+        get: operations["search"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1033,6 +1067,20 @@ export interface components {
         BodySent: "none" | "arguments" | {
             template: unknown;
         };
+        /** @description An hour or a day of UTC. */
+        Bucket: {
+            /** Format: uint32 */
+            calls: number;
+            /** @description US dollars, exact to a billionth */
+            cost: number;
+            /**
+             * Format: uint64
+             * @description Unix milliseconds.
+             */
+            from_ms: number;
+            /** Format: uint64 */
+            lasts_ms: number;
+        };
         /** @description The piece that is always there. */
         BuiltIn: {
             /** Format: uint64 */
@@ -1054,6 +1102,8 @@ export interface components {
             /** @description An item of its own in the store. Lists of calls come without it. */
             lease: components["schemas"]["Lease"] | null;
             media_path: components["schemas"]["MediaPath"];
+            /** @description How it went. Of calls that are over, and not of those whose relay did not live to write it. */
+            review?: components["schemas"]["Review"] | null;
             sid: components["schemas"]["CallSid"];
             status: components["schemas"]["CallStatus"];
             /**
@@ -1359,6 +1409,13 @@ export interface components {
             /** Format: uint64 */
             after_ms: number;
             /** @constant */
+            event: "transfer_answer";
+            to: string;
+            why?: components["schemas"]["TransferFailure"] | null;
+        } | {
+            /** Format: uint64 */
+            after_ms: number;
+            /** @constant */
             event: "transfer_failed";
             why: components["schemas"]["TransferFailure"];
         } | {
@@ -1420,6 +1477,17 @@ export interface components {
             /** @constant */
             event: "ended";
         };
+        /** @description A call, and where in it the words were said. */
+        FoundCall: {
+            call: components["schemas"]["Call"];
+            lines: components["schemas"]["Line"][];
+        };
+        /** @description Newest first. */
+        FoundCalls: {
+            found: components["schemas"]["FoundCall"][];
+            /** @description For `after`; none of the last page. A page may be short, or empty, and not be the last. */
+            next: components["schemas"]["Cursor"] | null;
+        };
         /** @description A file that was put into S3 is to become hold music. */
         FromUploadSent: {
             /** @default  */
@@ -1462,6 +1530,41 @@ export interface components {
         HoldMusic: string;
         /** @description Which piece an agent plays. Written as one word: `built-in`, `none`, or the id of an uploaded file. */
         HoldMusicSent: string;
+        /** @description Of which time, and whether it had more calls than are looked at. */
+        InsightsOf: {
+            answer_ms: components["schemas"]["Percentiles"] | null;
+            /** Format: uint32 */
+            calls: number;
+            /** @description US dollars, exact to a billionth */
+            cost: number;
+            /** @description How many ended how. */
+            endings: {
+                [key: string]: number;
+            };
+            /** Format: uint64 */
+            errors: number;
+            /**
+             * Format: uint64
+             * @description Unix milliseconds, both.
+             */
+            from_ms: number;
+            /** Format: uint64 */
+            interruptions: number;
+            lasted_ms: components["schemas"]["Percentiles"] | null;
+            /** @description Hours or days, in order; none is left out. */
+            over_time: components["schemas"]["Bucket"][];
+            /** Format: uint32 */
+            running: number;
+            /** Format: uint64 */
+            to_ms: number;
+            /** Format: uint64 */
+            tools: number;
+            /** Format: uint64 */
+            tools_failed: number;
+            truncated: boolean;
+            /** Format: uint64 */
+            turns: number;
+        };
         Interruption: {
             /** Format: uint64 */
             heard_ms: number;
@@ -1482,7 +1585,7 @@ export interface components {
         } | {
             /** @constant */
             do: "transfer";
-            to: string;
+            to: components["schemas"]["Whom"];
         } | {
             /** @constant */
             do: "repeat";
@@ -1500,7 +1603,7 @@ export interface components {
         } | {
             /** @constant */
             do: "transfer";
-            to: string;
+            to: components["schemas"]["WhomSent"];
         } | {
             /** @constant */
             do: "repeat";
@@ -2100,6 +2203,16 @@ export interface components {
          * @enum {string}
          */
         PausedBy: "agent" | "operator";
+        Percentiles: {
+            /** Format: uint */
+            count: number;
+            /** Format: uint64 */
+            max: number;
+            /** Format: uint64 */
+            p50: number;
+            /** Format: uint64 */
+            p95: number;
+        };
         /** @description RFC 9457: why not, and what to do about it. */
         Problem: {
             detail: string;
@@ -2249,6 +2362,31 @@ export interface components {
          * @enum {string}
          */
         ResumedBy: "agent" | "operator" | "time_over";
+        /** @description How a call went, as it was at its end. */
+        Review: {
+            /** @description From the end of the caller's speech to the answer, turn by turn. */
+            answers_ms?: number[];
+            /** @description US dollars, exact to a billionth */
+            cost?: number | null;
+            /**
+             * Format: uint32
+             * @description The model was lost, or refused something.
+             */
+            errors: number;
+            /**
+             * Format: uint32
+             * @description How often the caller spoke into an answer.
+             */
+            interruptions: number;
+            /** Format: uint64 */
+            lasted_ms: number;
+            /** Format: uint32 */
+            tools: number;
+            /** Format: uint32 */
+            tools_failed: number;
+            /** Format: uint32 */
+            turns: number;
+        };
         /** @description What somebody may do. Who may more may all that others may. */
         Role: "viewer" | "operator" | "admin";
         /** @description What somebody may do. Who may more may all that others may. */
@@ -2647,8 +2785,7 @@ export interface components {
             role: components["schemas"]["RoleSent"];
         };
         WantedTransferSent: {
-            /** @description A transfer target's name, or a number. */
-            to: string;
+            to: components["schemas"]["WhomSent"];
             /**
              * @description For whoever is called.
              * @default
@@ -2660,6 +2797,10 @@ export interface components {
             /** Format: uint64 */
             bytes: number;
         };
+        /** @description Whom a caller is to be put through to: one name or number, or several. In JSON one is text, and several are a list. */
+        Whom: string | string[];
+        /** @description Whom a caller is to be put through to: one name or number, or several. In JSON one is text, and several are a list. */
+        WhomSent: string | string[];
     };
     responses: never;
     parameters: never;
@@ -3414,6 +3555,40 @@ export interface operations {
             };
         };
     };
+    insights: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339; a day before `to` unless said */
+                from?: string;
+                /** @description RFC 3339; now unless said */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InsightsOf"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     messages: {
         parameters: {
             query?: {
@@ -3592,6 +3767,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Given"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: {
+                /** @description Words that were said; all of them, in any order */
+                q?: string;
+                /** @description Of either side */
+                number?: string;
+                /** @description That answered */
+                agent?: string;
+                /** @description How it ended */
+                ending?: string;
+                /** @description RFC 3339: it began then or later */
+                from?: string;
+                /** @description RFC 3339: it began then or before */
+                to?: string;
+                /** @description How many, 1 to 25; 10 unless said */
+                limit?: number;
+                /** @description What the page before called `next` */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundCalls"];
                 };
             };
             /** @description why not */

@@ -11,6 +11,8 @@
 //! | `CALL#{sid}` | `MESSAGE#{call}` | a message for people; `gsi1`: `MESSAGES` by when it was taken | with the call |
 //! | `CALL#{sid}` | `CALLBACK#{call}` | a request to be called back; `gsi1`: `CALLBACKS` by when it is due | longer than the call by the time until then |
 //! | `CALL#{sid}` | `AUDIT#{at}#{call}` | that a tool was called, and how it went | with the call |
+//! | `CALL#{sid}` | `TERMS` | by what it is found | with the call |
+//! | `TERM#{kind}#{value}` | `{began}#{sid}` | a call that is found by a word, its agent, or how it ended | with the call |
 //! | `CALLER#{sha256}` | `{began}#{sid}` | a call from or to the number that this hides | as long as anything of the call |
 //! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
 //! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
@@ -19,6 +21,7 @@
 //! | `RELAY#{id}` | `PULSE` | its sign of life, or that it was deposed | 1 day |
 //! | `RELAY#{id}` | `CALL#{sid}` | a call that it holds | 1 day |
 //! | `LINE` | `{since}#{sid}` | a caller for whom there is no room yet | half a minute after it last asked |
+//! | `WATCHERS` | `{connection}` | a console that watches, and what | 2 minutes and a half after it was last heard of |
 //! | `AGENT#{id}` | `META` | which version of it counts, if any; `gsi1`: `AGENTS` | for good |
 //! | `AGENT#{id}` | `VERSION#{number}` | a version, which is never changed | for good |
 //! | `NUMBER#{number}` | `META` | which agent answers; `gsi1`: `NUMBERS` | for good |
@@ -42,7 +45,8 @@ use shared::limits::Window;
 use shared::money::Day;
 use shared::ports::{PortError, PortResult};
 use shared::redact::Secret;
-use shared::time::Samples;
+use shared::search::Term;
+use shared::time::{CallTime, Samples};
 
 use super::super::sdk::port_error;
 
@@ -51,6 +55,7 @@ pub(super) const META: &str = "META";
 pub(super) const LEASE: &str = "META#LEASE";
 pub(super) const PULSE: &str = "PULSE";
 pub(super) const WAITING: &str = "LINE";
+pub(super) const WATCHERS: &str = "WATCHERS";
 pub(super) const INDEX: &str = "gsi1";
 /// Epoch seconds. DynamoDB takes days to remove what has expired, so reads look at it too.
 pub(super) const EXPIRES: &str = "expires_at";
@@ -62,6 +67,8 @@ pub(super) const TOOLS_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// API Gateway closes a WebSocket after two hours.
 pub(super) const CONNECTIONS_STAY: Duration = Duration::from_secs(3 * 60 * 60);
 pub(super) const RELAYS_STAY: Duration = Duration::from_secs(60);
+/// A little longer than relays believe in one that says nothing.
+pub(super) const WATCHERS_STAY: Duration = Duration::from_secs(150);
 /// Longer than any process that was given up goes on.
 pub(super) const PULSES_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -85,6 +92,23 @@ pub(super) fn line_fence(key: &str) -> u64 {
 
 pub(super) fn event_key(at_ms: u64, fence: u64, number: u64) -> String {
     format!("EVENT#{at_ms:010}#{fence:06}#{number:010}")
+}
+
+pub(super) const EVENT: &str = "EVENT#";
+
+/// What the keys of all events from there on are not below.
+pub(super) fn events_since(at: CallTime) -> String {
+    format!("{EVENT}{:010}", at.as_millis())
+}
+
+/// Under which fence an event was written, and its number: the fence is 0 before keys said so.
+pub(super) fn event_name(key: &str) -> (u64, u64) {
+    let mut parts = key.split('#').skip(2).map(|part| part.parse().unwrap_or(0));
+    match (parts.next(), parts.next()) {
+        (Some(fence), Some(number)) => (fence, number),
+        (Some(number), None) => (0, number),
+        _ => (0, 0),
+    }
 }
 
 pub(super) const AUDIO: &str = "AUDIO#";
@@ -114,6 +138,18 @@ pub(super) const AUDIT: &str = "AUDIT#";
 
 pub(super) fn audit_key(at_ms: u64, call: &ToolCallId) -> String {
     format!("{AUDIT}{at_ms:014}#{call}")
+}
+
+pub(super) const TERMS: &str = "TERMS";
+
+/// Where the calls are named that this is true of. Of a number that is what the erasure of a caller reads, too.
+pub(super) fn term_key(term: &Term) -> String {
+    match term {
+        Term::Word(word) => format!("TERM#WORD#{}", word.reveal()),
+        Term::Agent(agent) => format!("TERM#AGENT#{agent}"),
+        Term::Ending(ending) => format!("TERM#ENDING#{ending:?}"),
+        Term::Number(number) => caller_key(number.reveal()),
+    }
 }
 
 pub(super) const ACTS: &str = "ACTS";

@@ -9,6 +9,7 @@ use shared::calls::{Call, MediaPath, Relay};
 use shared::console::{Act, Role};
 use shared::hold_music::MusicFile;
 use shared::ids::{AgentId, CallSid, RelayId, UploadId};
+use shared::insights::Insights;
 use shared::messages::{Callback, Message};
 use shared::page::Cursor;
 use shared::redact::Pii;
@@ -49,6 +50,32 @@ pub(super) struct Calls {
     pub(super) calls: Vec<Call>,
     /// For `after`; none of the last page.
     pub(super) next: Option<Cursor>,
+}
+
+/// Newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FoundCalls {
+    pub(super) found: Vec<FoundCall>,
+    /// For `after`; none of the last page. A page may be short, or empty, and not be the last.
+    pub(super) next: Option<Cursor>,
+}
+
+/// Of which time, and whether it had more calls than are looked at.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct InsightsOf {
+    /// Unix milliseconds, both.
+    pub(super) from_ms: u64,
+    pub(super) to_ms: u64,
+    pub(super) truncated: bool,
+    #[serde(flatten)]
+    pub(super) insights: Insights,
+}
+
+/// A call, and where in it the words were said.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FoundCall {
+    pub(super) call: Call,
+    pub(super) lines: Vec<Line>,
 }
 
 /// A call, and all that is known of it.

@@ -33,16 +33,28 @@ impl<D: Doors> Driver<D> {
                 }
             }
             Output::Record(op) => {
+                self.showing.sound(&op);
                 if let Some(recorder) = &self.recorder {
                     recorder.record(op);
                 }
             }
-            Output::Transcript(line) => self.scribe.line(line),
+            Output::Transcript(line) => {
+                self.showing.line(&line);
+                self.scribe.line(line);
+            }
+            Output::Speaking(line) => self.showing.spoken_so_far(line),
+            Output::Quality(quality) => self.showing.quality(now, quality),
             Output::Event(event) => self.note(now, event),
             // How a call ended is written down by `finish`, which has to know whether that was still ours to say.
             Output::Status(CallStatus::Ended(_)) => {}
-            Output::Status(status) => self.scribe.status(status),
-            Output::Agent(agent) => self.scribe.agent(agent),
+            Output::Status(status) => {
+                self.showing.status(status);
+                self.scribe.status(status);
+            }
+            Output::Agent(agent) => {
+                self.showing.agent(&agent);
+                self.scribe.agent(agent);
+            }
             Output::HangUp(ending) => self.end = Some(End::HungUp(ending)),
             Output::Journal(journal) => self.scribe.journal(journal),
             Output::KeepSpeech { from, mulaw } => self.scribe.speech(from, mulaw),
@@ -72,6 +84,7 @@ impl<D: Doors> Driver<D> {
     fn note(&mut self, now: CallTime, event: Event) {
         tracing::info!(call = %self.sid, at_ms = now.as_millis(), ?event);
         self.told.note(&event, &self.common.metrics, &self.session.agent().tools);
-        self.scribe.event(now, event);
+        let number = self.scribe.event(now, event.clone());
+        self.showing.event(number, now, event);
     }
 }

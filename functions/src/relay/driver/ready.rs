@@ -21,6 +21,8 @@ pub(super) struct Ready {
     pub counted: Vec<Counted>,
     pub commands: Vec<Command>,
     pub carried: Vec<(u32, Carried)>,
+    /// Somebody came to watch, or has left.
+    pub demand: bool,
     pub shutdown: bool,
     pub shutdown_taken: bool,
 }

@@ -8,10 +8,13 @@ use bytes::Bytes;
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
+use shared::insights::Review;
+use shared::live::Watcher;
 use shared::money::{Day, Usd};
 use shared::page::{Cursor, Page};
 use shared::ports::*;
 use shared::redact::Secret;
+use shared::search::Term;
 use shared::session::{Event, Journal, Line};
 use shared::time::{CallTime, Samples};
 use tokio::sync::{Semaphore, watch};
@@ -34,7 +37,10 @@ pub struct Books {
     pub pulses: BTreeMap<RelayId, usize>,
     pub deposed: BTreeSet<RelayId>,
     pub held: BTreeSet<(RelayId, CallSid)>,
+    pub watchers: Vec<Watcher>,
     pub writes: usize,
+    /// By what calls are found.
+    pub terms: BTreeMap<CallSid, Vec<Term>>,
     /// Of each agent, on whatever day.
     pub spent: BTreeMap<AgentId, Usd>,
 }
@@ -228,6 +234,18 @@ impl Chronicle for Store {
     }
 }
 
+impl IndexCalls for Store {
+    async fn index_call(&self, call: &Call, terms: &[Term]) -> PortResult<()> {
+        self.write(|books| books.terms.insert(call.sid.clone(), terms.to_vec()));
+        Ok(())
+    }
+
+    async fn review_call(&self, sid: &CallSid, review: &Review) -> PortResult<()> {
+        self.write(|books| books.calls.get_mut(sid).map(|call| call.review = Some(review.clone())));
+        Ok(())
+    }
+}
+
 impl ReadHistory for Store {
     async fn recent_calls(&self, _limit: u32, _after: Option<&Cursor>) -> PortResult<Page<Call>> {
         Ok(Page { items: Vec::new(), next: None })
@@ -252,6 +270,12 @@ impl ReadHistory for Store {
     }
     async fn relays(&self) -> PortResult<Vec<RelayRecord>> {
         Ok(self.books.borrow().relays.values().cloned().collect())
+    }
+}
+
+impl ListWatchers for Store {
+    async fn watchers(&self) -> PortResult<Vec<Watcher>> {
+        Ok(self.books.borrow().watchers.clone())
     }
 }
 

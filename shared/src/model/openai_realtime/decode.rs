@@ -83,6 +83,9 @@ impl<'a> Reader<'a> {
                 ModelEvent::SpeechStopped { item: self.item_if_any(), at_ms: whole(wire.audio_end_ms) }
             }
             "input_audio_buffer.committed" => ModelEvent::Committed { item: self.item()? },
+            "conversation.item.input_audio_transcription.delta" => {
+                ModelEvent::CallerSays { item: self.item()?, text: words(wire.delta).unwrap_or_default() }
+            }
             "conversation.item.input_audio_transcription.completed" => {
                 let text = words(wire.transcript).filter(|text| !text.reveal().trim().is_empty());
                 ModelEvent::CallerSaid { item: self.item()?, text }
@@ -354,13 +357,12 @@ fn malformed(error: &serde_json::Error) -> DecodeError {
 }
 
 /// Events that are nothing to a call: said twice, for other transports, or for features we do not use.
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 29] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
     "conversation.item.deleted",
     "conversation.item.done",
-    "conversation.item.input_audio_transcription.delta",
     "conversation.item.input_audio_transcription.segment",
     "conversation.item.retrieved",
     "conversation.item.truncated",

@@ -102,8 +102,8 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
 
 fn keypad_actions() -> BTreeMap<String, KeyAction> {
     let say = KeyAction::Say { instructions: "Tell the opening hours.".to_owned() };
-    let through = KeyAction::Transfer { to: "reception".to_owned() };
-    let nowhere = KeyAction::Transfer { to: "nobody".to_owned() };
+    let through = KeyAction::Transfer { to: "reception".into() };
+    let nowhere = KeyAction::Transfer { to: "nobody".into() };
     let actions = [
         ("0", KeyAction::Hold {}),
         ("9", KeyAction::Repeat {}),
@@ -329,6 +329,7 @@ impl Call {
                 }
                 67..=72 => Input::Operator(OperatorCommand::PauseRecording),
                 73..=78 => Input::Operator(OperatorCommand::ResumeRecording),
+                79..=90 => Input::Watched(bytes.flag()),
                 _ => Input::HandOver,
             },
         }
@@ -406,7 +407,7 @@ const LEG_STATES: [LegState; 9] = [
     LegState::Completed,
 ];
 
-const TOOL_CALLS: [(&str, &str); 12] = [
+const TOOL_CALLS: [(&str, &str); 13] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
@@ -419,6 +420,7 @@ const TOOL_CALLS: [(&str, &str); 12] = [
     ("resume_recording", "{}"),
     ("transfer", r#"{"to":"reception","why":"A parcel."}"#),
     ("transfer", r#"{"to":"doctor","why":"It hurts."}"#),
+    ("transfer", r#"{"to":["doctor","nurse"],"why":"It hurts."}"#),
 ];
 
 fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
@@ -439,9 +441,10 @@ fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {
             ModelEvent::Audio { response: response.into(), item: item.into(), content_index, payload }
         }
         52 => ModelEvent::AudioDone { response: response.into(), item: item.into() },
+        56 => ModelEvent::CallerSays { item: item.into(), text: "I would ".into() },
         53 => ModelEvent::AgentSays { item: item.into(), text: "It is ".into() },
         54 => ModelEvent::AgentSaid { item: item.into(), text: "It is cold.".into() },
-        55 | 56 => {
+        55 => {
             let (call, tool) = (bytes.name("call_").into(), usize::from(bytes.byte()));
             let (name, arguments) = TOOL_CALLS[tool % TOOL_CALLS.len()];
             let (name, arguments) = (name.to_owned(), if bytes.flag() { arguments } else { "{" });

@@ -191,6 +191,20 @@ fn calls(of: &mut Schemas) -> Vec<Operation> {
             .query(LIMIT)
             .query(AFTER)
             .answers::<answers::Calls>(200, of),
+        Operation::get("/api/search", ("search", tag), "Calls that all of this is true of, once they are over")
+            .query(("q", "string", "Words that were said; all of them, in any order"))
+            .query(("number", "string", "Of either side"))
+            .query(("agent", "string", "That answered"))
+            .query(("ending", "string", "How it ended"))
+            .query(("from", "string", "RFC 3339: it began then or later"))
+            .query(("to", "string", "RFC 3339: it began then or before"))
+            .query(("limit", "integer", "How many, 1 to 25; 10 unless said"))
+            .query(AFTER)
+            .answers::<answers::FoundCalls>(200, of),
+        Operation::get("/api/insights", ("insights", tag), "How many calls there were, and how they went")
+            .query(("from", "string", "RFC 3339; a day before `to` unless said"))
+            .query(("to", "string", "RFC 3339; now unless said"))
+            .answers::<answers::InsightsOf>(200, of),
         Operation::get("/calls/{sid}", ("call", tag), "A call, its transcript and what happened in it")
             .answers::<answers::CallDetail>(200, of),
         Operation::get("/calls/{sid}/recording", ("recording", tag), "Caller left, agent right").sound(),
