@@ -30,6 +30,7 @@ test('every page', async ({ browser }) => {
           await page.getByText('Is my prescription').click();
           await page.getByRole('button', { name: 'Pause' }).click();
         }
+        if (name === 'live') await expect(page.locator('.last').first()).not.toBeEmpty();
         await take(name);
       }
       await page.goto(closed.url);

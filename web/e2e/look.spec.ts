@@ -25,7 +25,7 @@ const pages = (): string[] => [
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const [kind, viewport] of Object.entries({ desk: { width: 1360, height: 860 }, phone: { width: 390, height: 844 } })) {
     test(`nothing serious on any page: ${colorScheme}, ${kind}`, async ({ page }) => {
-      test.setTimeout(240_000);
+      test.setTimeout(480_000);
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.setViewportSize(viewport);
       for (const path of pages()) {

@@ -175,6 +175,15 @@ const ACTIONS = [
   { value: 'hang_up', label: 'Hang up' },
 ];
 
+/** Several are called at once. */
+function named(to: string | string[]): string {
+  return typeof to === 'string' ? to : to.join(',');
+}
+
+function whom(text: string): string | string[] {
+  return text.includes(',') ? text.split(',') : text;
+}
+
 function blank(action: string): KeyAction {
   if (action === 'say') return { do: 'say', instructions: '' };
   if (action === 'transfer') return { do: 'transfer', to: '' };
@@ -192,10 +201,10 @@ function Key({ digits, action, change }: { digits: string; action: KeyAction; ch
           <input
             className="input"
             aria-label={`To whom ${digits} leads`}
-            placeholder="a transfer target’s name"
-            value={action.to}
+            placeholder="a transfer target’s name, or several with commas"
+            value={named(action.to)}
             readOnly={readOnly}
-            onChange={({ target }) => change({ ...action, to: target.value })}
+            onChange={({ target }) => change({ ...action, to: whom(target.value) })}
           />
         )}
         {action.do === 'say' && (

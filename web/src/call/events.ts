@@ -49,6 +49,7 @@ const KNOWN: Record<string, (event: CallEvent) => Told> = {
   recording_resumed: (e) => told('Recording goes on', 'good', after(e)),
   hang_up_asked: (e) => told('The agent wants to hang up', 'plain', words(text(e['reason']))),
   transfer_asked: (e) => told(`Transfer to ${text(e['to']) || 'a number'}`, 'info', `${text(e['kind'])}, by the ${text(e['by'])}`),
+  transfer_answer: (e) => told(e['why'] ? `${text(e['to'])} does not take the call` : `${text(e['to'])} takes the call`, e['why'] ? 'warn' : 'good', words(text(e['why']))),
   transfer_failed: (e) => told('The transfer failed', 'bad', words(text(e['why']))),
   transferred: (e) => told('Somebody has the caller', 'good', after(e)),
   message_taken: () => told('A message was taken', 'good'),
