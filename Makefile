@@ -13,7 +13,7 @@ build: ## the Lambda binaries, the relay and the workshop, as `run`, `demo` and 
 	cargo build --locked --workspace --bins
 
 .PHONY: run
-run: build ## the cloud on this laptop, at http://localhost:8787 (PORT)
+run: build web ## the cloud on this laptop, at http://localhost:8787 (PORT)
 	$(BIN) serve
 
 # What is there already gets another version; the one before can be restored (docs/OPERATIONS.md).
@@ -31,9 +31,50 @@ agents: ## puts the agents of a folder (AGENTS=examples/agents) where URL says; 
 		case "$$answer" in *200|*201) echo "$$agent is there";; *) echo "$$agent: $$answer" >&2; exit 1;; esac; \
 	done
 
+# What the console is made of, and whether it is built from that.
+CONSOLE_SOURCES := $(shell find web/src -type f 2>/dev/null) web/index.html web/vite.config.ts
+.PHONY: web
+web: web/dist/.stamp ## the console, into web/dist, from where `run` serves it
+
+web/dist/.stamp: web/node_modules/.stamp $(CONSOLE_SOURCES)
+	npm run --prefix web --silent build -- --logLevel warn
+	node web/scripts/budget.mjs
+	touch $@
+
+%/node_modules/.stamp: %/package.json %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+# What the API says, as the console knows it: made of docs/openapi.json, which is made of the Rust types.
+API_TYPES = web/openapi/node_modules/.bin/openapi-typescript docs/openapi.json --default-non-nullable=false --output
+.PHONY: web-types
+web-types: web/openapi/node_modules/.stamp ## web/src/api/schema.ts, after the API has changed
+	$(API_TYPES) web/src/api/schema.ts
+
+.PHONY: check-web
+check-web: web/node_modules/.stamp web/openapi/node_modules/.stamp
+	mkdir -p target/web
+	$(API_TYPES) target/web/schema.ts >/dev/null
+	diff web/src/api/schema.ts target/web/schema.ts >/dev/null || { echo "web/src/api/schema.ts is not made of docs/openapi.json: make web-types" >&2; exit 1; }
+	npm run --prefix web --silent types
+	npm run --prefix web --silent lint
+
+# Debian's own browser, because nothing is to be had from anywhere else; CHROMIUM names another.
+CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM
+.PHONY: test-web
+test-web: web ## the console: its logic, and all of it in a browser
+	@test -x $(CHROMIUM) || { echo "a browser is needed: apt-get install chromium, or CHROMIUM=…" >&2; exit 1; }
+	npm run --prefix web --silent unit
+	npm run --prefix web --silent e2e -- --project=tests
+
+.PHONY: screens
+screens: build web ## a picture of every page of the console, into docs/screens
+	npm run --prefix web --silent e2e -- --project=screens
+
 SCENARIO ?= pharmacy
 .PHONY: demo
-demo: build ## one simulated call (SCENARIO=pharmacy, hold-music, transfer, or dtmf: keys and hold); transcript here, recording at the end
+demo: build ## one simulated call (SCENARIO=pharmacy, hold-music, transfer, conference, or dtmf: keys and hold); transcript here, recording at the end
 	$(BIN) demo --scenario $(SCENARIO)
 
 .PHONY: chaos
@@ -44,9 +85,10 @@ chaos: build ## 60 calls while relays and more die (CHAOS="--faults kill --seed 
 test: contract-deps ## everything, without a network
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
+	$(MAKE) test-web
 
 .PHONY: check
-check: .tools/bin/cargo-deny check-infra ## format, lints, licences and duplicates, documentation, templates
+check: .tools/bin/cargo-deny check-infra check-web ## format, lints, licences and duplicates, documentation, templates
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo fetch --locked --quiet
@@ -116,10 +158,6 @@ contract-deps: .venv/stamp contract/node_modules/.stamp
 .venv/stamp: contract/requirements.txt
 	python3 -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	touch $@
-
-contract/node_modules/.stamp: contract/package.json contract/package-lock.json
-	npm ci --prefix contract --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 .tools/bin/cargo-deny:

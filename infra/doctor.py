@@ -48,7 +48,7 @@ HOUR_MS = 60 * 60 * 1000
 SKEW_WARN, SKEW_FAIL = 60.0, 300.0
 
 WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE")
-OUTPUTS = "VoiceWebhook CallStatusCallback ConsoleToken Table Recordings FunctionLogs RelayLogs Cluster Service".split()
+OUTPUTS = "VoiceWebhook CallStatusCallback ConsoleToken Logs Table Recordings FunctionLogs RelayLogs Cluster Service".split()
 
 # What OpenAI had announced on 2026-11-21 (developers.openai.com/api/docs/deprecations): the model, its last day, its
 # successor. The API itself says it of other models, in `shutdown_date`.

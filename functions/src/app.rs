@@ -39,9 +39,10 @@ use crate::handlers::ws_default::WsDefault;
 use crate::handlers::ws_disconnect::WsDisconnect;
 use crate::handlers::ws_logs::WsLogs;
 
-pub fn twiml(aws: &Aws, config: TwimlConfig) -> Twiml<Store, ControlSockets, SystemClock, SystemRandom> {
+pub fn twiml(aws: &Aws, config: TwimlConfig) -> Twiml<Store, ControlSockets, TwilioRest, SystemClock, SystemRandom> {
     let relays = ControlSockets::new(aws.connections(&config.control_url));
-    Twiml::new(aws.store(&config.table), relays, SystemClock, SystemRandom, config)
+    let rooms = config.telephony.clone().map(TwilioRest::new);
+    Twiml::new(aws.store(&config.table), relays, rooms, SystemClock, SystemRandom, config)
 }
 
 pub fn ws_connect(aws: &Aws, config: &ConnectConfig) -> WsConnect<Store> {

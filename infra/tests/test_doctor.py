@@ -355,6 +355,7 @@ def template(url: str, templates: str, without: str) -> str:
         "ConsoleToken": {"Fn::GetAtt": ["Secrets", "Outputs.ConsoleTokenArn"]},
         "Table": {"Fn::GetAtt": ["Data", "Outputs.TableName"]},
         "Recordings": {"Fn::GetAtt": ["Data", "Outputs.RecordingsBucket"]},
+        "Logs": f"{url.replace('http', 'ws')}/logs",
         "FunctionLogs": {"Ref": "Logs"},
         "RelayLogs": {"Ref": "RelayLogs"},
         "Cluster": {"Ref": "Cluster"},

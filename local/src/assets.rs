@@ -22,6 +22,10 @@ pub const KEYS_CALLER: &str = include_str!("../assets/scripts/keys.caller");
 pub const TRANSFER_MODEL: &str = include_str!("../assets/scripts/transfer.model");
 /// What the simulated caller does in it.
 pub const TRANSFER_CALLER: &str = include_str!("../assets/scripts/transfer.caller");
+/// What the scripted model says in the demo of conferences.
+pub const CONFERENCE_MODEL: &str = include_str!("../assets/scripts/conference.model");
+/// What the simulated caller does in it.
+pub const CONFERENCE_CALLER: &str = include_str!("../assets/scripts/conference.caller");
 /// What the scripted model says under chaos.
 pub const CHAOS_MODEL: &str = include_str!("../assets/scripts/chaos.model");
 
@@ -85,7 +89,8 @@ mod tests {
     #[test]
     fn every_line_of_the_demo_has_its_sound() {
         let scripts = [PHARMACY_MODEL, PHARMACY_CALLER, HOLD_MUSIC_MODEL, HOLD_MUSIC_CALLER, KEYS_MODEL, KEYS_CALLER];
-        let scripts = [scripts.concat(), TRANSFER_MODEL.to_owned(), TRANSFER_CALLER.to_owned()].concat();
+        let scripts =
+            [&scripts.concat(), TRANSFER_MODEL, TRANSFER_CALLER, CONFERENCE_MODEL, CONFERENCE_CALLER].concat();
         let lines: Vec<&str> = scripts.lines().filter_map(|line| line.trim().strip_prefix("say ")).collect();
         assert!(lines.len() >= 10);
         for line in lines {

@@ -6,12 +6,14 @@
 //! | Lambda | `functions`: processes of the real binaries, fed by the real Runtime API |
 //! | `@connections`, `lambda:Invoke` | `management_api`, `lambda_api`, at an address that no tunnel shows |
 //! | Twilio's REST API | `call::exchange`, if there is one; at the same address |
+//! | CloudFront and S3 for the console | `console` |
 //! | DynamoDB, S3 | embedded: `dynamodb`, `s3` |
 //! | Fargate | `relays`: processes that are started again when they die |
 //!
 //! Nothing in `functions` or `shared` knows of it: the binaries find their endpoints in their environment, as
 //! they do in AWS.
 
+mod console;
 pub(crate) mod dates;
 mod dynamodb;
 mod environment;
@@ -54,7 +56,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use functions::Functions;
-pub use options::{Data, Faults, Options, Peculiar, Program};
+pub use options::{CONSOLE, Data, Faults, Options, Peculiar, Program};
 pub use posts::Post;
 use posts::Posts;
 pub(crate) use processes::signal;

@@ -4,6 +4,7 @@
 //! while the call runs; what it judges comes from all three: the API, the caller's report, the model's.
 #![allow(clippy::print_stdout, reason = "the demo is for somebody who watches")]
 
+mod conference;
 mod hold_music;
 mod scenario;
 mod slow_weather;
@@ -117,6 +118,7 @@ async fn call(
         file,
         session: model.sessions().into_iter().next(),
         tool_processes: cloud.functions().get("tool-call").map_or(0, |function| function.environments()),
+        talks: exchange.as_ref().map(Exchange::talks).unwrap_or_default(),
         carrier_warnings: exchange.map(|exchange| exchange.warnings()).unwrap_or_default(),
         report,
     })

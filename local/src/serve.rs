@@ -13,7 +13,7 @@ use shared::calls::MediaPath;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
-use crate::cloud::{Cloud, Data, Faults, Jitter, Options};
+use crate::cloud::{CONSOLE, Cloud, Data, Faults, Jitter, Options};
 use crate::dotenv;
 use crate::model::{self, Script, ScriptedModel};
 
@@ -55,6 +55,9 @@ pub struct Args {
     /// Where the other binaries are, if not beside this one
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
+    /// The built console
+    #[arg(long, value_name = "FOLDER", default_value = CONSOLE)]
+    console: PathBuf,
     /// Delay each of a caller's frames by up to so many milliseconds, which puts them out of order
     #[arg(long, value_name = "MILLISECONDS")]
     jitter: Option<u64>,
@@ -118,6 +121,7 @@ impl Args {
                 ..Faults::default()
             },
             program_folder: self.programs,
+            console: self.console,
             ..defaults
         })
     }
@@ -181,7 +185,7 @@ fn welcome(cloud: &Cloud, speaker: &Speaker) -> String {
         format!("Twilio's voice webhook is {public}/twiml")
     };
     format!(
-        "voicebridge is at {origin}\n  \
+        "voicebridge is at {origin}, and so is its console.\n  \
          Callers speak with {speaker}.\n  \
          Call it from here: voicebridge call --url {origin}/twiml\n  \
          {tunnel}\n  \
@@ -260,13 +264,14 @@ mod tests {
     #[test]
     fn every_option_has_its_flag() {
         let line = "serve --port 0 --temporary --env-file none --relays 2 --drain 3 --jitter 60 --seed 7 \
-                    --environments ws-default=9 --warm api=2 --programs elsewhere --model-url ws://localhost:1/v1/realtime";
+                    --environments ws-default=9 --warm api=2 --programs elsewhere --console built --model-url ws://localhost:1/v1/realtime";
         let options = options(line, &[]);
         assert_eq!((options.port, options.relays, options.data), (0, 2, Data::Temporary));
         assert_eq!(options.drain, Duration::from_secs(3));
         assert_eq!(options.environments["ws-default"], 9);
         assert_eq!(options.warm["api"], 2);
         assert_eq!(options.program_folder.unwrap(), PathBuf::from("elsewhere"));
+        assert_eq!(options.console, PathBuf::from("built"));
         let jitter = options.faults.jitter.unwrap();
         assert_eq!((jitter.up_to, jitter.seed), (Duration::from_millis(60), 7));
         assert_eq!(options.model_url.unwrap().as_str(), "ws://localhost:1/v1/realtime");

@@ -17,6 +17,7 @@ pub mod words;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::hours::OpeningHours;
@@ -28,13 +29,13 @@ use crate::money::Usd;
 use crate::tools::own::OwnTool;
 pub use keypad::{KeyAction, Keypad};
 pub use recording::{RETENTION_DAYS, Recording};
-pub use transfer::{NoTarget, TransferKind, TransferTarget};
+pub use transfer::{MOST_AT_ONCE, NoTarget, TransferKind, TransferTarget, Whom};
 
 pub use self::faults::LARGEST;
 pub use self::saved::{Entitled, Saved, is_number};
 
 /// How to answer a call. Model and voice are names, not choices of ours: a new one needs no new build.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Agent {
     pub id: AgentId,
@@ -102,10 +103,11 @@ pub struct Agent {
 }
 
 /// What a caller gets for whom there is no room: a place in line, and in the end a word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Overflow {
     /// How long a caller is kept in line; nothing: not at all.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub wait: Duration,
     /// Said when a caller gets in line and each time that they move up. `{place}` is which they are, from 1.
@@ -120,7 +122,7 @@ impl Overflow {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Greeting {
     /// The model opens, told how.
@@ -133,7 +135,7 @@ pub enum Greeting {
 
 /// A server that speaks the Model Context Protocol. The vendor connects to it: its address is on the open internet, and
 /// whatever it needs to know of us is part of that address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct McpServer {
     /// By which the model tells servers apart.
@@ -148,7 +150,7 @@ pub struct McpServer {
     pub allowed_tools: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TurnDetection {
     ServerVad {
@@ -177,7 +179,7 @@ fn five_hundred() -> u32 {
     500
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Eagerness {
     Low,
@@ -187,14 +189,14 @@ pub enum Eagerness {
     Auto,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoiseReduction {
     NearField,
     FarField,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Transcription {
     pub model: String,
     /// ISO 639-1; the agent's own if not said, and the model guesses without either.
@@ -202,7 +204,7 @@ pub struct Transcription {
     pub language: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasoningEffort {
     Minimal,
@@ -212,7 +214,7 @@ pub enum ReasoningEffort {
     Xhigh,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Truncation {
     Auto,
@@ -222,15 +224,18 @@ pub enum Truncation {
 }
 
 /// What a call may take. Every wait and every queue of the heart has its bound here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The agent says goodbye after this long.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub call: Duration,
     /// After this long without a word from either side the agent asks; after as long again it says goodbye.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub silence: Duration,
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub tool: Duration,
     /// Bytes of a tool's arguments and of its output.
@@ -240,24 +245,30 @@ pub struct Limits {
     /// Tool calls of one call, all in all.
     pub tool_calls: u32,
     /// Dead air that is borne before hold music starts.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub hold_after: Duration,
     /// How long the last words may take to play out.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub goodbye: Duration,
     /// Caller audio kept while the model is not there to hear it.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub preroll: Duration,
     /// How long the model may take from dialling to being ready (`WEBSOCKET_TIMEOUT`).
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub model_ready: Duration,
     /// Attempts to dial again in a row (`MAX_RECONNECT_ATTEMPTS`).
     pub redials: u32,
     /// Before the first redial; doubled for each further one (`RECONNECT_DELAY`).
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub redial_after: Duration,
     /// How old a session of the model's becomes before another takes its place; nothing: as old as the vendor lets it,
     /// less five minutes. A younger one has less to read again for each answer.
+    #[schemars(with = "Option<u64>")]
     #[serde(with = "some_millis", skip_serializing_if = "Option::is_none")]
     pub renew_after: Option<Duration>,
     /// Dollars that a call may cost, and that the agent's calls of one day (UTC) may cost together; nothing: no limit. From
@@ -267,9 +278,11 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spend_day: Option<Usd>,
     /// How long a call waits for its stream, at first and after it was lost.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub attach: Duration,
     /// How long a caller is kept on hold at most, whoever put them there.
+    #[schemars(with = "u64")]
     #[serde(with = "millis", skip_serializing_if = "is_longest_hold")]
     pub longest_hold: Duration,
 }

@@ -6,11 +6,13 @@ mod line;
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
 use crate::agent::words::Facts;
 use crate::ids::{CallSid, ConnectionId, RelayId, StreamSid};
+use crate::insights::Review;
 use crate::redact::Pii;
 use crate::session::Journal;
 
@@ -19,7 +21,7 @@ pub use self::kept::{Recorded, Trace, caller_hash};
 pub use self::line::Waiting;
 
 /// Where the caller's audio travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaPath {
     /// Twilio → API Gateway → `ws-default` → relay, and back by PostToConnection.
@@ -46,7 +48,7 @@ impl FromStr for MediaPath {
 pub struct UnknownMediaPath;
 
 /// What is known of a call, as stored under `CALL#{sid}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
     pub sid: CallSid,
     pub from: Pii<String>,
@@ -60,6 +62,9 @@ pub struct Call {
     pub lease: Option<Lease>,
     /// Streams that were opened for it; the first one and each return by `<Redirect>`.
     pub streams: u32,
+    /// How it went. Of calls that are over, and not of those whose relay did not live to write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 impl Call {
@@ -69,7 +74,7 @@ impl Call {
 }
 
 /// Who may speak for a call. Every write of a holder quotes its fence; a higher one has replaced it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lease {
     pub relay: RelayId,
     /// Where that relay takes frames, so that whoever finds another in the way needs to look only once.
@@ -99,7 +104,7 @@ pub struct Claimed {
     pub journal: Option<Journal>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "status", content = "ending")]
 pub enum CallStatus {
     /// The webhook was answered; the caller's stream is not there yet.
@@ -109,7 +114,7 @@ pub enum CallStatus {
 }
 
 /// How a call ended. The first cause counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     CallerHungUp,
@@ -156,7 +161,7 @@ pub struct Binding {
 }
 
 /// A relay process, as stored under `RELAY#{id}` and renewed with each heartbeat.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Relay {
     pub id: RelayId,
     pub address: url::Url,

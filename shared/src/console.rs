@@ -6,6 +6,7 @@
 mod act;
 mod pass;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use url::Url;
@@ -17,7 +18,7 @@ pub use self::act::Act;
 pub use self::pass::{LONGEST_GRANT_DAYS, LONGEST_NAME, Pass, PassKind};
 
 /// What somebody may do. Who may more may all that others may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Looks, and listens to what is recorded.

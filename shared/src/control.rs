@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Whom};
 use crate::calls::Call;
 use crate::ids::CallSid;
 use crate::redact::Pii;
@@ -41,10 +41,10 @@ pub enum Control {
     ResumeRecording {
         sid: CallSid,
     },
-    /// To one of the agent's transfer targets.
+    /// To one of the agent's transfer targets, or to several.
     Transfer {
         sid: CallSid,
-        to: Pii<String>,
+        to: Whom,
         why: Pii<String>,
     },
     /// Somebody has come to watch, or wants to see something else: read the list.

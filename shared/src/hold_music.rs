@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -18,7 +19,7 @@ const DIGITS: usize = 24;
 const LONGEST_TITLE: usize = 100;
 
 /// Which piece an agent plays. Written as one word: `built-in`, `none`, or the id of an uploaded file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum HoldMusic {
     #[default]
@@ -83,7 +84,7 @@ impl From<HoldMusic> for String {
 }
 
 /// What stands beside an uploaded piece.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MusicFile {
     pub id: MusicId,
     pub title: String,
@@ -97,7 +98,7 @@ pub struct MusicFile {
 }
 
 /// The file that was uploaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MusicSource {
     /// `wav`, `mp3`, `flac` or `ogg`.
     pub format: String,

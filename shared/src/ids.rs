@@ -6,14 +6,15 @@
 use std::fmt;
 
 use bytestring::ByteString;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(ByteString);
+        pub struct $name(#[schemars(with = "String")] ByteString);
 
         impl $name {
             pub fn new(text: impl Into<ByteString>) -> Self {
@@ -59,6 +60,8 @@ macro_rules! ids {
 ids! {
     /// Twilio's name of a call: `CA` and 32 hex digits.
     CallSid,
+    /// Twilio's name of a conference: `CF` and 32 hex digits.
+    ConferenceSid,
     /// Twilio's name of one media stream of a call: `MZ` and 32 hex digits.
     StreamSid,
     /// API Gateway's name of a WebSocket, base64-like and often ending in `=`.
@@ -82,7 +85,7 @@ ids! {
 }
 
 /// Which of a call's sockets to the model: counted from 1, over all relays that hold the call one after another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SocketNumber(pub u32);
 

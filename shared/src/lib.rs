@@ -16,6 +16,7 @@ pub mod control;
 pub mod fault;
 pub mod hold_music;
 pub mod ids;
+pub mod insights;
 pub mod limits;
 pub mod live;
 pub mod messages;
@@ -26,6 +27,7 @@ pub mod page;
 pub mod ports;
 pub mod redact;
 pub mod rfc3339;
+pub mod search;
 pub mod session;
 pub mod summary;
 #[cfg(feature = "testkit")]

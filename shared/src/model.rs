@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytestring::ByteString;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
@@ -18,7 +19,7 @@ use crate::session::Speaker;
 use crate::tools::ToolSpec;
 
 /// Which vendor's API answers a call. Adding one is a file beside this and a line in the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Backend {
     #[default]
@@ -274,7 +275,7 @@ pub enum Severity {
 }
 
 /// Tokens of a response, for the bill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     pub input_text: u64,
     pub input_audio: u64,

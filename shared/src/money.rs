@@ -4,8 +4,10 @@
 
 mod prices;
 
+use std::borrow::Cow;
 use std::ops::{Add, AddAssign, Sub};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::model::Usage;
@@ -67,6 +69,20 @@ impl Serialize for Usd {
     }
 }
 
+impl JsonSchema for Usd {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Usd".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "description": "US dollars, exact to a billionth", "minimum": 0, "maximum": 1_000_000 })
+    }
+}
+
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let dollars = f64::deserialize(deserializer)?;
@@ -110,7 +126,7 @@ pub struct Used {
 }
 
 /// What that costs, by whom it is paid to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     pub model: Usd,
     pub voice: Usd,

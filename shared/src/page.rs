@@ -5,10 +5,11 @@ use core::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a page ends, and the next one begins. To whoever reads the list it is a word without a meaning.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 pub struct Cursor(String);
 
 impl Cursor {

@@ -15,7 +15,7 @@ use crate::agent::{Agent, Entitled, Saved};
 use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Recorded, Relay, Trace, Waiting};
 use crate::control::Control;
 use crate::hold_music::MusicFile;
-use crate::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
+use crate::ids::{AgentId, CallSid, ConferenceSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
 use crate::limits::Window;
 use crate::messages::{Callback, Message};
 use crate::money::{Day, Usd};
@@ -31,7 +31,7 @@ use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
-pub use self::console::{NoteActs, ReadActs};
+pub use self::console::{IndexCalls, NoteActs, ReadActs, SearchCalls};
 pub use self::watching::{KeepWatchers, ListWatchers, ReadMissed, WatcherSocket, WrittenEvent};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.
@@ -510,6 +510,14 @@ pub enum Uploaded {
 /// Twilio's REST API, as far as its set-up can be seen there.
 pub trait CarrierAccount: Send + Sync {
     fn account(&self) -> impl Future<Output = PortResult<setup::Account>> + Send;
+}
+
+/// Twilio's conferences, as far as nobody is to be left alone in one.
+pub trait Conferences: Send + Sync {
+    /// Whose calls are in it now. [`PortError::Gone`]: there is no such conference.
+    fn inside(&self, conference: &ConferenceSid) -> impl Future<Output = PortResult<Vec<CallSid>>> + Send;
+    /// Everybody leaves it.
+    fn end_conference(&self, conference: &ConferenceSid) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Twilio's REST API, as far as a running call needs it.

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A value about a person. It prints as a stub; whoever needs it says [`reveal`](Pii::reveal), which is easy to
 /// search for in review. It serialises as itself, because the store and the model are meant to have it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Pii<T>(T);
 
 impl<T> Pii<T> {

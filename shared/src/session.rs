@@ -228,7 +228,7 @@ impl Session {
             Input::Model(socket, event) => self.on_model_event(now, socket, event),
             Input::CallerAttached { stream } => self.on_attached(now, stream),
             Input::CallerDetached { stream } => self.on_detached(now, &stream),
-            Input::CallEnded => self.end(now, Ending::CallerHungUp),
+            Input::CallEnded => self.on_caller_gone(now),
             Input::ModelConnected(socket) => self.on_model_connected(now, socket),
             Input::ModelDisconnected { socket, cause } => self.on_model_disconnected(now, socket, &cause),
             Input::Tool { call, outcome } => self.on_tool_outcome(now, &call, outcome),
@@ -283,7 +283,7 @@ impl Session {
             OperatorCommand::Resume => self.take_off_hold(now, OffHold::Operator),
             OperatorCommand::PauseRecording => _ = self.pause_recording(now, PausedBy::Operator),
             OperatorCommand::ResumeRecording => self.resume_recording(now, ResumedBy::Operator),
-            OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, to.reveal(), why),
+            OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, &to, why),
         }
     }
 
@@ -308,6 +308,7 @@ impl Session {
             Timer::OnHold => self.take_off_hold(now, OffHold::TimeOver),
             Timer::RecordingPause => self.resume_recording(now, ResumedBy::TimeOver),
             Timer::Transfer => self.on_transfer_late(now),
+            Timer::Leg(errand) => self.on_leg_late(now, errand),
             Timer::Journal => self.write_journal(now),
         }
     }

@@ -1,11 +1,12 @@
 //! A call at a glance, out of its events: how long its caller waited, and what it costs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::money::Cost;
 use crate::session::Event;
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Summary {
     pub turns: u32,
     /// `None`: nobody has waited for it yet. Of an earlier build's call there is no answer time.
@@ -19,7 +20,7 @@ pub struct Summary {
 }
 
 /// Of several figures the middle one and the worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Spread {
     pub count: usize,
     pub p50: u64,

@@ -55,7 +55,7 @@ pub fn plan(agent: Agent) -> Plan {
     }
 }
 
-/// Somebody whom callers are dialled through to, and somebody who is asked first.
+/// Somebody whom callers are dialled through to, and two who are asked first.
 pub fn transfer_targets() -> Vec<TransferTarget> {
     let target = |name: &str, to: &str, kind| TransferTarget {
         name: name.to_owned(),
@@ -67,6 +67,7 @@ pub fn transfer_targets() -> Vec<TransferTarget> {
     vec![
         target("reception", "+15005550010", TransferKind::Cold),
         target("doctor", "sip:doctor@example.com", TransferKind::Warm),
+        target("nurse", "+15005550020", TransferKind::Warm),
     ]
 }
 

@@ -3,13 +3,14 @@
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// µ-law at 8 kHz: one byte, one sample, 125 µs.
 pub const SAMPLES_PER_MS: u64 = 8;
 
 /// Milliseconds since the call began, that is, since its webhook arrived. Told to the heart, never read by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct CallTime(pub u64);
 
@@ -34,7 +35,7 @@ impl Add<Duration> for CallTime {
 }
 
 /// A length of audio, or a position in it, in samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Samples(pub u64);
 

@@ -20,6 +20,7 @@ pub use seed::seed;
 pub use validate::LONGEST_ARGUMENTS;
 pub use weather::WeatherEndpoints;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
@@ -27,7 +28,7 @@ use crate::ids::{AgentId, CallSid, ToolCallId};
 use crate::redact::Pii;
 
 /// A tool as the model sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolSpec {
     pub name: String,
     pub description: String,
@@ -100,7 +101,7 @@ pub struct ToolError {
     pub message: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolErrorKind {
     UnknownTool,

@@ -5,6 +5,7 @@
 
 pub mod documents;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::CallSid;
@@ -24,8 +25,9 @@ pub enum Ask {
     Dial { to: Pii<String>, ring_s: u64 },
     /// The caller leaves the stream and hears music in a conference of their own.
     Park,
-    /// Somebody is called, told what it is about, and asked whether they take the call.
-    Call { to: Pii<String>, ring_s: u64, briefing: Pii<String> },
+    /// Somebody is called, told what it is about, and asked whether they take the call. `several`: others are called for
+    /// the same caller.
+    Call { to: Pii<String>, ring_s: u64, briefing: Pii<String>, several: bool },
     /// Somebody who was called is not wanted any more.
     HangUp { leg: CallSid },
     /// The caller comes back to a stream of ours.
@@ -80,7 +82,7 @@ pub enum LegState {
 }
 
 /// Why a caller was not put through. One of a few words, so that the model and a metric can tell them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferFailure {
     Busy,

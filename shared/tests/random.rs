@@ -16,6 +16,7 @@ use shared::calls::Ending;
 use shared::ids::{SocketNumber, ToolCallId};
 use shared::model::{ModelCommand, ResponseStatus, Severity};
 use shared::money::Usd;
+use shared::redact::Pii;
 use shared::session::{Event, Input, ModelLoss, OperatorCommand, Output, Plan, Session, Succession, ToCaller};
 use shared::testkit::{self, carrier::Carrier, sockets::Sockets, vendor::Vendor, written::Written};
 use shared::time::{CallTime, Samples};
@@ -117,7 +118,7 @@ fn patient_plan(longest_session_ms: u64) -> Plan {
     agent.limits.spend_day = Some(Usd::from_billionths(1_000_000_000_000));
     agent.transfer_targets = testkit::transfer_targets();
     agent.tools.extend(["hold", "send_dtmf", "transfer", "pause_recording", "resume_recording"].map(str::to_owned));
-    let nowhere = KeyAction::Transfer { to: "nobody".to_owned() };
+    let nowhere = KeyAction::Transfer { to: "nobody".into() };
     let keys = [("0", KeyAction::Hold {}), ("9", KeyAction::Repeat {}), ("5", nowhere)];
     agent.keypad.actions.extend(keys.map(|(digits, action)| (digits.to_owned(), action)));
     let mut plan = testkit::plan(agent);
@@ -151,7 +152,9 @@ struct World {
     /// What the carrier is asked for and has not done.
     errands: VecDeque<Errand>,
     /// Whom it is calling, and whether the caller hears it ring.
-    leg: Option<u32>,
+    legs: Vec<u32>,
+    /// Whom it was told to call since the caller was parked.
+    rung: BTreeSet<Pii<String>>,
     ringing: bool,
     through: bool,
     /// How the keys sound that the vendor dials.
@@ -186,7 +189,8 @@ impl World {
             uncounted: false,
             ran: BTreeSet::new(),
             errands: VecDeque::new(),
-            leg: None,
+            legs: Vec::new(),
+            rung: BTreeSet::new(),
             ringing: false,
             through: false,
             keys: dtmf::encode(VENDORS_KEYS, &dtmf::TIMING),
@@ -237,7 +241,7 @@ impl World {
             Step::OperatorPausesRecording => self.hand_in(Input::Operator(OperatorCommand::PauseRecording)),
             Step::OperatorResumesRecording => self.hand_in(Input::Operator(OperatorCommand::ResumeRecording)),
             Step::VendorTransfers => {
-                self.vendor(|vendor| vendor.call_tool("transfer", r#"{"to":"doctor","why":"It hurts."}"#));
+                self.vendor(|vendor| vendor.call_tool("transfer", r#"{"to":["doctor","nurse"],"why":"It hurts."}"#));
             }
             Step::OperatorTransfers => {
                 let (to, why) = ("reception".into(), "They asked for it.".into());
@@ -317,11 +321,11 @@ impl World {
             (0, Ask::Dial { .. } | Ask::Park | Ask::Call { .. }) => Err(NotCarried::Refused),
             (1, Ask::Park | Ask::BringBack) => Err(NotCarried::Unknown),
             (1, Ask::Call { .. }) => {
-                self.leg = (luck > 99).then_some(number);
+                self.legs.extend((luck > 99).then_some(number));
                 Err(NotCarried::Unknown)
             }
             (_, Ask::Call { .. }) => {
-                self.leg = Some(number);
+                self.legs.push(number);
                 Ok(Some(format!("CA{number}").into()))
             }
             _ => Ok(None),
@@ -354,7 +358,8 @@ impl World {
                 self.attach();
             }
         }
-        let Some(errand) = self.leg else { return };
+        let Some(which) = usize::from(luck).checked_rem(self.legs.len()) else { return };
+        let errand = self.legs[which];
         let state = match luck % 6 {
             0 => LegState::Ringing,
             1 => LegState::Answered,
@@ -364,7 +369,7 @@ impl World {
             _ => LegState::Busy,
         };
         if luck % 6 > 2 {
-            self.leg = None;
+            self.legs.remove(which);
         }
         self.hand_in(Input::Transfer(News::Leg { errand, leg: format!("CA{errand}").into(), state }));
     }
@@ -478,7 +483,16 @@ impl World {
                 Output::Event(Event::RecordingPaused { .. }) => self.paused = true,
                 Output::Event(Event::RecordingResumed { .. }) => self.paused = false,
                 Output::Agent(agent) => self.stored = Some(agent.version),
-                Output::Carrier(errand) => self.errands.push_back(errand),
+                Output::Carrier(errand) => {
+                    match &errand.ask {
+                        Ask::Park => self.rung.clear(),
+                        Ask::Call { to, .. } => {
+                            assert!(self.rung.insert(to.clone()), "it rings twice at {}", to.reveal())
+                        }
+                        Ask::Dial { .. } | Ask::HangUp { .. } | Ask::BringBack => {}
+                    }
+                    self.errands.push_back(errand);
+                }
                 Output::HangUp(ending) => {
                     self.over = true;
                     self.through = ending == Ending::Transferred;

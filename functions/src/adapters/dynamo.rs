@@ -24,6 +24,7 @@ mod pulses;
 mod rates;
 mod relays;
 pub mod schema;
+mod search;
 mod seed;
 mod spending;
 mod tokens;

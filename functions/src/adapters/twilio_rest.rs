@@ -8,11 +8,11 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde::de::DeserializeOwned;
-use shared::ids::CallSid;
-use shared::ports::{CarrierAccount, PortError, PortResult, Telephony};
+use shared::ids::{CallSid, ConferenceSid};
+use shared::ports::{CarrierAccount, Conferences, PortError, PortResult, Telephony};
 use shared::twilio::rest::{
-    Access, AccountResource, CallResource, Method, NewCall, NumbersPage, RestError, RestRequest, TwimlTooLong,
-    parse_response,
+    Access, AccountResource, CallResource, ConferenceResource, Method, NewCall, NumbersPage, ParticipantsPage,
+    RestError, RestRequest, TwimlTooLong, parse_response,
 };
 use shared::twilio::setup;
 use shared::twilio::twiml;
@@ -142,6 +142,20 @@ impl Telephony for TwilioRest {
         let request = RestRequest::create_call(&self.access.account, call).map_err(too_long)?;
         let made: CallResource = self.ask_while(&request, TwilioError::is_throttled).await.map_err(refused_or)?;
         Ok(made.sid)
+    }
+}
+
+impl Conferences for TwilioRest {
+    async fn inside(&self, conference: &ConferenceSid) -> PortResult<Vec<CallSid>> {
+        let page: ParticipantsPage =
+            self.ask(&RestRequest::list_participants(&self.access.account, conference)).await?;
+        Ok(page.participants.into_iter().map(|participant| participant.call_sid).collect())
+    }
+
+    async fn end_conference(&self, conference: &ConferenceSid) -> PortResult<()> {
+        let _ended: ConferenceResource =
+            self.ask(&RestRequest::end_conference(&self.access.account, conference)).await?;
+        Ok(())
     }
 }
 

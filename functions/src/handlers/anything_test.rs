@@ -32,7 +32,7 @@ fn world() -> World {
     World::new().with_call(CallStatus::InProgress).with_connection(CONNECTION).with_token("good", NOW_MS + 1)
 }
 
-fn twiml(world: &World) -> Twiml<World, World, World, World> {
+fn twiml(world: &World) -> Twiml<World, World, World, World, World> {
     let config = TwimlConfig {
         public_url: PUBLIC_URL.parse().unwrap(),
         public_wss_url: PUBLIC_WSS_URL.parse().unwrap(),
@@ -42,9 +42,10 @@ fn twiml(world: &World) -> Twiml<World, World, World, World> {
         media_path: MediaPath::Gateway,
         table: "t".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
+        telephony: None,
         agent: Agent::default(),
     };
-    Twiml::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
+    Twiml::new(world.clone(), world.clone(), Some(world.clone()), world.clone(), world.clone(), config)
 }
 
 fn api(world: &World) -> Api<World, World, World, World, World, World, World> {

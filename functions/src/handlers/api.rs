@@ -4,16 +4,20 @@
 //! machine is served.
 
 mod agents;
+mod answers;
 mod callers;
 mod documents;
 mod door;
+mod insights;
 mod mailbox;
 mod music;
 mod needs;
 mod numbers;
+pub mod openapi;
 mod recordings;
 mod routes;
 mod running;
+mod search;
 mod sessions;
 mod tools;
 mod transfer;
@@ -23,10 +27,10 @@ use std::borrow::Cow;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
 use http::{Method, StatusCode, header};
-use serde_json::json;
+use shared::agent::Agent;
 use shared::audio::hold_music::Piece;
 use shared::audio::wav;
-use shared::calls::{Call, CallStatus, Relay};
+use shared::calls::{Call, CallStatus, Lease, Relay};
 use shared::config::ApiConfig;
 use shared::console::{Denied, Visitor};
 use shared::control::Control;
@@ -39,6 +43,7 @@ use shared::time::Samples;
 use shared::twilio::setup::Setup;
 use url::form_urlencoded;
 
+use self::answers::{ModelSession, OpenStream, TimedEvent};
 use self::door::SIGN_INS;
 use self::needs::{Records, Shelf};
 use self::routes::Route;
@@ -87,11 +92,16 @@ where
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        let answer = match Request::read(event) {
+        #[cfg(test)]
+        let asked = event.clone();
+        let answer: ApiGatewayV2httpResponse = match Request::read(event) {
             Ok(request) => self.answer(&request).await,
             Err(bad) => bad.into(),
-        };
-        answer.into()
+        }
+        .into();
+        #[cfg(test)]
+        openapi::tests::check(&asked, &answer);
+        answer
     }
 
     async fn answer(&self, request: &Request) -> Response {
@@ -126,13 +136,15 @@ where
             Route::Health => Ok(Response::text("OK")),
             Route::StreamWithoutUpgrade => Ok(upgrade_required()),
             Route::Status => self.status().await,
-            Route::PublicUrl => Ok(Response::json(&json!({ "public_url": self.config.public_url }))),
-            Route::Tools => Ok(Response::json(&json!({ "tools": shared::tools::all() }))),
+            Route::PublicUrl => Ok(Response::json(&answers::PublicUrl { public_url: self.config.public_url.clone() })),
+            Route::Tools => Ok(Response::json(&answers::Tools { tools: shared::tools::all() })),
             Route::TryTool => {
                 tools::try_out((&self.store, &self.tools, &self.clock), &self.config.guard, request).await
             }
             Route::ToolRuns(sid) => tools::runs(&self.store, &sid).await,
             Route::Calls => self.calls(&request.query).await,
+            Route::Insights => self.insights(&request.query).await,
+            Route::Search => self.search(&request.query).await,
             Route::Call(sid) => self.call(&sid).await,
             Route::Recording(sid) => self.recording(&sid).await,
             Route::RecordingUrl(sid) => self.recording_url(&sid).await,
@@ -166,19 +178,19 @@ where
         let relays = self.store.relays().await?;
         let alive = relays.iter().filter(|relay| relay.alive(now));
         let (count, calls) = alive.fold((0, 0), |(count, calls), relay| (count + 1, calls + relay.calls));
-        Ok(Response::json(&json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "media_path": self.config.media_path,
-            "relays": count,
-            "calls": calls,
-            "ready": Relay::pick(&relays, now).is_some(),
-        })))
+        Ok(Response::json(&answers::Status {
+            version: env!("CARGO_PKG_VERSION"),
+            media_path: self.config.media_path,
+            relays: count,
+            calls,
+            ready: Relay::pick(&relays, now).is_some(),
+        }))
     }
 
     async fn calls(&self, query: &str) -> PortResult<Response> {
         let Ok(after) = after(query) else { return Ok(no_such_place()) };
         let Page { items, next } = self.store.recent_calls(limit(query), after.as_ref()).await?;
-        Ok(Response::json(&json!({ "calls": items, "next": next })))
+        Ok(Response::json(&answers::Calls { calls: items, next }))
     }
 
     async fn call(&self, sid: &CallSid) -> PortResult<Response> {
@@ -187,18 +199,15 @@ where
         let Some(call) = call? else { return Ok(Response::not_found()) };
         let events = events?;
         let summary = Summary::of(events.iter().map(|(_, event)| event));
-        let events: Vec<_> = events.into_iter().map(|(at, event)| json!({ "at": at, "event": event })).collect();
-        Ok(Response::json(&json!({ "call": call, "transcript": lines?, "events": events, "summary": summary })))
+        let events = events.into_iter().map(|(at, event)| TimedEvent { at, event }).collect();
+        Ok(Response::json(&answers::CallDetail { call, transcript: lines?, events, summary }))
     }
 
     /// Callers' streams that are open now.
     async fn streams(&self) -> PortResult<Response> {
-        let calls = self.running().await?;
-        let streams: Vec<_> = calls
-            .iter()
-            .map(|call| json!({ "call": call.sid, "media_path": call.media_path, "streams": call.streams }))
-            .collect();
-        Ok(Response::json(&json!({ "streams": streams })))
+        let open = |call: Call| OpenStream { call: call.sid, media_path: call.media_path, streams: call.streams };
+        let streams = self.running().await?.into_iter().map(open).collect();
+        Ok(Response::json(&answers::Streams { streams }))
     }
 
     /// The model's side: who holds how many sessions, and whose.
@@ -209,15 +218,12 @@ where
         let calls = calls?;
         // Lists of calls come without their leases.
         let leases = try_join_all(calls.iter().map(|call| self.store.lease(&call.sid))).await?;
-        let sessions: Vec<_> = calls
-            .iter()
-            .zip(leases)
-            .map(|(call, lease)| {
-                let relay = lease.map(|lease| lease.relay);
-                json!({ "call": call.sid, "model": call.agent.model, "voice": call.agent.voice, "relay": relay })
-            })
-            .collect();
-        Ok(Response::json(&json!({ "sessions": sessions, "relays": relays })))
+        let session = |(call, lease): (Call, Option<Lease>)| {
+            let Call { sid, agent: Agent { model, voice, .. }, .. } = call;
+            ModelSession { call: sid, model, voice, relay: lease.map(|lease| lease.relay) }
+        };
+        let sessions = calls.into_iter().zip(leases).map(session).collect();
+        Ok(Response::json(&answers::Sessions { sessions, relays }))
     }
 
     /// Whether Twilio lets us in and has a number that points here, and what is to be done if not.
@@ -227,7 +233,7 @@ where
             None => Ok(None),
         };
         Ok(match account {
-            Ok(account) => Response::json(&json!(Setup::check(&self.config.public_url, account))),
+            Ok(account) => Response::json(&Setup::check(&self.config.public_url, account)),
             Err(error) => {
                 tracing::warn!(code = "carrier_unreachable", %error);
                 Response::problem(StatusCode::BAD_GATEWAY, "Twilio does not answer as it should")

@@ -53,7 +53,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-fn twiml(world: &World) -> Twiml<World, World, World, World> {
+fn twiml(world: &World) -> Twiml<World, World, World, World, World> {
     let config = TwimlConfig {
         public_url: PUBLIC_URL.parse().unwrap(),
         public_wss_url: PUBLIC_WSS_URL.parse().unwrap(),
@@ -63,9 +63,10 @@ fn twiml(world: &World) -> Twiml<World, World, World, World> {
         media_path: MediaPath::Gateway,
         table: "t".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
+        telephony: None,
         agent: Agent::default(),
     };
-    Twiml::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
+    Twiml::new(world.clone(), world.clone(), Some(world.clone()), world.clone(), world.clone(), config)
 }
 
 /// Good and bad, with the store in order and on fire.

@@ -20,15 +20,15 @@ use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Hold
 use shared::console::Act;
 use shared::control::Control;
 use shared::hold_music::MusicFile;
-use shared::ids::{AgentId, CallSid, ConnectionId, MusicId, RelayId, ToolCallId};
+use shared::ids::{AgentId, CallSid, ConferenceSid, ConnectionId, MusicId, RelayId, ToolCallId};
 use shared::limits::Window;
 use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
 use shared::page::{Cursor, Page};
 use shared::ports::{
-    CarrierAccount, Clock, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError, PortResult,
-    Random, ReadCall, ReadHistory, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger, WaitingLine,
-    WriteCall,
+    CarrierAccount, Clock, Conferences, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError,
+    PortResult, Random, ReadCall, ReadHistory, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger,
+    WaitingLine, WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -85,6 +85,8 @@ pub(super) struct State {
     pub(super) closed: Vec<ConnectionId>,
     /// What Twilio says of the account; `None`: none is configured.
     pub(super) account: Option<PortResult<setup::Account>>,
+    /// Who is in each conference that there is.
+    pub(super) rooms: BTreeMap<ConferenceSid, Vec<CallSid>>,
     /// Relays that are listed and do not answer.
     pub(super) deaf: Vec<RelayId>,
     /// Looks at a connection until another process has bound it.
@@ -205,6 +207,7 @@ pub(super) fn call(status: CallStatus) -> Call {
         began_at_ms: NOW_MS,
         lease: Some(relay("relay-1", 0).holder().lease(1)),
         streams: 1,
+        review: None,
     }
 }
 
@@ -461,6 +464,16 @@ impl RelayFrames for World {
         }
         state.closed.push(id.clone());
         Ok(())
+    }
+}
+
+impl Conferences for World {
+    async fn inside(&self, conference: &ConferenceSid) -> PortResult<Vec<CallSid>> {
+        self.state().rooms.get(conference).cloned().ok_or(PortError::Gone)
+    }
+
+    async fn end_conference(&self, conference: &ConferenceSid) -> PortResult<()> {
+        self.state().rooms.remove(conference).map(drop).ok_or(PortError::Gone)
     }
 }
 

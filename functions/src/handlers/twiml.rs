@@ -18,7 +18,7 @@ use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::limits::{self, Window};
-use shared::ports::{Clock, PortError, PortResult, Random, RelayControl};
+use shared::ports::{Clock, Conferences, PortError, PortResult, Random, RelayControl};
 use shared::redact::Secret;
 use shared::twilio::twiml::{self, Stream};
 use shared::twilio::webhook::{CallStatusUpdate, CarrierStatus, Form, IncomingCall, StreamStatus, StreamStatusUpdate};
@@ -39,9 +39,11 @@ const MOST_STREAMS: u32 = 20;
 const BUSY: &str = "All our lines are busy at the moment. Please try again in a few minutes.";
 
 #[derive(Debug)]
-pub struct Twiml<S, R, C, T> {
+pub struct Twiml<S, R, P, C, T> {
     store: S,
     relays: R,
+    /// `None`: there is no account, and nobody is put through.
+    rooms: Option<P>,
     clock: C,
     random: T,
     webhook: Webhook,
@@ -99,11 +101,11 @@ impl Route {
     }
 }
 
-impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
-    pub fn new(store: S, relays: R, clock: C, random: T, config: TwimlConfig) -> Self {
+impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S, R, P, C, T> {
+    pub fn new(store: S, relays: R, rooms: Option<P>, clock: C, random: T, config: TwimlConfig) -> Self {
         let webhook = Webhook::new(&config.public_url, &config.auth);
         let strangers = Strangers::new(config.gate.clone());
-        Self { store, relays, clock, random, webhook, strangers, config }
+        Self { store, relays, rooms, clock, random, webhook, strangers, config }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::agent::Agent;
+use shared::agent::{Agent, Whom};
 use shared::audio::hold_music::Piece;
 use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, MusicId, StreamSid};
@@ -137,7 +137,7 @@ pub enum Command {
     PauseRecording,
     ResumeRecording,
     Transfer {
-        to: Pii<String>,
+        to: Whom,
         why: Pii<String>,
     },
     /// What the carrier tells of a transfer.

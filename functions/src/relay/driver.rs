@@ -1,10 +1,9 @@
 //! One task per call: takes everything that is ready, hands it to the session, and carries out what the session
 //! wants done. It carries; it does not judge.
 //!
-//! Priorities, when several things are ready at once:
-//! 1. the caller's frames, 2. the model's frames, 3. outcomes of tools and of what the carrier was asked for,
-//! 4. the day's count, 5. commands, 6. who watches, 7. the session's timer, 8. the process going away, 9. the news that
-//! another relay holds the call.
+//! When several things are ready at once, they are taken in this order: the caller's frames, the model's frames, outcomes of
+//! tools and of what the carrier was asked for, the day's count, commands, who watches, the session's timer, the process going
+//! away, and the news that another relay holds the call.
 
 mod carry;
 mod ending;

@@ -366,6 +366,7 @@ impl Told {
             | Event::RecordingResumed { .. }
             | Event::HangUpAsked { .. }
             | Event::TransferAsked { .. }
+            | Event::TransferAnswer { .. }
             | Event::MessageTaken { .. }
             | Event::CallbackScheduled { .. } => {}
         }

@@ -2,11 +2,13 @@
 
 use functions::adapters::twilio_rest::{TwilioError, TwilioRest};
 use serde_json::Value;
-use shared::ids::CallSid;
-use shared::ports::{PortError, Telephony as _};
+use shared::ids::{CallSid, ConferenceSid};
+use shared::ports::{Conferences as _, PortError, Telephony as _};
 use shared::redact::Secret;
 use shared::transfer::documents::{Documents, What};
-use shared::twilio::rest::{Access, Account, NewCall, NumbersPage, RestError, RestRequest, parse_response};
+use shared::twilio::rest::{
+    Access, Account, NewCall, NumbersPage, ParticipantsPage, RestError, RestRequest, parse_response,
+};
 use shared::twilio::twiml;
 use shared::twilio::webhook::is_sid;
 use url::Url;
@@ -15,6 +17,8 @@ use crate::prism::{Prism, shared_contract};
 
 const DESCRIPTION: &str = "twilio_api_v2010.json";
 const NUMBERS: &str = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers.json";
+const PARTICIPANTS: &str = "/2010-04-01/Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants.json";
+const CONFERENCE: &str = "/2010-04-01/Accounts/{AccountSid}/Conferences/{Sid}.json";
 const CALLS: &str = "/2010-04-01/Accounts/{AccountSid}/Calls.json";
 const CALL: &str = "/2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json";
 
@@ -25,6 +29,10 @@ fn account() -> Account {
 
 fn call() -> CallSid {
     "CA0123456789abcdef0123456789abcdef".into()
+}
+
+fn conference() -> ConferenceSid {
+    "CF0123456789abcdef0123456789abcdef".into()
 }
 
 fn instructions() -> twiml::Response {
@@ -45,7 +53,7 @@ fn somebody() -> NewCall {
     NewCall {
         to: "sip:doctor@example.com".into(),
         from: "+15005550001".into(),
-        twiml: documents().briefing(2, &"Mrs. Müller & a parcel".into()),
+        twiml: documents().briefing(2, &"Mrs. Müller & a parcel".into(), true),
         ring_s: 25,
         status_callback: documents().url(What::Leg { errand: 2 }),
     }
@@ -67,6 +75,9 @@ async fn every_request_is_accepted() {
     let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
     let twilio = client(&prism.url);
     assert_eq!(twilio.hang_up(&call()).await, Ok(()));
+    let inside = twilio.inside(&conference()).await;
+    assert!(inside.as_ref().is_ok_and(|calls| calls.iter().all(|sid| is_sid(sid.as_str(), "CA"))), "{inside:?}");
+    assert_eq!(twilio.end_conference(&conference()).await, Ok(()));
     let made = twilio.call(&somebody()).await;
     assert!(made.as_ref().is_ok_and(|sid| is_sid(sid.as_str(), "CA")), "{made:?}");
     for document in documents_of_a_transfer() {
@@ -109,6 +120,22 @@ fn the_accounts_numbers_are_read() {
     assert!(!examples.is_empty());
 }
 
+#[test]
+fn whoever_is_in_a_conference_is_read() {
+    let text = std::fs::read_to_string(shared_contract(DESCRIPTION)).unwrap();
+    let description: Value = serde_json::from_str(&text).unwrap();
+    let content = &description["paths"][PARTICIPANTS]["get"]["responses"]["200"]["content"]["application/json"];
+    let examples = content["examples"].as_object().unwrap();
+    let mut inside = 0;
+    for (name, example) in examples {
+        let body = example["value"].to_string();
+        let page: ParticipantsPage =
+            parse_response(200, body.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        inside += page.participants.iter().filter(|participant| is_sid(participant.call_sid.as_str(), "CA")).count();
+    }
+    assert!(inside > 0, "no example has anybody in it");
+}
+
 /// Else the tests above would prove nothing.
 #[tokio::test]
 async fn wrong_requests_are_refused() {
@@ -121,6 +148,8 @@ async fn wrong_requests_are_refused() {
     assert_eq!(refusal(twilio.send(&wrong_path).await), 404);
     assert_eq!(refusal(twilio.send(&RestRequest::complete_call(&account(), &"CA1".into())).await), 422);
     assert!(matches!(twilio.hang_up(&"CA1".into()).await, Err(PortError::Unavailable(_))));
+    assert!(matches!(twilio.inside(&"CF1".into()).await, Err(PortError::Unavailable(_))));
+    assert!(matches!(twilio.end_conference(&"CF1".into()).await, Err(PortError::Unavailable(_))));
 }
 
 /// Prism lets parameters pass that are not in the description.
@@ -134,6 +163,11 @@ fn every_parameter_is_in_the_description() {
     let instruct = RestRequest::instruct_call(&account(), &call(), &instructions()).unwrap();
     for (name, _) in complete.form.iter().chain(&instruct.form) {
         assert!(known.contains_key(*name), "{name}");
+    }
+    let content = &description["paths"][CONFERENCE]["post"]["requestBody"]["content"];
+    let known = content["application/x-www-form-urlencoded"]["schema"]["properties"].as_object().unwrap();
+    for (name, _) in RestRequest::end_conference(&account(), &conference()).form {
+        assert!(known.contains_key(name), "{name}");
     }
     let content = &description["paths"][CALLS]["post"]["requestBody"]["content"];
     let known = content["application/x-www-form-urlencoded"]["schema"]["properties"].as_object().unwrap();

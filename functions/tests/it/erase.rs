@@ -7,7 +7,10 @@ use functions::adapters::dynamo::Store;
 use shared::calls::{Call, Trace, caller_hash};
 use shared::ids::CallSid;
 use shared::messages::{Callback, CallbackState, Message};
-use shared::ports::{AuditTools, Chronicle, Entry, EraseCalls, Mailbox, OpenMailbox, ReadCall, ToolLedger, WriteCall};
+use shared::ports::{
+    AuditTools, Chronicle, Entry, EraseCalls, IndexCalls, Mailbox, OpenMailbox, ReadCall, ToolLedger, WriteCall,
+};
+use shared::search::Term;
 use shared::session::Event;
 use shared::time::{CallTime, Samples};
 use shared::tools::ToolRequest;
@@ -73,6 +76,7 @@ async fn kept(store: &Store, call: &Call) {
     store.begin(&request).await.unwrap();
     let run = ToolRun::of(&request, &Ok("{}".into()), Tally::default(), 1, 1);
     store.note_run(sid, &run).await.unwrap();
+    store.index_call(call, &[Term::Word("pizza".into()), Term::Agent("default".into())]).await.unwrap();
 }
 
 #[tokio::test]
@@ -82,7 +86,7 @@ async fn every_item_of_a_call_stays_as_long_as_its_agent_says() {
     kept(&store, &held(1)).await;
     store.claim(&held(1).sid, &holder("other"), Some(1)).await.unwrap();
     let items = items(&client).await;
-    assert_eq!(items.len(), 10, "{items:?}");
+    assert_eq!(items.len(), 13, "{items:?}");
     for (key, stays) in items {
         let days = match &key {
             key if key.contains(" AUDIO#") => continue,

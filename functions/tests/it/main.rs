@@ -13,6 +13,7 @@ mod music;
 mod own_tools;
 mod rates;
 mod recordings;
+mod search;
 mod spending;
 mod store;
 mod watching;

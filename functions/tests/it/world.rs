@@ -107,6 +107,7 @@ pub(crate) fn call(number: u32) -> Call {
         began_at_ms: 1_795_000_000_000 + u64::from(number),
         lease: None,
         streams: 1,
+        review: None,
     }
 }
 

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use shared::agent::Agent;
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::control::Control;
-use shared::ids::ConnectionId;
+use shared::ids::{CallSid, ConnectionId};
+use shared::search::Term;
 use shared::session::Event;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -44,6 +45,11 @@ async fn a_caller_who_hangs_up_ends_the_call_everywhere() {
     caller.closed().await;
     while session.next().await.is_some() {}
     assert_eq!(house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
+    let found_by = until(&house.store.books, |books| books.terms.get(&CallSid::from("CA1")).cloned()).await;
+    assert!(found_by.contains(&Term::Ending(Ending::CallerHungUp)), "{found_by:?}");
+    assert!(
+        house.store.books.borrow().calls[&"CA1".into()].review.as_ref().is_some_and(|review| review.cost.is_some())
+    );
     until(&house.shelf.kept, |kept| kept.finished.contains(&"CA1".into()).then_some(())).await;
     assert_eq!(Posting::new("CA1").start(&house).await, StatusCode::NOT_FOUND);
     assert_eq!(house.metric("calls").await, 0);

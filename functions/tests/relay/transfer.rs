@@ -2,7 +2,7 @@
 
 use functions::relay::calls::{CallHandle, Claim, Command};
 use serde_json::json;
-use shared::agent::Agent;
+use shared::agent::{Agent, Whom};
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::ports::{PortError, Tokens as _, WriteCall as _};
 use shared::redact::Secret;
@@ -11,7 +11,7 @@ use shared::transfer::{LegState, News, TransferFailure};
 
 use crate::caller::Caller;
 use crate::model::{Model, Session};
-use crate::world::{House, LEG, settings, until};
+use crate::world::{House, LEG, SECOND_LEG, settings, until};
 
 /// A caller who is greeted, and an agent that knows a reception and a doctor.
 struct Desk {
@@ -40,10 +40,29 @@ impl Desk {
 
     /// The caller is told, and the carrier is asked to take them off the stream.
     async fn transfer(&mut self, to: &str) {
-        self.tell(Command::Transfer { to: to.into(), why: "It hurts.".into() }).await;
+        self.transfer_to(to.into(), to).await;
+    }
+
+    async fn transfer_to(&mut self, to: Whom, announced: &str) {
+        self.tell(Command::Transfer { to, why: "It hurts.".into() }).await;
         let asked = self.session.expect("response.create").await;
-        assert!(asked["response"]["instructions"].as_str().unwrap().contains(to));
+        assert!(asked["response"]["instructions"].as_str().unwrap().contains(announced));
         answer(&mut self.session, "r2").await;
+    }
+
+    /// In a conference, while it rings at the doctor's and at the nurse's.
+    async fn waits_for_two() -> Self {
+        let mut desk = Self::opens().await;
+        let both = Whom::Several(vec!["doctor".into(), "nurse".into()]);
+        desk.transfer_to(both, "doctor and nurse").await;
+        desk.instructed("<Conference").await;
+        desk.caller.stop().await;
+        until(&desk.house.carrier.called, |called| (called.len() == 2).then_some(())).await;
+        desk
+    }
+
+    async fn second_leg(&self, state: LegState) {
+        self.tell(Command::News(News::Leg { errand: 3, leg: SECOND_LEG.into(), state })).await;
     }
 
     /// In a conference, while the doctor's telephone rings.
@@ -178,6 +197,77 @@ async fn a_relay_that_goes_while_the_caller_waits_leaves_them_to_another() {
     store
         .event(&sid, |event| matches!(event, Event::TransferFailed { why: TransferFailure::Busy, .. }).then_some(()))
         .await;
+}
+
+#[tokio::test]
+async fn two_are_called_and_both_take_the_call() {
+    let desk = Box::pin(Desk::waits_for_two()).await;
+    let called = desk.house.carrier.called.borrow().clone();
+    let to: Vec<&str> = called.iter().map(|call| call.to.reveal().as_str()).collect();
+    assert_eq!(to, ["sip:doctor@example.com", "+15005550020"]);
+    assert!(called.iter().all(|call| call.twiml.to_string().contains("several=true")));
+    desk.leg(LegState::Accepted).await;
+    desk.second_leg(LegState::Answered).await;
+    desk.second_leg(LegState::Accepted).await;
+    assert_eq!(desk.house.store.ended(&"CA1".into()).await, Ending::Transferred);
+    assert_eq!(*desk.house.carrier.hung_up.borrow(), [], "they talk");
+    assert_eq!(desk.house.metric(r#"transfers_total{kind="through"}"#).await, 1);
+}
+
+#[tokio::test]
+async fn of_two_who_do_not_come_the_model_is_told_each_reason() {
+    let mut desk = Box::pin(Desk::waits_for_two()).await;
+    desk.leg(LegState::Busy).await;
+    desk.second_leg(LegState::Answered).await;
+    desk.second_leg(LegState::Machine).await;
+    desk.instructed("/twiml/resume</Redirect>").await;
+    let told = desk.comes_back().await;
+    assert!(told.contains("doctor: the line is busy (busy); nurse: only a voicemail answered (voicemail)"), "{told}");
+    until(&desk.house.carrier.hung_up, |hung_up| (*hung_up == [SECOND_LEG.into()]).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_while_two_ring_stops_both() {
+    let desk = Box::pin(Desk::waits_for_two()).await;
+    desk.leg(LegState::Ringing).await;
+    desk.second_leg(LegState::Ringing).await;
+    desk.tell(Command::CallEnded).await;
+    assert_eq!(desk.house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
+    let both = |hung_up: &Vec<_>| (*hung_up == [LEG.into(), SECOND_LEG.into()]).then_some(());
+    until(&desk.house.carrier.hung_up, both).await;
+}
+
+#[tokio::test]
+async fn somebody_who_turns_out_to_have_been_called_after_the_caller_has_hung_up_is_hung_up_on() {
+    let mut desk = Desk::opens().await;
+    desk.house.carrier.calls.forget_permits(usize::MAX);
+    desk.transfer("doctor").await;
+    desk.instructed("<Conference").await;
+    desk.caller.stop().await;
+    until(&desk.house.carrier.called, |called| (called.len() == 1).then_some(())).await;
+    desk.tell(Command::CallEnded).await;
+    assert_eq!(desk.house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
+    desk.house.carrier.calls.add_permits(1);
+    until(&desk.house.carrier.hung_up, |hung_up| hung_up.contains(&LEG.into()).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_relay_that_goes_while_two_ring_leaves_both_to_another() {
+    let Desk { mut model, house, session, .. } = Box::pin(Desk::waits_for_two()).await;
+    let other = house.beside(settings(&model.url)).await;
+    let (store, carrier) = (house.store.clone(), house.carrier.clone());
+    drop(session);
+    house.relay.stop().await;
+    let sid = "CA1".into();
+    let fence = store.books.borrow().calls[&sid].lease.as_ref().map(|lease| lease.fence);
+    store.claim(&sid, &other.relay.calls.common().me, fence).await.unwrap();
+    let handle = other.relay.calls.find_or_open(&sid, Claim::Ours).await.unwrap();
+    let _session = model.session().await;
+    for (errand, leg, state) in [(2, LEG, LegState::Busy), (3, SECOND_LEG, LegState::Accepted)] {
+        handle.commands.send(Command::News(News::Leg { errand, leg: leg.into(), state })).await.unwrap();
+    }
+    assert_eq!(store.ended(&sid).await, Ending::Transferred);
+    assert_eq!(carrier.called.borrow().len(), 2, "nobody is called twice");
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub use self::store::{Store, holder};
 pub const AUTH_TOKEN: &str = "an-auth-token-nobody-may-see";
 pub const MODEL_KEY: &str = "sk-a-key-nobody-may-see";
 pub const LEG: &str = "CA0000000000000000000000000000001e";
+pub const SECOND_LEG: &str = "CA00000000000000000000000000000003";
 pub const CALLER_NUMBER: &str = "+15550001234";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -210,7 +211,7 @@ impl ReadMusic for Records {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Carrier {
     pub hung_up: watch::Sender<Vec<CallSid>>,
     pub instructed: watch::Sender<Vec<(CallSid, String)>>,
@@ -218,6 +219,20 @@ pub struct Carrier {
     pub called: watch::Sender<Vec<NewCall>>,
     /// What it says to the next requests, instead of doing what it is told.
     pub faults: Mutex<VecDeque<PortError>>,
+    /// It does not say that it has called somebody before there is one of these.
+    pub calls: Semaphore,
+}
+
+impl Default for Carrier {
+    fn default() -> Self {
+        Self {
+            hung_up: watch::Sender::default(),
+            instructed: watch::Sender::default(),
+            called: watch::Sender::default(),
+            faults: Mutex::default(),
+            calls: Semaphore::new(Semaphore::MAX_PERMITS),
+        }
+    }
 }
 
 impl Telephony for Carrier {
@@ -235,7 +250,8 @@ impl Telephony for Carrier {
     async fn call(&self, call: &NewCall) -> PortResult<CallSid> {
         self.fault()?;
         self.called.send_modify(|called| called.push(call.clone()));
-        Ok(LEG.into())
+        self.calls.acquire().await.unwrap().forget();
+        Ok(if self.called.borrow().len() == 1 { LEG } else { SECOND_LEG }.into())
     }
 }
 
@@ -395,6 +411,7 @@ impl House {
             began_at_ms: WallClock.unix_ms(),
             lease: Some(self.relay.calls.common().me.lease(1)),
             streams: 0,
+            review: None,
         }
     }
 

@@ -46,6 +46,18 @@ pub enum Manner {
     },
 }
 
+/// What somebody who was called had of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Talk {
+    pub who: String,
+    /// What they were told before.
+    pub briefed: String,
+    /// In the conference.
+    pub lasted: Duration,
+    /// How many were in it at the same time, at most.
+    pub together: usize,
+}
+
 /// What a call is told to do instead of what it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Order {
@@ -89,6 +101,7 @@ struct Inner {
     calls: Mutex<BTreeMap<String, Known>>,
     rooms: Rooms,
     warnings: Mutex<Vec<Warning>>,
+    talks: Mutex<Vec<Talk>>,
 }
 
 /// A call that there is, or was.
@@ -110,12 +123,22 @@ impl Exchange {
             calls: Mutex::default(),
             rooms: Rooms::default(),
             warnings: Mutex::default(),
+            talks: Mutex::default(),
         }))
     }
 
     /// What Twilio's debugger would show of the calls that were made here.
     pub fn warnings(&self) -> Vec<Warning> {
         lock(&self.0.warnings).clone()
+    }
+
+    /// In the order in which they ended.
+    pub fn talks(&self) -> Vec<Talk> {
+        lock(&self.0.talks).clone()
+    }
+
+    fn talked(&self, talk: Talk) {
+        lock(&self.0.talks).push(talk);
     }
 
     pub(super) fn begin(&self, identity: &Identity) -> Orders {

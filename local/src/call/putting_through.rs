@@ -92,7 +92,7 @@ impl Caller {
         document: &Url,
         orders: &mut Orders,
     ) -> Option<&'static str> {
-        let seat = exchange.join(conference);
+        let seat = exchange.join(conference, &self.identity.call);
         let (begun, sid) = (seat.begun(), seat.conference_sid());
         let mut music = None;
         let waiting = async {

@@ -315,15 +315,17 @@ mod tests {
         let DialTo::Line { address, callback } = to else { panic!("{to:?}") };
         assert_eq!((address.as_str(), &callback.events[..]), ("+15005550010", &["answered".to_owned()][..]));
         assert!(callback.url.as_ref().is_some_and(|url| url.contains("errand=3")));
-        for (document, begins) in [(documents.park(), false), (documents.join(), true)] {
+        let documents_of_rooms =
+            [(documents.park(), false, true), (documents.join(false), true, true), (documents.join(true), true, false)];
+        for (document, begins, ends) in documents_of_rooms {
             let parked = of(&document);
             let [Verb::Dial(Dial { to: Some(DialTo::Conference(room)), .. })] = &parked[..] else {
                 panic!("{parked:?}")
             };
-            assert_eq!((room.begins, room.ends, room.wait_url.is_some()), (begins, true, !begins));
+            assert_eq!((room.begins, room.ends, room.wait_url.is_some()), (begins, ends, true));
             assert_eq!(room.callback.events.len(), usize::from(!begins));
         }
-        let briefing = of(&documents.briefing(3, &"A parcel.".into()));
+        let briefing = of(&documents.briefing(3, &"A parcel.".into(), false));
         let [Verb::Gather(first), Verb::Gather(_), Verb::Redirect(_)] = &briefing[..] else { panic!("{briefing:?}") };
         assert!(first.say.contains("A parcel.") && first.action.contains("step=key") && first.timeout.as_secs() == 5);
         assert_eq!(warnings, []);

@@ -10,6 +10,9 @@ use url::Url;
 use super::websocket_api::{Jitter, SocketLimits};
 use crate::call::exchange::Exchange;
 
+/// Where `make web` builds the console.
+pub const CONSOLE: &str = "web/dist";
+
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Of the origin; 0 takes a free one.
@@ -36,6 +39,8 @@ pub struct Options {
     pub programs: BTreeMap<String, Program>,
     /// Where the project's binaries are, if not beside the running program.
     pub program_folder: Option<PathBuf>,
+    /// The built console; what is not there is not served.
+    pub console: PathBuf,
     /// How long the HTTP API waits for a function.
     pub http_integration: Duration,
     pub sockets: SocketLimits,
@@ -99,6 +104,7 @@ impl Default for Options {
             timeouts: BTreeMap::new(),
             programs: BTreeMap::new(),
             program_folder: None,
+            console: PathBuf::from(CONSOLE),
             http_integration: Duration::from_secs(30),
             sockets: SocketLimits::default(),
             exchange: None,

@@ -1,4 +1,4 @@
-//! The one address of the laptop's cloud: WebSockets to the stages, everything else to the HTTP API.
+//! The one address of the laptop's cloud: WebSockets to the stages, the console's files, everything else to the HTTP API.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use shared::calls::MediaPath;
 
+use super::console::Console;
 use super::http_api::HttpApi;
 use super::load_balancer;
 use super::relays::Relays;
@@ -17,6 +18,7 @@ use super::websocket_api::is_upgrade;
 pub(crate) struct Origin {
     pub(crate) media_path: MediaPath,
     pub(crate) sockets: Sockets,
+    pub(crate) console: Console,
     pub(crate) http: HttpApi,
     /// Set when they are started, which is after the origin that they connect to.
     pub(crate) relays: Arc<OnceLock<Relays>>,
@@ -40,6 +42,9 @@ async fn handle(
         }
         (Some("/logs"), _) => origin.sockets.logs.connect(from, request).await,
         (Some("/control"), _) => origin.sockets.control.connect(from, request).await,
-        _ => origin.http.handle(from, request).await,
+        _ => match origin.console.answer(request.method(), request.uri().path(), request.headers()).await {
+            Some(page) => page,
+            None => origin.http.handle(from, request).await,
+        },
     }
 }

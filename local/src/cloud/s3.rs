@@ -1,4 +1,5 @@
-//! S3 on a laptop: `s3s-fs`, in this process, over a folder. Requests must be signed with the cloud's key.
+//! S3 on a laptop: `s3s-fs`, in this process, over a folder. Requests must be signed with the cloud's key; a page may send
+//! those that are, whatever its origin: the console puts large files there by links that the API signs.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode, header};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Result, s3_error};
@@ -30,6 +31,19 @@ impl S3Auth for Keys {
 }
 
 async fn handle(State(service): State<S3Service>, request: Request) -> Response {
+    let is_question = request.method() == Method::OPTIONS;
+    let mut response =
+        if is_question { StatusCode::NO_CONTENT.into_response() } else { answer(&service, request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if is_question {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, PUT"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, range"));
+    }
+    response
+}
+
+async fn answer(service: &S3Service, request: Request) -> Response {
     match service.call(request.map(s3s::Body::http_body_unsync)).await {
         Ok(response) => response.map(Body::new),
         Err(error) => {

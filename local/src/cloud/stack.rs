@@ -9,6 +9,7 @@ use http::Method;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::console::Console;
 use super::functions::{FunctionSpec, Functions};
 use super::http_api::{HttpApi, Route};
 use super::lambda_api::LambdaApi;
@@ -96,6 +97,7 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     let origin = Origin {
         media_path: options.media_path,
         sockets: sockets.clone(),
+        console: Console::new(options.console.clone(), &services.s3_url()),
         http: http_api(&options, &functions)?,
         relays: Arc::clone(&relays),
     };

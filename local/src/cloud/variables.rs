@@ -131,6 +131,7 @@ impl Variables {
         // Whoever has an account of their own keeps it.
         if options.exchange.is_some() && !relays.contains_key("TWILIO_ACCOUNT_SID") {
             relays.extend(account(addresses));
+            functions.extend(account(addresses));
         }
         Ok(Self { functions, relays })
     }

@@ -7,8 +7,11 @@ use std::error::Error;
 use shared::redact::Secret;
 
 use super::verdict::{self, Evidence, Verdict};
-use super::{hold_music, slow_weather, transfer};
-use crate::assets::{HOLD_MUSIC_CALLER, HOLD_MUSIC_MODEL, KEYS_CALLER, KEYS_MODEL, TRANSFER_CALLER, TRANSFER_MODEL};
+use super::{conference, hold_music, slow_weather, transfer};
+use crate::assets::{
+    CONFERENCE_CALLER, CONFERENCE_MODEL, HOLD_MUSIC_CALLER, HOLD_MUSIC_MODEL, KEYS_CALLER, KEYS_MODEL, TRANSFER_CALLER,
+    TRANSFER_MODEL,
+};
 use crate::call::exchange::Exchange;
 use crate::call::timeline;
 use crate::cloud::{Cloud, LOCAL_AUTH_TOKEN, Options};
@@ -26,6 +29,8 @@ pub(super) enum Scenario {
     Dtmf,
     /// A person who declines, and a desk that answers
     Transfer,
+    /// Two people who are asked, and both take the call
+    Conference,
 }
 
 impl Scenario {
@@ -35,6 +40,7 @@ impl Scenario {
             Self::HoldMusic => HOLD_MUSIC_MODEL.parse(),
             Self::Dtmf => KEYS_MODEL.parse(),
             Self::Transfer => TRANSFER_MODEL.parse(),
+            Self::Conference => CONFERENCE_MODEL.parse(),
         }
     }
 
@@ -44,6 +50,7 @@ impl Scenario {
             Self::HoldMusic => HOLD_MUSIC_CALLER.parse(),
             Self::Dtmf => KEYS_CALLER.parse(),
             Self::Transfer => TRANSFER_CALLER.parse(),
+            Self::Conference => CONFERENCE_CALLER.parse(),
         }
     }
 
@@ -56,6 +63,7 @@ impl Scenario {
                 ("AGENT_KEYPAD", r#"{"timeout":1000,"actions":{"9":{"do":"repeat"},"0":{"do":"hold"}}}"#),
             ],
             Self::Transfer => &[("AGENT_TOOLS", "transfer,hang_up"), ("AGENT_TRANSFER_TARGETS", transfer::TARGETS)],
+            Self::Conference => &[("AGENT_TOOLS", "transfer"), ("AGENT_TRANSFER_TARGETS", conference::TARGETS)],
         };
         pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -68,9 +76,12 @@ impl Scenario {
             options.env.insert("OPEN_METEO_GEOCODING_URL".to_owned(), weather.to_string());
             options.env.insert("AGENT_HOLD_MUSIC".to_owned(), hold_music::id()?.to_string());
         }
-        if self == Self::Transfer {
-            options.exchange = Some(Exchange::new(Secret::new(LOCAL_AUTH_TOKEN), transfer::parties()));
-        }
+        let parties = match self {
+            Self::Pharmacy | Self::HoldMusic | Self::Dtmf => return Ok(()),
+            Self::Transfer => transfer::parties(),
+            Self::Conference => conference::parties(),
+        };
+        options.exchange = Some(Exchange::new(Secret::new(LOCAL_AUTH_TOKEN), parties));
         Ok(())
     }
 
@@ -88,6 +99,7 @@ impl Scenario {
             Self::HoldMusic => hold_music::judge(evidence),
             Self::Dtmf => verdict::judge_keys(evidence),
             Self::Transfer => transfer::judge(evidence),
+            Self::Conference => conference::judge(evidence),
         }
     }
 }

@@ -117,6 +117,8 @@ impl Tape {
             Event::TransferFailed { why, after_ms } => {
                 ("☎", "33", format!("back after {}: {}", seconds(*after_ms), why.name()))
             }
+            Event::TransferAnswer { to, why: None, .. } => ("☎", "33", format!("{to} takes the call")),
+            Event::TransferAnswer { to, why: Some(why), .. } => ("☎", "33", format!("{to} does not: {}", why.name())),
             Event::Transferred { after_ms } => ("☎", "33", format!("put through after {}", seconds(*after_ms))),
             Event::HoldStarted => ("♪", "90", "hold music".to_owned()),
             Event::HoldStopped => ("♪", "90", "hold music ends".to_owned()),

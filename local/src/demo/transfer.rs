@@ -1,4 +1,5 @@
-//! The scenario of transfers: the doctor declines, the caller comes back, and reception takes the call.
+//! The scenario of transfers: the doctor declines, the caller comes back, and reception takes the call. What is judged in
+//! that of conferences as well is here.
 
 use std::time::Duration;
 
@@ -21,13 +22,17 @@ const SPOKEN: u16 = 1_000;
 /// Waits that nobody would notice show nothing.
 const NOTICED_MS: u64 = 1_000;
 
-/// Who can be called.
-pub(super) fn parties() -> Vec<Party> {
-    let answers = |address: &str, rings, presses, talks| Party {
+/// Somebody who answers after so many milliseconds, and talks for so many.
+pub(super) fn answers(address: &str, rings: u64, presses: Option<char>, talks: u64) -> Party {
+    Party {
         address: address.to_owned(),
         rings: Duration::from_millis(rings),
         then: Manner::Answers { presses, talks: Duration::from_millis(talks) },
-    };
+    }
+}
+
+/// Who can be called.
+pub(super) fn parties() -> Vec<Party> {
     vec![answers("sip:doctor@example.com", 1_500, Some(DECLINES), 0), answers("+15005550010", 2_000, None, 2_000)]
 }
 
@@ -53,7 +58,7 @@ fn at(evidence: &Evidence, wanted: impl Fn(&Event) -> bool) -> Option<CallTime> 
     record.events.iter().find(|timed| wanted(&timed.event)).map(|timed| timed.at)
 }
 
-fn asked(evidence: &Evidence, whom: &str, how: TransferKind) -> Result<String, String> {
+pub(super) fn asked(evidence: &Evidence, whom: &str, how: TransferKind) -> Result<String, String> {
     let event = |event: &Event| matches!(event, Event::TransferAsked { to, kind, .. } if to == whom && *kind == how);
     at(evidence, event).ok_or("no such `transfer_asked` event")?;
     let redirected = |stream: &&crate::call::StreamReport| stream.end == StreamEnd::Redirected;
@@ -63,7 +68,7 @@ fn asked(evidence: &Evidence, whom: &str, how: TransferKind) -> Result<String, S
     }
 }
 
-fn waited(evidence: &Evidence, what: Waiting) -> Result<String, String> {
+pub(super) fn waited(evidence: &Evidence, what: Waiting) -> Result<String, String> {
     let waits: Vec<u64> =
         evidence.report.waits.iter().filter(|wait| wait.heard == what).map(|wait| wait.lasted_ms).collect();
     match waits[..] {
@@ -90,7 +95,7 @@ fn declined(evidence: &Evidence) -> Result<String, String> {
     }
 }
 
-fn through(evidence: &Evidence) -> Result<String, String> {
+pub(super) fn through(evidence: &Evidence) -> Result<String, String> {
     let after_ms = verdict::find(evidence, |event| match event {
         Event::Transferred { after_ms } => Some(*after_ms),
         _ => None,

@@ -10,6 +10,7 @@ use shared::calls::Ending;
 use shared::session::{Event, Speaker};
 
 use crate::api::Record;
+use crate::call::exchange::Talk;
 use crate::call::{CallReport, Ended, Warning};
 use crate::model::SessionReport;
 pub(super) use keys::judge as judge_keys;
@@ -24,6 +25,8 @@ pub(super) struct Evidence {
     pub(super) tool_processes: usize,
     /// Of the calls that the exchange made.
     pub(super) carrier_warnings: Vec<Warning>,
+    /// Of those who were called.
+    pub(super) talks: Vec<Talk>,
     pub(super) report: CallReport,
 }
 

@@ -44,6 +44,16 @@ async fn the_demo_of_transfers_works() {
     assert!(told.contains("declined") && told.contains("put through after"), "{told}");
 }
 
+/// Two people hear what it is about, press the key, and talk with the caller; the call ends with the last of them.
+#[tokio::test]
+async fn the_demo_of_conferences_works() {
+    let _alone = MACHINE.lock().await;
+    let output = demo("conference", "gateway").await;
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("takes the call") && told.contains("all three were together"), "{told}");
+}
+
 /// Uploaded as an MP3, chosen by the agent, heard while a tool takes its time.
 #[tokio::test]
 async fn the_demo_of_hold_music_works() {

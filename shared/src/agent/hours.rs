@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Zoned, civil};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When somebody answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpeningHours {
     /// A day that is not named is closed.
@@ -47,7 +48,7 @@ impl OpeningHours {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Weekday {
     Monday,
@@ -108,7 +109,7 @@ impl From<civil::Weekday> for Weekday {
 }
 
 /// A date of the calendar: `2026-12-24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Day(civil::Date);
 
@@ -139,7 +140,7 @@ impl fmt::Display for Day {
 }
 
 /// `09:00-12:30`: from the first minute up to the second, within one day; `24:00` is its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span {
     from: i32,

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, millis};
+use super::{Agent, Whom, millis};
 use crate::fault::{Fault, segment};
 
 /// All that a telephone can send.
@@ -19,10 +20,11 @@ const MOST_ACTIONS: usize = 100;
 const LONGEST_INSTRUCTIONS: usize = 2_000;
 
 /// How digits become strings, and what some of these do. The first three are named as in Twilio's `<Gather>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keypad {
     /// Digits belong together if no more than this lies between one and the next.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub timeout: Duration,
     /// Ends a string at once, and is no part of it.
@@ -35,15 +37,15 @@ pub struct Keypad {
     pub actions: BTreeMap<String, KeyAction>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum KeyAction {
     /// The agent says goodbye, and the call ends.
     HangUp {},
     /// Music until the caller speaks or presses a key.
     Hold {},
-    /// The caller is put through to one of the agent's transfer targets, by its name.
-    Transfer { to: String },
+    /// The caller is put through to one of the agent's transfer targets, by its name, or to several at once.
+    Transfer { to: Whom },
     /// The agent says its last words again.
     Repeat {},
     /// The agent is told what to say.
@@ -65,7 +67,7 @@ impl KeyAction {
     /// Why nothing comes of it. An agent that was checked has no such key; a call may have one that never was.
     pub fn dead_end(&self, agent: &Agent) -> Option<String> {
         match self {
-            Self::Transfer { to } => agent.transfer_target(to).err().map(|fault| fault.to_string()),
+            Self::Transfer { to } => agent.transfer_to(to).err().map(|fault| fault.to_string()),
             Self::Say { instructions } if instructions.trim().is_empty() => Some("has nothing to say".to_owned()),
             Self::Say { .. } | Self::HangUp {} | Self::Hold {} | Self::Repeat {} => None,
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, millis};
@@ -23,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// The sound of a call, its words, and everything else that is written down of it. Stays for the whole call as it was when
 /// the call began: its caller was told so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recording {
     /// Whether there is sound to hear afterwards. The transcript is written in any case.
@@ -38,6 +39,7 @@ pub struct Recording {
     /// Whether an operator, or the agent with its tool, may have nothing kept for a while.
     pub may_pause: bool,
     /// A pause that nobody ends is over by itself.
+    #[schemars(with = "u64")]
     #[serde(with = "millis")]
     pub longest_pause: Duration,
 }

@@ -1,19 +1,20 @@
 //! Agents as they are stored: versions that are never changed, of which one counts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Agent;
 use crate::ids::AgentId;
 
 /// One version of an agent, with its number in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Saved {
     pub agent: Agent,
     pub saved_at_ms: u64,
 }
 
 /// The title of one version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entitled {
     pub id: AgentId,
     pub version: u32,

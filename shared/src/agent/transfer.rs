@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, KeyAction, millis};
@@ -15,9 +16,11 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_SAY: usize = 500;
 const LONGEST_ADDRESS: usize = 255;
 const MOST_TARGETS: usize = 50;
+/// In one conference, besides the caller.
+pub const MOST_AT_ONCE: usize = 5;
 
 /// Somebody, or some desk, by the name that the model and the keypad know it by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferTarget {
     pub name: String,
@@ -26,6 +29,7 @@ pub struct TransferTarget {
     #[serde(default)]
     pub kind: TransferKind,
     /// How long the telephone rings there.
+    #[schemars(with = "u64")]
     #[serde(default = "default_ring", with = "millis")]
     pub ring: Duration,
     /// What the caller is told before; if nothing, the agent finds its own words.
@@ -33,7 +37,7 @@ pub struct TransferTarget {
     pub say: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferKind {
     /// The caller hears it ring, and the agent is gone unless nobody answers.
@@ -41,6 +45,30 @@ pub enum TransferKind {
     Cold,
     /// The caller hears music while somebody is called, told what it is about, and asked whether they take the call.
     Warm,
+}
+
+/// Whom a caller is to be put through to: one name or number, or several. In JSON one is text, and several are a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a name or a number, or a list of them")]
+pub enum Whom {
+    One(Pii<String>),
+    Several(Vec<Pii<String>>),
+}
+
+impl Whom {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        };
+        names.iter().map(|name| name.reveal().as_str())
+    }
+}
+
+impl From<&str> for Whom {
+    fn from(name: &str) -> Self {
+        Self::One(name.into())
+    }
 }
 
 /// Why a caller cannot be put through there. None of these quotes a number.
@@ -54,6 +82,10 @@ pub enum NoTarget {
     Unknown,
     #[error("this agent puts nobody through to a number that is not among its transfer targets")]
     NotAllowed,
+    #[error("several are called at once only where each of them is a `warm` target")]
+    NotWarm,
+    #[error("at most {MOST_AT_ONCE} are called at once")]
+    TooMany,
 }
 
 impl TransferTarget {
@@ -81,7 +113,25 @@ impl TransferTarget {
 }
 
 impl Agent {
-    /// Whom a word of the model's, a key or an operator means: a target by its name, however it is written, or a number.
+    /// Whom the model, a key or an operator means. Who is named twice is called once.
+    pub fn transfer_to(&self, whom: &Whom) -> Result<Vec<TransferTarget>, NoTarget> {
+        let mut targets: Vec<TransferTarget> = Vec::new();
+        for name in whom.names() {
+            let target = self.transfer_target(name)?;
+            if targets.iter().all(|other| other.to != target.to) {
+                targets.push(target);
+            }
+        }
+        match targets.len() {
+            0 => Err(NoTarget::Unknown),
+            1 => Ok(targets),
+            _ if targets.iter().any(|target| target.kind == TransferKind::Cold) => Err(NoTarget::NotWarm),
+            2..=MOST_AT_ONCE => Ok(targets),
+            _ => Err(NoTarget::TooMany),
+        }
+    }
+
+    /// A target by its name, however it is written, or a number.
     pub fn transfer_target(&self, to: &str) -> Result<TransferTarget, NoTarget> {
         let to = to.trim();
         let of_that_name = |target: &&TransferTarget| target.name.trim().eq_ignore_ascii_case(to);
@@ -114,7 +164,7 @@ impl Agent {
         }
         for (digits, action) in &self.keypad.actions {
             if let KeyAction::Transfer { to } = action
-                && let Err(fault) = self.transfer_target(to)
+                && let Err(fault) = self.transfer_to(to)
             {
                 let pointer = format!("/keypad/actions/{}", segment(digits));
                 faults.push(Fault::new(pointer, format!("leads nowhere: {fault}")));
@@ -177,6 +227,30 @@ mod tests {
     }
 
     #[test]
+    fn several_are_called_at_once_if_each_is_asked_first() {
+        let mut agent = agent(DESKS);
+        let nurse = |number| TransferTarget {
+            name: format!("nurse {number}"),
+            to: format!("+1500555002{number}").into(),
+            kind: TransferKind::Warm,
+            ..TransferTarget::anywhere("")
+        };
+        agent.transfer_targets.extend((0..5).map(nurse));
+        let to = |json: &str| {
+            let whom: Whom = serde_json::from_str(json).unwrap();
+            agent.transfer_to(&whom).map(|targets| targets.into_iter().map(|target| target.name).collect::<Vec<_>>())
+        };
+        assert_eq!(to(r#""reception""#).unwrap(), ["reception"]);
+        assert_eq!(to(r#"["reception"]"#).unwrap(), ["reception"]);
+        assert_eq!(to(r#"["nurse 1","Doctor","NURSE 1"]"#).unwrap(), ["nurse 1", "Doctor"]);
+        assert_eq!(to(r#"["doctor","reception"]"#), Err(NoTarget::NotWarm));
+        assert_eq!(to(r#"["doctor","the mayor"]"#), Err(NoTarget::Unknown));
+        assert_eq!(to("[]"), Err(NoTarget::Unknown));
+        let six = r#"["doctor","nurse 0","nurse 1","nurse 2","nurse 3","nurse 4"]"#;
+        assert_eq!(to(six), Err(NoTarget::TooMany));
+    }
+
+    #[test]
     fn a_number_of_nobodys_is_dialled_only_if_that_is_allowed() {
         let closed = agent(DESKS);
         let open = Agent { transfer_to_any_number: true, ..closed.clone() };
@@ -197,7 +271,7 @@ mod tests {
             r#"{{"transfer_targets":[{{"name":"a","to":"+15","ring":1}},{{"name":"A ","to":"sip:x"}},
             {{"name":" ","to":"+15005550010","say":"{long}"}}]}}"#
         ));
-        let nobody = KeyAction::Transfer { to: "nobody".to_owned() };
+        let nobody = KeyAction::Transfer { to: "nobody".into() };
         agent.keypad = Keypad { actions: [("0".to_owned(), nobody)].into(), ..Keypad::default() };
         let faults = agent.transfer_faults();
         let places: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();

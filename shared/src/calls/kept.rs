@@ -71,6 +71,7 @@ mod tests {
             began_at_ms: BEGAN_MS,
             lease: None,
             streams: 1,
+            review: None,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct TwimlConfig {
     pub table: String,
     /// `@connections` of the control API.
     pub control_url: url::Url,
+    /// By which is seen who is in a conference.
+    pub telephony: Option<Access>,
     pub agent: Agent,
 }
 
@@ -41,6 +43,7 @@ impl TwimlConfig {
             media_path: media_path(&mut reader),
             table: table(&mut reader),
             control_url: control_url(&mut reader),
+            telephony: Access::read(&mut reader),
             agent: agent(&mut reader),
             public_url,
         };
@@ -229,7 +232,8 @@ mod tests {
 
     #[test]
     fn each_function_reads_its_own_keys_and_no_others() {
-        let source = Recording::new([]);
+        // The rest of an account is asked for only if there is one.
+        let source = Recording::new([("TWILIO_ACCOUNT_SID", "AC1")]);
         let _faults = TwimlConfig::read(&source).unwrap_err();
         assert_eq!(
             source.asked(),
@@ -237,7 +241,8 @@ mod tests {
                 "AGENT_GREETING AGENT_HOLD_MUSIC AGENT_INSTRUCTIONS AGENT_KEYPAD AGENT_OVERFLOW_PLACE AGENT_OVERFLOW_SAY \
                  AGENT_OVERFLOW_WAIT AGENT_TOOLS AGENT_TRANSFER_TARGETS AGENT_UNAVAILABLE ALLOWED_ADDRESSES CALLER_RATE CONTROL_CONNECTIONS_URL MAX_CALLS \
                  MAX_RECONNECT_ATTEMPTS MEDIA_PATH PUBLIC_URL PUBLIC_WSS_URL REALTIME_MODEL REALTIME_VOICE \
-                 RECONNECT_DELAY STRANGER_RATE TABLE_NAME TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
+                 RECONNECT_DELAY STRANGER_RATE TABLE_NAME TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
+                 TWILIO_API_URL TWILIO_AUTH_TOKEN TWILIO_WEBHOOK_VALIDATION \
                  WEBSOCKET_TIMEOUT"
             )
         );
@@ -270,7 +275,6 @@ mod tests {
                 "OPEN_METEO_GEOCODING_URL OPEN_METEO_URL TABLE_NAME TOOL_ALLOW_HOSTS TOOL_FUNCTION_ARNS TOOL_SECRETS_ARN"
             )
         );
-        // The rest of an account is asked for only if there is one.
         let source = Recording::new([("TWILIO_ACCOUNT_SID", "AC1")]);
         let _faults = ApiConfig::read(&source).unwrap_err();
         assert_eq!(

@@ -1,12 +1,13 @@
 //! What somebody did by the console, or tried to.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
 use crate::redact::Pii;
 
 /// None of these carries what was sent along: only who, what, and how it was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Act {
     /// Unix milliseconds.
     pub at_ms: u64,

@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -20,7 +21,7 @@ const SESSION_MS: u64 = 60 * 60 * 1000;
 const LONGEST_SESSION_MS: u64 = 12 * SESSION_MS;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PassKind {
     /// Of a browser that has signed in.

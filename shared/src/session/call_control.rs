@@ -25,7 +25,7 @@ impl Session {
                 self.on_tool_outcome(now, call, Err(error));
             }
             CallControl::Hold { length } => self.on_hold_call(now, call, length),
-            CallControl::Transfer { to, why } => self.on_transfer_call(now, call, to.reveal(), why),
+            CallControl::Transfer { to, why } => self.on_transfer_call(now, call, &to, why),
             CallControl::SendDtmf { digits } => self.on_send_dtmf_call(now, call, &digits),
             CallControl::PauseRecording => self.on_pause_recording_call(now, call),
             CallControl::ResumeRecording => self.on_resume_recording_call(now, call),

@@ -1,6 +1,6 @@
 //! What can happen to a call.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Whom};
 use crate::audio::hold_music::Piece;
 use crate::ids::{MusicId, SocketNumber, StreamSid, ToolCallId};
 use crate::model::{ModelEvent, Severity};
@@ -87,9 +87,9 @@ pub enum OperatorCommand {
     /// Nothing that is said is kept.
     PauseRecording,
     ResumeRecording,
-    /// To one of the agent's transfer targets, by name or by number.
+    /// To one of the agent's transfer targets, by name or by number, or to several.
     Transfer {
-        to: Pii<String>,
+        to: Whom,
         why: Pii<String>,
     },
 }

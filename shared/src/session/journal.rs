@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Input;
@@ -106,7 +107,7 @@ pub struct Past {
 }
 
 /// How a call came from one relay to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Succession {
     /// The former relay is gone; the caller may be hearing nothing.
@@ -382,6 +383,7 @@ pub(super) fn worth_of_timer(timer: &Timer) -> Option<Duration> {
         | Timer::OnHold
         | Timer::RecordingPause
         | Timer::Transfer
+        | Timer::Leg(_)
         | Timer::Goodbye => Some(SOON),
     }
 }

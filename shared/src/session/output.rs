@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::journal::{Journal, Succession};
@@ -102,7 +103,7 @@ impl FromStr for Mark {
 }
 
 /// One utterance. The number is given when it begins, so a late transcription still finds its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     pub number: u32,
     pub at: CallTime,
@@ -117,14 +118,14 @@ pub struct Line {
     pub made_out_to: Option<Samples>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Speaker {
     Caller,
     Agent,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Interruption {
     pub heard_ms: u64,
     /// How much of it had been sent by then.
@@ -143,7 +144,7 @@ pub struct LineQuality {
 }
 
 /// Something worth knowing about a call. None of these carries a number or a word of the caller's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The call was another relay's. `behind_ms`: how old the journal was from which it goes on.
@@ -275,11 +276,18 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<HangUpReason>,
     },
-    /// The caller is to be put through. `to`: the target's name; none for a number that is not among them.
+    /// The caller is to be put through. `to`: the target's name, or those of several; none for a number that is not among them.
     TransferAsked {
         to: String,
         kind: TransferKind,
         by: TransferredBy,
+    },
+    /// Of several who were called at once, this one took the call, or did not (`why`).
+    TransferAnswer {
+        to: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<TransferFailure>,
+        after_ms: u64,
     },
     TransferFailed {
         why: TransferFailure,
@@ -335,7 +343,7 @@ pub enum Event {
 }
 
 /// What ended a string of digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DigitsEnd {
     FinishOnKey,
@@ -345,7 +353,7 @@ pub enum DigitsEnd {
     Entry,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     Duplicate,

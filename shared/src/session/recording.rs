@@ -3,6 +3,7 @@
 //! In a pause neither side is recorded, what is said is in no line of the transcript, and neither the caller's voice nor
 //! their keys nor what a tool was given is written down for a successor. The model hears and knows all of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::output::{Event, Line, Output};
@@ -13,7 +14,7 @@ use crate::session::link::millis;
 use crate::time::{CallTime, Samples};
 
 /// Who paused a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PausedBy {
     Agent,
@@ -21,7 +22,7 @@ pub enum PausedBy {
 }
 
 /// Why a recording goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResumedBy {
     Agent,

@@ -44,6 +44,8 @@ pub enum Timer {
     RecordingPause,
     /// Somebody to whom the caller is put through has had long enough.
     Transfer,
+    /// Somebody who is called for the caller, by this errand, has had long enough to answer.
+    Leg(u32),
     /// What has happened is to be written down.
     Journal,
 }

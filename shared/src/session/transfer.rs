@@ -3,13 +3,14 @@
 //!
 //! ```text
 //! Due ─▶ Parting ─▶ Dialling ───────────────────────▶ through, the session is over
-//!                 └▶ Parking ─▶ Calling ─▶ (accepted) ▶ through
+//!                 └▶ Parking ─▶ Calling ─▶ (accepted) ▶ through, as soon as nobody is being called any more
 //!                                  └─▶ Returning ─▶ back on a stream, and told why
 //! ```
 //!
 //! The stage is in the journal before the carrier is asked for anything, so that a successor knows where the caller is. What
 //! may safely be asked for twice it asks for again; a telephone is not made to ring twice.
 
+mod legs;
 mod stage;
 
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::output::{Event, Output};
 use super::responses::{Reason, Wish};
 use super::turns::Back;
 use super::{Phase, Session, Timer};
-use crate::agent::{TransferKind, TransferTarget};
+use crate::agent::{TransferKind, TransferTarget, Whom};
 use crate::calls::Ending;
 use crate::ids::{CallSid, StreamSid, ToolCallId};
 use crate::model::{ModelCommand, ToolUse};
@@ -29,7 +30,7 @@ use crate::tools::{ToolError, ToolErrorKind};
 use crate::transfer::{Ask, Carried, Errand, LegState, News, NotCarried, TransferFailure};
 pub use stage::TransferredBy;
 pub(super) use stage::Transfers;
-use stage::{Stage, Transfer, announcement, whom};
+use stage::{Stage, Transfer, announcement};
 
 /// Results that are still to come and a caller who is speaking are waited for no longer.
 const LONGEST_DUE: Duration = Duration::from_secs(30);
@@ -45,7 +46,7 @@ const MOST_RETURNS: u32 = 5;
 
 impl Session {
     /// The model wants it.
-    pub(super) fn on_transfer_call(&mut self, now: CallTime, call: &ToolCallId, to: &str, why: Pii<String>) {
+    pub(super) fn on_transfer_call(&mut self, now: CallTime, call: &ToolCallId, to: &Whom, why: Pii<String>) {
         let refuse = |kind, message: String| Err(ToolError::new(kind, message));
         if self.transfers.present.is_some() {
             // Without a wish: more words would only put it off.
@@ -53,26 +54,26 @@ impl Session {
             self.give_output(now, call, refuse(ToolErrorKind::Unavailable, message));
             return;
         }
-        match self.plan.agent.transfer_target(to) {
+        match self.plan.agent.transfer_to(to) {
             Err(fault) => self.on_tool_outcome(now, call, refuse(ToolErrorKind::InvalidArguments, fault.to_string())),
-            Ok(target) => {
+            Ok(targets) => {
                 let state = r#"{"ok":true,"state":"the caller is being put through; say nothing more"}"#;
                 self.give_output(now, call, Ok(Pii::new(state.to_owned())));
                 let spoken = self.responses.is_audible() || !self.playback.is_silent(now);
-                self.begin_transfer(now, TransferredBy::Agent, target, why, spoken);
+                self.begin_transfer(now, TransferredBy::Agent, targets, why, spoken);
             }
         }
     }
 
     /// A key or an operator wants it.
-    pub(super) fn transfer(&mut self, now: CallTime, by: TransferredBy, to: &str, why: Pii<String>) {
+    pub(super) fn transfer(&mut self, now: CallTime, by: TransferredBy, to: &Whom, why: Pii<String>) {
         if self.phase != Phase::Talking || self.transfers.present.is_some() {
             return self.note(Event::Unexpected {
                 what: "a transfer of a caller who is not there to be put through".to_owned(),
             });
         }
-        match self.plan.agent.transfer_target(to) {
-            Ok(target) => self.begin_transfer(now, by, target, why, false),
+        match self.plan.agent.transfer_to(to) {
+            Ok(targets) => self.begin_transfer(now, by, targets, why, false),
             Err(fault) => self.note(Event::Unexpected { what: format!("a transfer to nowhere: {fault}") }),
         }
     }
@@ -81,19 +82,22 @@ impl Session {
         &mut self,
         now: CallTime,
         by: TransferredBy,
-        target: TransferTarget,
+        targets: Vec<TransferTarget>,
         why: Pii<String>,
         spoken: bool,
     ) {
-        let (to, kind) = (target.name.clone(), target.kind);
-        self.note(Event::TransferAsked { to, kind, by });
-        let words = match target.say.as_str() {
-            "" if spoken => None,
-            "" => Some(announcement(&target.name)),
-            say => Some(format!("Tell the caller exactly this, and nothing else: {say:?}")),
+        let to: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        let kind = targets.first().map_or_else(TransferKind::default, |target| target.kind);
+        self.note(Event::TransferAsked { to: to.join(", "), kind, by });
+        let mut transfer =
+            Transfer { targets, briefing: why, words: None, since: now, stage: Stage::Due, alone: false };
+        transfer.words = match &transfer.targets[..] {
+            [TransferTarget { say, .. }] if !say.is_empty() => {
+                Some(format!("Tell the caller exactly this, and nothing else: {say:?}"))
+            }
+            _ => (!spoken).then(|| announcement(&transfer.whom("and"))),
         };
-        self.transfers.present =
-            Some(Transfer { target, briefing: why, words, since: now, stage: Stage::Due, alone: false });
+        self.transfers.present = Some(transfer);
         self.timers.arm(Timer::Transfer, now + LONGEST_DUE);
     }
 
@@ -138,7 +142,9 @@ impl Session {
 
     /// The caller leaves the stream.
     fn depart(&mut self, now: CallTime) {
-        let Some(Transfer { target, .. }) = &self.transfers.present else { return };
+        let Some(target) = self.transfers.present.as_ref().and_then(|transfer| transfer.targets.first()) else {
+            return;
+        };
         let (kind, to, ring) = (target.kind, target.to.clone(), target.ring);
         self.responses.forget_wish();
         let errand = self.transfers.next_errand();
@@ -148,31 +154,22 @@ impl Session {
             }
             TransferKind::Warm => (Stage::Parking { errand }, Ask::Park, PARKING),
         };
-        self.go_to(now, stage, wait, ask);
-    }
-
-    /// Written down before it is asked for.
-    fn go_to(&mut self, now: CallTime, stage: Stage, wait: Duration, ask: Ask) {
-        let number = stage.errand().unwrap_or_default();
         self.transfers.set(stage);
         self.timers.arm(Timer::Transfer, now + wait);
+        self.ask_carrier(now, errand, ask);
+    }
+
+    /// The stage is written down before.
+    fn ask_carrier(&mut self, now: CallTime, number: u32, ask: Ask) {
         if self.attached_at.is_some() {
             self.write_journal(now);
         }
         self.emit(Output::Carrier(Errand { number, ask }));
     }
 
-    fn call_somebody(&mut self, now: CallTime) {
-        let Some(Transfer { target, briefing, .. }) = &self.transfers.present else { return };
-        let (to, ring, briefing) = (target.to.clone(), target.ring, briefing.clone());
-        let errand = self.transfers.next_errand();
-        let stage = Stage::Calling { errand, leg: None, answered: false };
-        self.go_to(now, stage, ring + SLACK, Ask::Call { to, ring_s: ring.as_secs(), briefing });
-    }
-
     /// The carrier took the caller off the stream because we asked for it: nobody has hung up.
     pub(super) fn is_departing(&self) -> bool {
-        self.transfers.stage().is_some_and(|stage| stage.errand().is_some())
+        self.transfers.stage().is_some_and(Stage::is_away)
     }
 
     /// The caller's stream has ended.
@@ -209,28 +206,24 @@ impl Session {
     /// The caller may be off the stream already, or about to be.
     fn fail_while_parking(&mut self, now: CallTime, why: TransferFailure) {
         self.is_parked(now);
-        self.fail(now, why);
+        self.fail(now, vec![why]);
     }
 
     pub(super) fn on_carried(&mut self, now: CallTime, number: u32, outcome: Carried) {
-        let stage = self.transfers.stage().filter(|stage| stage.errand() == Some(number)).cloned();
+        let stage = self.transfers.stage().filter(|stage| stage.awaits(number)).cloned();
         let Some(stage) = stage else {
             // Somebody is called whom nobody waits for any more.
             return outcome.ok().flatten().into_iter().for_each(|leg| self.hang_up_leg(leg));
         };
         match (stage, outcome) {
-            (Stage::Calling { answered, .. }, Ok(leg)) => {
-                self.transfers.set(Stage::Calling { errand: number, leg, answered });
-            }
-            (Stage::Calling { .. }, Err(NotCarried::Unknown)) => self.timers.arm(Timer::Transfer, now + UNKNOWN),
-            (Stage::Calling { .. }, Err(_)) => self.fail(now, TransferFailure::Failed),
+            (Stage::Calling(_), outcome) => self.on_called(now, number, outcome),
             (_, Err(NotCarried::CallOver)) => self.end(now, Ending::CallerHungUp),
             (Stage::Parking { .. }, Ok(_)) => {
                 self.is_parked(now);
                 self.call_somebody(now);
             }
             (Stage::Parking { .. } | Stage::Dialling { .. }, Err(NotCarried::Refused)) => {
-                self.fail(now, TransferFailure::Failed);
+                self.fail(now, vec![TransferFailure::Failed]);
             }
             (Stage::Parking { .. }, Err(NotCarried::Unknown)) => self.fail_while_parking(now, TransferFailure::Failed),
             (Stage::Dialling { .. }, Ok(_)) => self.transfers.set(Stage::Dialling { errand: number, carried: true }),
@@ -243,7 +236,8 @@ impl Session {
         match (self.transfers.stage().cloned(), news) {
             (Some(Stage::Dialling { errand, .. }), News::NotThrough { why }) => {
                 self.timers.arm(Timer::Transfer, now + self.plan.agent.limits.attach);
-                self.not_through(now, why);
+                let why = vec![why];
+                self.not_through(now, &why);
                 self.transfers.set(Stage::Returning { errand, why, tries: 0 });
             }
             (Some(Stage::Dialling { errand: own, .. }), News::Leg { errand, state: LegState::Answered, .. })
@@ -251,15 +245,12 @@ impl Session {
             {
                 self.through(now);
             }
-            (Some(Stage::Calling { errand: own, answered, .. }), News::Leg { errand, leg, state }) if own == errand => {
-                self.transfers.set(Stage::Calling { errand, leg: Some(leg), answered });
-                self.on_leg(now, state, answered);
+            (Some(Stage::Calling(legs)), News::Leg { errand, leg, state }) if legs.is_one(errand) => {
+                self.on_leg_news(now, errand, leg, state);
             }
-            (Some(Stage::Parking { .. } | Stage::Calling { .. }), News::CallerLeft) => {
-                self.end(now, Ending::CallerHungUp);
-            }
+            (Some(Stage::Parking { .. } | Stage::Calling(_)), News::CallerLeft) => self.on_caller_gone(now),
             (stage, News::Leg { errand, leg, state }) => {
-                let is_ours = stage.is_some_and(|stage| stage.errand() == Some(errand));
+                let is_ours = stage.is_some_and(|stage| stage.awaits(errand));
                 if !is_ours && matches!(state, LegState::Answered | LegState::Accepted) {
                     self.hang_up_leg(leg);
                 }
@@ -268,62 +259,37 @@ impl Session {
         }
     }
 
-    /// Of the one who is being called.
-    fn on_leg(&mut self, now: CallTime, state: LegState, answered: bool) {
-        let over = |why| Some((why, true));
-        let failure = match state {
-            LegState::Ringing => {
-                if let Some(transfer) = &self.transfers.present {
-                    self.timers.arm(Timer::Transfer, now + transfer.target.ring + SLACK);
-                }
-                None
-            }
-            LegState::Answered => {
-                self.timers.arm(Timer::Transfer, now + BRIEFING);
-                if let Some(Transfer { stage: Stage::Calling { answered, .. }, .. }) = &mut self.transfers.present {
-                    *answered = true;
-                }
-                None
-            }
-            LegState::Accepted => return self.through(now),
-            LegState::Machine => Some((TransferFailure::Voicemail, false)),
-            LegState::Declined => over(TransferFailure::Declined),
-            LegState::Unheeded => over(TransferFailure::NoAnswer),
-            LegState::Busy => over(TransferFailure::Busy),
-            LegState::NoAnswer => over(TransferFailure::NoAnswer),
-            LegState::Failed => over(TransferFailure::Failed),
-            LegState::Canceled => over(TransferFailure::Canceled),
-            LegState::Completed if answered => over(TransferFailure::Declined),
-            LegState::Completed => over(TransferFailure::NoAnswer),
-        };
-        let Some((why, over)) = failure else { return };
-        if over {
-            self.forget_leg();
-        }
-        self.fail(now, why);
+    /// The carrier says that the call is over.
+    pub(super) fn on_caller_gone(&mut self, now: CallTime) {
+        self.end(now, if self.is_joined() { Ending::Transferred } else { Ending::CallerHungUp });
     }
 
     /// Somebody has the caller. What happens there is theirs.
     fn through(&mut self, now: CallTime) {
-        let Some(transfer) = self.transfers.present.take() else { return };
-        self.note(Event::Transferred { after_ms: millis(now.since(transfer.since)) });
+        self.note_transferred(now);
         self.end(now, Ending::Transferred);
     }
 
+    fn note_transferred(&mut self, now: CallTime) {
+        if let Some(transfer) = &self.transfers.present {
+            self.note(Event::Transferred { after_ms: millis(now.since(transfer.since)) });
+        }
+    }
+
     /// Nobody has; the agent goes on as soon as the caller is back.
-    fn fail(&mut self, now: CallTime, why: TransferFailure) {
-        let leg = self.forget_leg();
-        self.not_through(now, why);
+    fn fail(&mut self, now: CallTime, why: Vec<TransferFailure>) {
+        let legs = self.forget_legs();
+        self.not_through(now, &why);
         if self.is_present() {
-            self.stay(now, why);
+            self.stay(now, &why);
         } else {
             self.bring_back(now, why, 0);
         }
-        leg.into_iter().for_each(|leg| self.hang_up_leg(leg));
+        legs.into_iter().for_each(|leg| self.hang_up_leg(leg));
     }
 
     /// The caller has not left the stream.
-    fn stay(&mut self, now: CallTime, why: TransferFailure) {
+    fn stay(&mut self, now: CallTime, why: &[TransferFailure]) {
         let alone = self.transfers.present.as_ref().is_some_and(|transfer| transfer.alone);
         self.phase = Phase::Talking;
         self.tell_failure(why);
@@ -333,27 +299,31 @@ impl Session {
         }
     }
 
-    fn bring_back(&mut self, now: CallTime, why: TransferFailure, tries: u32) {
+    fn bring_back(&mut self, now: CallTime, why: Vec<TransferFailure>, tries: u32) {
         let errand = self.transfers.next_errand();
-        let wait = self.plan.agent.limits.attach;
-        self.go_to(now, Stage::Returning { errand, why, tries }, wait, Ask::BringBack);
+        self.transfers.set(Stage::Returning { errand, why, tries });
+        self.timers.arm(Timer::Transfer, now + self.plan.agent.limits.attach);
+        self.ask_carrier(now, errand, Ask::BringBack);
     }
 
-    fn not_through(&mut self, now: CallTime, why: TransferFailure) {
+    /// Of several reasons the first who was named has the one that is counted.
+    fn not_through(&mut self, now: CallTime, why: &[TransferFailure]) {
         let since = self.transfers.present.as_ref().map_or(now, |transfer| transfer.since);
+        let why = why.first().copied().unwrap_or(TransferFailure::Failed);
         self.note(Event::TransferFailed { why, after_ms: millis(now.since(since)) });
     }
 
     /// The model is told, and goes on with the caller.
-    fn tell_failure(&mut self, why: TransferFailure) {
+    fn tell_failure(&mut self, why: &[TransferFailure]) {
         let Some(transfer) = self.transfers.present.take() else { return };
         self.timers.disarm(&Timer::Transfer);
         self.turn.back = Back::Nothing;
-        let (whom, cause) = (whom(&transfer.target.name), why.explanation());
+        let (note, cause) = transfer.in_words(why);
         if self.link.is_ready() {
-            let (reason, text) = (why.name(), format!("The caller could not be put through to {whom}: {cause}"));
-            self.tell_model(ModelCommand::Note { text: Pii::new(format!("{text} ({reason}).")) });
+            let text = format!("The caller could not be put through to {}: {note}.", transfer.whom("or"));
+            self.tell_model(ModelCommand::Note { text: Pii::new(text) });
         }
+        let whom = transfer.whom("and");
         let instructions = format!(
             "You tried to put the caller through to {whom}, but {cause}. The caller is back with you. Tell them so in one \
              sentence, and offer what you can do instead."
@@ -378,20 +348,20 @@ impl Session {
                 self.phase = Phase::Parting;
                 return;
             }
-            Some(Stage::Returning { why, .. }) => *why,
-            Some(Stage::Dialling { .. } | Stage::Calling { .. }) => {
-                self.not_through(now, TransferFailure::Failed);
-                TransferFailure::Failed
+            Some(Stage::Returning { why, .. }) => why.clone(),
+            Some(Stage::Dialling { .. } | Stage::Calling(_)) => {
+                let why = vec![TransferFailure::Failed];
+                self.not_through(now, &why);
+                why
             }
         };
-        let leg = self.forget_leg();
-        leg.into_iter().for_each(|leg| self.hang_up_leg(leg));
+        self.forget_legs().into_iter().for_each(|leg| self.hang_up_leg(leg));
         // The end of the former stream may not have been seen.
         self.phase = Phase::Talking;
-        self.tell_failure(why);
+        self.tell_failure(&why);
     }
 
-    /// An operator wants the caller back. False if nobody is away.
+    /// An operator wants the caller back, or nobody else to come to them. False if nobody is away.
     pub(super) fn call_off_transfer(&mut self, now: CallTime) -> bool {
         match self.transfers.stage() {
             None | Some(Stage::Dialling { .. } | Stage::Returning { .. }) => false,
@@ -401,10 +371,14 @@ impl Session {
                 true
             }
             Some(Stage::Due | Stage::Parting) => {
-                self.fail(now, TransferFailure::Canceled);
+                self.fail(now, vec![TransferFailure::Canceled]);
                 true
             }
-            Some(Stage::Parking { .. } | Stage::Calling { .. }) => {
+            Some(Stage::Calling(legs)) if legs.is_joined() => {
+                self.call_off_legs(now);
+                true
+            }
+            Some(Stage::Parking { .. } | Stage::Calling(_)) => {
                 self.fail_while_parking(now, TransferFailure::Canceled);
                 true
             }
@@ -416,22 +390,19 @@ impl Session {
             Some(Stage::Due) if self.phase == Phase::Talking && self.is_present() => self.part(now),
             Some(Stage::Due) => self.timers.arm(Timer::Transfer, now + LONGEST_DUE),
             Some(Stage::Parting) => self.depart(now),
-            Some(Stage::Dialling { .. }) if self.is_present() => self.fail(now, TransferFailure::Failed),
+            Some(Stage::Dialling { .. }) if self.is_present() => self.fail(now, vec![TransferFailure::Failed]),
             // Else Twilio would have brought the caller back.
             Some(Stage::Dialling { .. }) => self.through(now),
             Some(Stage::Parking { .. }) => self.fail_while_parking(now, TransferFailure::Failed),
-            Some(Stage::Calling { leg: None, .. }) => self.fail(now, TransferFailure::Failed),
-            Some(Stage::Calling { .. }) => self.fail(now, TransferFailure::NoAnswer),
             Some(Stage::Returning { tries, .. }) if tries >= MOST_RETURNS => self.end(now, Ending::Abandoned),
             Some(Stage::Returning { why, tries, .. }) => self.bring_back(now, why, tries + 1),
-            None => {}
+            Some(Stage::Calling(_)) | None => {}
         }
     }
 
     /// The call ends: whoever is being called is not wanted any more.
     pub(super) fn forget_transfer(&mut self) {
-        let leg = self.forget_leg();
-        leg.into_iter().for_each(|leg| self.hang_up_leg(leg));
+        self.forget_legs().into_iter().for_each(|leg| self.hang_up_leg(leg));
         self.timers.disarm(&Timer::Transfer);
         self.transfers.present = None;
     }
@@ -439,7 +410,7 @@ impl Session {
     /// Another relay had this call. It has asked for what its stage says, or was about to.
     pub(super) fn go_on_transferring(&mut self, now: CallTime) {
         let Some(stage) = self.transfers.stage().cloned() else { return };
-        if stage.errand().is_some() {
+        if stage.is_away() {
             self.timers.disarm(&Timer::Attach);
         }
         match stage {
@@ -451,22 +422,21 @@ impl Session {
             Stage::Returning { why, tries, .. } => self.bring_back(now, why, tries),
             Stage::Dialling { errand, .. } => {
                 self.transfers.set(Stage::Dialling { errand, carried: true });
-                let ring = self.transfers.present.as_ref().map_or(SLACK, |transfer| transfer.target.ring);
+                let target = self.transfers.present.as_ref().and_then(|transfer| transfer.targets.first());
+                let ring = target.map_or(SLACK, |target| target.ring);
                 self.timers.arm(Timer::Transfer, now + ring + SLACK);
             }
-            Stage::Calling { leg: None, .. } => self.timers.arm(Timer::Transfer, now + UNKNOWN),
-            Stage::Calling { .. } => self.timers.arm(Timer::Transfer, now + BRIEFING),
+            Stage::Calling(legs) => self.go_on_calling(now, &legs),
         }
     }
 
-    /// Whom nobody needs to hang up on any more, or somebody does right away.
-    fn forget_leg(&mut self) -> Option<CallSid> {
-        match &mut self.transfers.present.as_mut()?.stage {
-            Stage::Calling { leg, .. } => leg.take(),
-            Stage::Due | Stage::Parting | Stage::Dialling { .. } | Stage::Parking { .. } | Stage::Returning { .. } => {
-                None
-            }
-        }
+    /// Who is being called. Nobody needs to hang up on them any more, or somebody does right away.
+    fn forget_legs(&mut self) -> Vec<CallSid> {
+        let Some(Transfer { stage: Stage::Calling(legs), .. }) = &mut self.transfers.present else { return Vec::new() };
+        let errands = legs.errands();
+        let unwanted = legs.take_unwanted();
+        errands.into_iter().for_each(|errand| self.timers.disarm(&Timer::Leg(errand)));
+        unwanted
     }
 
     fn hang_up_leg(&mut self, leg: CallSid) {

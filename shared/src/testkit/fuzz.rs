@@ -4,6 +4,7 @@
 //! `make fuzz` looks for bytes that break one; `tests/corpus.rs` tries with every build those that were found to be of use.
 
 mod bytes;
+mod console;
 mod frames;
 mod office;
 mod own_tools;
@@ -14,9 +15,10 @@ mod webhooks;
 /// A name, which is also that of its binary and of its folder in `fuzz/corpus`, and what to feed.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("audio", frames::audio),
     ("config", webhooks::config),
+    ("console", console::console),
     ("journal", records::journal),
     ("media", frames::media),
     ("messages", records::messages),

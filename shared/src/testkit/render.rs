@@ -74,7 +74,10 @@ fn ask_line(ask: &Ask) -> String {
     match ask {
         Ask::Dial { to, ring_s } => format!("dial {} for {ring_s} s", to.reveal()),
         Ask::Park => "park the caller".to_owned(),
-        Ask::Call { to, ring_s, briefing } => format!("call {} for {ring_s} s: {}", to.reveal(), briefing.reveal()),
+        Ask::Call { to, ring_s, briefing, several } => {
+            let among = if *several { ", one of several" } else { "" };
+            format!("call {} for {ring_s} s{among}: {}", to.reveal(), briefing.reveal())
+        }
         Ask::HangUp { leg } => format!("hang up {leg}"),
         Ask::BringBack => "bring the caller back".to_owned(),
     }

@@ -40,7 +40,7 @@ use super::dead_air::DeadAir;
 use super::render::render;
 use super::sockets::Sockets;
 use super::written::Written;
-use crate::agent::Agent;
+use crate::agent::{Agent, Whom};
 use crate::audio::Payload;
 use crate::audio::hold_music::Piece;
 use crate::hold_music::file_id;
@@ -401,10 +401,9 @@ impl Run {
             "resume" => Input::Operator(OperatorCommand::Resume),
             "pause_recording" => Input::Operator(OperatorCommand::PauseRecording),
             "resume_recording" => Input::Operator(OperatorCommand::ResumeRecording),
-            "transfer" => Input::Operator(OperatorCommand::Transfer {
-                to: word(rest, 0).into(),
-                why: "An operator does it.".into(),
-            }),
+            "transfer" => {
+                Input::Operator(OperatorCommand::Transfer { to: whom(rest), why: "An operator does it.".into() })
+            }
             "carried" => carried(rest),
             "news" => Input::Transfer(news(rest)),
             "watched" => Input::Watched(rest == "on"),
@@ -489,6 +488,14 @@ fn usage(text: &str) -> Option<Usage> {
     let mut tokens = text.split(' ').skip(3).map(|count| count.parse().ok());
     let (input_audio, output_audio) = (tokens.next()??, tokens.next()??);
     Some(Usage { input_audio, output_audio, ..Usage::default() })
+}
+
+/// `transfer doctor`, `transfer doctor nurse`.
+fn whom(names: &str) -> Whom {
+    match names.split_once(' ') {
+        None => names.into(),
+        Some(_) => Whom::Several(names.split(' ').map(Into::into).collect()),
+    }
 }
 
 /// `carried 2 ok CA2`, or `refused`, `unknown`, `call_over` instead of `ok`.

@@ -1,5 +1,6 @@
 //! That a tool was called: when, by which call of which agent, how it went, and none of the words.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::own::{Tally, Target};
@@ -7,7 +8,7 @@ use super::{ToolErrorKind, ToolOutcome, ToolRequest};
 use crate::ids::{AgentId, ToolCallId};
 
 /// One run of a tool. A repetition that was answered out of the ledger is none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolRun {
     pub call: ToolCallId,
     pub tool: String,
@@ -41,7 +42,7 @@ pub struct ToolRun {
     pub cause: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolKind {
     Builtin,

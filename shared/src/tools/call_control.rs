@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::validate::{Arguments, invalid};
 use super::{ToolError, ToolSpec};
-use crate::agent::Agent;
+use crate::agent::{Agent, MOST_AT_ONCE, TransferKind, Whom};
 use crate::audio::dtmf;
 use crate::redact::Pii;
 
@@ -41,7 +42,7 @@ pub enum CallControl {
     },
     /// `why` is for the person who is called.
     Transfer {
-        to: Pii<String>,
+        to: Whom,
         why: Pii<String>,
     },
     SendDtmf {
@@ -52,7 +53,7 @@ pub enum CallControl {
 }
 
 /// One of a few words, so that it can be counted and tells nothing about the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HangUpReason {
     Done,
@@ -96,7 +97,11 @@ fn hold(arguments: &str) -> Result<CallControl, ToolError> {
 
 fn transfer(arguments: &str) -> Result<CallControl, ToolError> {
     let arguments = Arguments::parse(arguments, &["to", "why"])?;
-    let to = arguments.required_text("to", LONGEST_TO)?.into();
+    let to = match &arguments.texts("to", LONGEST_TO)?[..] {
+        [] => return Err(invalid("`to` is missing; send it as text.")),
+        [name] => Whom::from(*name),
+        names => Whom::Several(names.iter().map(|name| Pii::from(*name)).collect()),
+    };
     let why = arguments.required_text("why", LONGEST_WHY)?.into();
     Ok(CallControl::Transfer { to, why })
 }
@@ -119,11 +124,18 @@ pub(super) fn specs() -> Vec<ToolSpec> {
 pub fn name_targets(tools: &mut [ToolSpec], agent: &Agent) {
     let Some(spec) = tools.iter_mut().find(|spec| spec.name == TRANSFER) else { return };
     let names: Vec<&str> = agent.transfer_targets.iter().map(|target| target.name.as_str()).collect();
+    let warm = agent.transfer_targets.iter().filter(|target| target.kind == TransferKind::Warm);
+    let warm: Vec<&str> = warm.map(|target| target.name.as_str()).collect();
     let to = &mut spec.parameters["properties"]["to"];
     if agent.transfer_to_any_number {
         to["description"] = format!("One of {names:?}, or a number in E.164.").into();
     } else {
         to["enum"] = names.into();
+    }
+    if warm.len() > 1 {
+        let how = format!("Whom to: one; or several of {warm:?}, who then talk with the caller together.");
+        let one = std::mem::take(to);
+        *to = json!({ "type": "array", "minItems": 1, "maxItems": MOST_AT_ONCE, "description": how, "items": one });
     }
 }
 
@@ -271,6 +283,15 @@ mod tests {
     fn a_transfer_says_to_whom_and_why() {
         let wanted = CallControl::Transfer { to: "reception".into(), why: "A parcel.".into() };
         assert_eq!(control(TRANSFER, r#"{"to":" reception ","why":"A parcel."}"#), wanted);
+        assert_eq!(control(TRANSFER, r#"{"to":["reception"],"why":"A parcel."}"#), wanted);
+        let to = Whom::Several(vec!["doctor".into(), "nurse".into()]);
+        let both = CallControl::Transfer { to, why: "A parcel.".into() };
+        assert_eq!(control(TRANSFER, r#"{"to":["doctor"," nurse"],"why":"A parcel."}"#), both);
+        for to in [r#"{"name":"x"}"#, "[7]", "[[]]"] {
+            let text = format!(r#"{{"why":"x","to":{to}}}"#);
+            assert!(message(TRANSFER, &text).contains("`to` must be text"), "{to}");
+        }
+        assert!(message(TRANSFER, r#"{"why":"x","to":[]}"#).contains("`to` is missing"));
         assert!(message(TRANSFER, r#"{"to":"reception"}"#).contains("`why` is missing"));
         assert!(message(TRANSFER, r#"{"why":"x","to":""}"#).contains("`to` is missing"));
         assert!(message(TRANSFER, &json!({ "to": "a", "why": "x".repeat(601) }).to_string()).contains("too long"));
@@ -291,6 +312,18 @@ mod tests {
         name_targets(&mut tools, &agent);
         assert!(to(&tools)["enum"].is_null() && to(&tools)["description"].as_str().unwrap().contains("reception"));
         assert!(!to(&tools).to_string().contains("+1500"));
+    }
+
+    #[test]
+    fn the_model_is_told_whom_it_may_call_together() {
+        let agent = Agent { transfer_targets: crate::testkit::transfer_targets(), ..Agent::default() };
+        let mut tools = specs();
+        name_targets(&mut tools, &agent);
+        let spec = tools.iter().find(|tool| tool.name == TRANSFER).unwrap();
+        let to = &spec.parameters["properties"]["to"];
+        assert_eq!((&to["type"], &to["maxItems"]), (&json!("array"), &json!(MOST_AT_ONCE)));
+        assert_eq!(to["items"]["enum"], json!(["reception", "doctor", "nurse"]));
+        assert!(to["description"].as_str().unwrap().contains(r#"["doctor", "nurse"]"#), "{to}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod template;
 #[cfg(test)]
 mod testing;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -40,7 +41,7 @@ const LARGEST_DEFINITION: usize = 16 * 1024;
 const LARGEST_DEFINITIONS: usize = 96 * 1024;
 
 /// One tool: how the model knows it, and what is done when the model calls it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwnTool {
     pub name: String,
@@ -57,7 +58,7 @@ pub struct OwnTool {
     pub on_failure: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Target {
     Http(HttpTool),

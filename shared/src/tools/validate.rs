@@ -37,12 +37,19 @@ impl Arguments {
 
     /// Text without blanks around it; none if there is nothing else.
     pub(super) fn text(&self, field: &str, longest: usize) -> Result<Option<&str>, ToolError> {
-        let Some(value) = self.present(field) else { return Ok(None) };
-        let text = value.as_str().ok_or_else(|| invalid(format!("`{field}` must be text in quotes.")))?.trim();
-        if text.chars().count() > longest {
-            return Err(invalid(format!("`{field}` is too long; {longest} characters are enough.")));
-        }
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        let text = self.present(field).map(|value| plain(field, value, longest)).transpose()?;
+        Ok(text.filter(|text| !text.is_empty()))
+    }
+
+    /// Several of these, or one alone.
+    pub(super) fn texts(&self, field: &str, longest: usize) -> Result<Vec<&str>, ToolError> {
+        let values = match self.present(field) {
+            None => &[],
+            Some(Value::Array(values)) => values.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+        };
+        let texts: Vec<&str> = values.iter().map(|value| plain(field, value, longest)).collect::<Result<_, _>>()?;
+        Ok(texts.into_iter().filter(|text| !text.is_empty()).collect())
     }
 
     /// A number within its range.
@@ -71,6 +78,14 @@ impl Arguments {
     fn present(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| !value.is_null())
     }
+}
+
+fn plain<'v>(field: &str, value: &'v Value, longest: usize) -> Result<&'v str, ToolError> {
+    let text = value.as_str().ok_or_else(|| invalid(format!("`{field}` must be text in quotes.")))?.trim();
+    if text.chars().count() > longest {
+        return Err(invalid(format!("`{field}` is too long; {longest} characters are enough.")));
+    }
+    Ok(text)
 }
 
 fn chosen<'c>(field: &str, value: &Value, choices: &[&'c str]) -> Result<&'c str, ToolError> {

@@ -33,10 +33,12 @@ pub enum What {
     Wait,
     /// Somebody left it.
     Leave,
+    /// Whoever took the call is there alone.
+    Alone,
     /// Of somebody who is called.
     Leg { errand: u32 },
-    /// They pressed a key, or did not.
-    Key { errand: u32, again: u32 },
+    /// They pressed a key, or did not. `several`: others are called for the same caller.
+    Key { errand: u32, again: u32, several: bool },
 }
 
 impl Step {
@@ -45,10 +47,13 @@ impl Step {
         query.append_pair("step", self.what.name()).append_pair("call", self.call.as_str());
         match self.what {
             What::Leg { errand } => _ = query.append_pair("errand", &errand.to_string()),
-            What::Key { errand, again } => {
+            What::Key { errand, again, several } => {
                 query.append_pair("errand", &errand.to_string()).append_pair("again", &again.to_string());
+                if several {
+                    query.append_pair("several", "true");
+                }
             }
-            What::Dialled | What::Left | What::Wait | What::Leave => {}
+            What::Dialled | What::Left | What::Wait | What::Leave | What::Alone => {}
         }
         format!("{}{PATH}?{}", base.trim_end_matches('/'), query.finish())
     }
@@ -63,8 +68,12 @@ impl Step {
             "left" => What::Left,
             "wait" => What::Wait,
             "leave" => What::Leave,
+            "alone" => What::Alone,
             "leg" => What::Leg { errand: number("errand")? },
-            "key" => What::Key { errand: number("errand")?, again: number("again")? },
+            "key" => {
+                let several = of("several").is_some_and(|(_, several)| several == "true");
+                What::Key { errand: number("errand")?, again: number("again")?, several }
+            }
             _ => return None,
         };
         Some(Self { call: CallSid::from(&*call), what })
@@ -78,6 +87,7 @@ impl What {
             Self::Left => "left",
             Self::Wait => "wait",
             Self::Leave => "leave",
+            Self::Alone => "alone",
             Self::Leg { .. } => "leg",
             Self::Key { .. } => "key",
         }
@@ -116,7 +126,9 @@ impl Documents {
     pub fn park(&self) -> Response {
         let conference = Conference {
             name: self.room(),
-            wait_url: Some(self.url(What::Wait)),
+            begins: false,
+            ends: true,
+            wait_url: self.url(What::Wait),
             status_callback: Some(self.url(What::Leave)),
         };
         Response::new().dial(Dial::conference(conference).action(self.url(What::Left)))
@@ -128,23 +140,34 @@ impl Documents {
     }
 
     /// For whoever is called: twice what it is about, and a key.
-    pub fn briefing(&self, errand: u32, briefing: &Pii<String>) -> Response {
+    pub fn briefing(&self, errand: u32, briefing: &Pii<String>, several: bool) -> Response {
         let about: String = briefing.reveal().chars().take(LONGEST_BRIEFING).collect();
-        let action = self.url(What::Key { errand, again: 0 });
+        let action = self.url(What::Key { errand, again: 0, several });
         let gather = |say: String| Gather { say: Pii::new(say), timeout_s: KEY_TIMEOUT_S, action: action.clone() };
         let first = format!("A caller is waiting for you. {about} {KEYS}");
         Response::new().gather(gather(first)).gather(gather(format!("{about} {KEYS}"))).redirect(action)
     }
 
-    /// For whoever takes the call.
-    pub fn join(&self) -> Response {
-        let conference = Conference { name: self.room(), wait_url: None, status_callback: None };
+    /// For whoever takes the call. One of `several` may leave, and the others go on talking.
+    pub fn join(&self, several: bool) -> Response {
+        let conference = Conference {
+            name: self.room(),
+            begins: true,
+            ends: !several,
+            wait_url: self.url(What::Alone),
+            status_callback: None,
+        };
         Response::new().dial(Dial::conference(conference))
     }
 
     /// For whoever takes the call while nobody can be told of it: once more in a second.
-    pub fn once_more(&self, errand: u32, again: u32) -> Response {
-        Response::new().pause(1).redirect(self.url(What::Key { errand, again }))
+    pub fn once_more(&self, errand: u32, again: u32, several: bool) -> Response {
+        Response::new().pause(1).redirect(self.url(What::Key { errand, again, several }))
+    }
+
+    /// For whoever takes the call and finds nobody: the caller left in that moment. Only words and sounds are heard there.
+    pub fn alone() -> Response {
+        Response::new().say(NOBODY_WAITS)
     }
 
     /// For the caller: a stream, by the door that all streams come back by.
@@ -157,6 +180,8 @@ impl Documents {
     }
 }
 
+/// For whoever comes too late.
+pub const NOBODY_WAITS: &str = "The caller is not waiting any more. Goodbye.";
 const KEYS: &str = "Press 1 to take the call, or any other key to decline.";
 
 #[cfg(test)]
@@ -178,7 +203,9 @@ mod tests {
             What::Wait,
             What::Leave,
             What::Leg { errand: 3 },
-            What::Key { errand: 3, again: 2 },
+            What::Alone,
+            What::Key { errand: 3, again: 2, several: false },
+            What::Key { errand: 3, again: 0, several: true },
         ] {
             let url = documents().url(what);
             let (path, query) = url.split_once('?').unwrap();
@@ -206,20 +233,22 @@ mod tests {
     }
 
     #[test]
-    fn both_meet_in_one_room_which_ends_with_either() {
-        let (park, join) = (documents().park().to_string(), documents().join().to_string());
+    fn a_room_ends_with_the_caller_and_with_the_one_who_took_the_call_but_not_with_one_of_several() {
+        let (park, join) = (documents().park().to_string(), documents().join(false).to_string());
         let room = format!(">transfer-{CALL}</Conference>");
         assert!(park.contains(&room) && join.contains(&room));
         assert!(park.contains(r#"startConferenceOnEnter="false" endConferenceOnExit="true" waitUrl="#), "{park}");
-        assert!(join.contains(r#"startConferenceOnEnter="true" endConferenceOnExit="true">"#), "{join}");
+        let begins = |ends| format!(r#"startConferenceOnEnter="true" endConferenceOnExit="{ends}" waitUrl="#);
+        assert!(join.contains(&begins(true)) && join.contains("step=alone"), "{join}");
+        assert!(documents().join(true).to_string().contains(&begins(false)));
     }
 
     #[test]
     fn a_briefing_fits_into_a_request_whatever_is_in_it() {
-        let briefing = documents().briefing(2, &"\"<&>'".repeat(500).into()).to_string();
+        let briefing = documents().briefing(2, &"\"<&>'".repeat(500).into(), true).to_string();
         assert!(briefing.chars().count() <= LONGEST_TWIML, "{}", briefing.chars().count());
         assert_eq!(briefing.matches("<Gather").count(), 2);
-        assert!(!format!("{:?}", documents().briefing(2, &"Mrs Miller".into())).contains("Miller"));
+        assert!(!format!("{:?}", documents().briefing(2, &"Mrs Miller".into(), false)).contains("Miller"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::setup::Number;
 use super::twiml;
 use super::webhook::CarrierStatus;
 use crate::config::{Reader, Source};
-use crate::ids::CallSid;
+use crate::ids::{CallSid, ConferenceSid};
 use crate::redact::{Pii, Secret};
 
 /// TwiML in a request may have this many characters; a document behind a URL may be longer.
@@ -118,6 +118,18 @@ impl RestRequest {
         Self { method: Method::Get, path, form: Vec::new() }
     }
 
+    /// Who is in a conference: as many as a page can have, which are more than a conference of ours.
+    pub fn list_participants(account: &Account, conference: &ConferenceSid) -> Self {
+        let rest = format!("Conferences/{}/Participants.json?PageSize=1000", segment(conference.as_str()));
+        Self { method: Method::Get, path: account_path(account, &rest), form: Vec::new() }
+    }
+
+    /// Everybody leaves the conference. Safe to repeat.
+    pub fn end_conference(account: &Account, conference: &ConferenceSid) -> Self {
+        let path = account_path(account, &format!("Conferences/{}.json", segment(conference.as_str())));
+        Self { method: Method::Post, path, form: vec![("Status", "completed".to_owned())] }
+    }
+
     pub fn fetch_call(account: &Account, call: &CallSid) -> Self {
         Self { method: Method::Get, path: call_path(account, call), form: Vec::new() }
     }
@@ -180,6 +192,22 @@ pub struct AccountResource {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NumbersPage {
     pub incoming_phone_numbers: Vec<Number>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ParticipantsPage {
+    pub participants: Vec<Participant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Participant {
+    pub call_sid: CallSid,
+}
+
+/// What Twilio says of a conference, as far as we want to know.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ConferenceResource {
+    pub sid: ConferenceSid,
 }
 
 /// Why a request had no success.
@@ -329,6 +357,19 @@ mod tests {
         assert!(!format!("{call:?}").contains("+1500"));
         let long = NewCall { twiml: twiml::Response::new().say("x".repeat(LONGEST_TWIML)), ..call };
         assert!(RestRequest::create_call(&account(), &long).is_err());
+    }
+
+    #[test]
+    fn a_conference_is_looked_into_and_ended() {
+        let look = RestRequest::list_participants(&account(), &"CF1".into());
+        let path = "/2010-04-01/Accounts/AC1/Conferences/CF1/Participants.json?PageSize=1000";
+        assert_eq!((look.method, look.path.as_str()), (Method::Get, path));
+        let page = format!(r#"{{"participants":[{{"call_sid":"{CALL}","muted":false}}],"page":0}}"#);
+        let page: ParticipantsPage = parse_response(200, page.as_bytes()).unwrap();
+        assert_eq!(page.participants, [Participant { call_sid: CALL.into() }]);
+        let end = RestRequest::end_conference(&account(), &"CF/1".into());
+        assert_eq!((end.method, end.path.as_str()), (Method::Post, "/2010-04-01/Accounts/AC1/Conferences/CF%2F1.json"));
+        assert_eq!(end.form, [("Status", "completed".to_owned())]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What Twilio must know of us before it can call: an account that lets us in, and a number that points here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -30,7 +31,7 @@ pub struct Number {
 }
 
 /// What is right and what is not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Setup {
     /// Whether an account is configured at all.
     pub configured: bool,
@@ -43,20 +44,21 @@ pub struct Setup {
     pub problems: Vec<Problem>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountState {
     pub status: String,
     pub trial: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NumberState {
     pub number: String,
     pub points_here: bool,
 }
 
 /// Something wrong, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "SetupProblem")]
 pub struct Problem {
     pub what: String,
     pub mend: String,

@@ -199,6 +199,7 @@ mod tests {
             began_at_ms: 1,
             lease: None,
             streams: 1,
+            review: None,
         };
         let mut kept: Vec<String> = call_attributes(&call).unwrap().into_keys().collect();
         let mut asked = CALL_FIELDS.map(str::to_owned);

@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-fn put(item: Item) -> PortResult<WriteRequest> {
+pub(super) fn put(item: Item) -> PortResult<WriteRequest> {
     let put = PutRequest::builder().set_item(Some(item)).build();
     let put = put.map_err(|_| PortError::Corrupt("a write without an item".to_owned()))?;
     Ok(WriteRequest::builder().put_request(put).build())

@@ -10,7 +10,7 @@ use super::super::sdk::port_error;
 use super::Store;
 use super::item::{Item, number, part, text};
 use super::kept::days;
-use super::schema::{EXPIRES, call_key, caller_key, trace_key};
+use super::schema::{EXPIRES, TERMS, call_key, caller_key, trace_key};
 
 impl EraseCalls for Store {
     async fn calls_of(&self, number: &str, after: Option<&Trace>, limit: u32) -> PortResult<Vec<Trace>> {
@@ -24,10 +24,11 @@ impl EraseCalls for Store {
     }
 
     async fn erase_call(&self, call: &Trace) -> PortResult<()> {
-        self.erase_items(&call.call).await?;
         let sk = trace_key(call.began_at_ms, &call.call);
-        let keys = call.entries.iter().map(|entry| self.key(entry.clone(), &sk)).collect();
-        self.remove_all(keys).await
+        let named = |entries: &[String]| entries.iter().map(|entry| self.key(entry.clone(), &sk)).collect();
+        self.remove_all(named(&self.terms(&call.call).await?)).await?;
+        self.erase_items(&call.call).await?;
+        self.remove_all(named(&call.entries)).await
     }
 }
 
@@ -60,6 +61,12 @@ impl Store {
             self.send("stay found", request).await.map(drop)?;
         }
         Ok(())
+    }
+
+    /// By which it is found beside its numbers.
+    async fn terms(&self, sid: &CallSid) -> PortResult<Vec<String>> {
+        let item = self.get_only(call_key(sid), TERMS, &["terms"]).await?;
+        item.and_then(|mut item| item.remove("terms")).map_or_else(|| Ok(Vec::new()), part)
     }
 
     async fn erase_items(&self, sid: &CallSid) -> PortResult<()> {

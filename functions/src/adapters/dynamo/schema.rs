@@ -11,6 +11,8 @@
 //! | `CALL#{sid}` | `MESSAGE#{call}` | a message for people; `gsi1`: `MESSAGES` by when it was taken | with the call |
 //! | `CALL#{sid}` | `CALLBACK#{call}` | a request to be called back; `gsi1`: `CALLBACKS` by when it is due | longer than the call by the time until then |
 //! | `CALL#{sid}` | `AUDIT#{at}#{call}` | that a tool was called, and how it went | with the call |
+//! | `CALL#{sid}` | `TERMS` | by what it is found | with the call |
+//! | `TERM#{kind}#{value}` | `{began}#{sid}` | a call that is found by a word, its agent, or how it ended | with the call |
 //! | `CALLER#{sha256}` | `{began}#{sid}` | a call from or to the number that this hides | as long as anything of the call |
 //! | `CONN#{id}` | `META` | a WebSocket, a caller's or a relay's | 3 hours |
 //! | `TOKEN#{sha256}` | `META` | a stream's ticket | as issued |
@@ -43,6 +45,7 @@ use shared::limits::Window;
 use shared::money::Day;
 use shared::ports::{PortError, PortResult};
 use shared::redact::Secret;
+use shared::search::Term;
 use shared::time::{CallTime, Samples};
 
 use super::super::sdk::port_error;
@@ -135,6 +138,18 @@ pub(super) const AUDIT: &str = "AUDIT#";
 
 pub(super) fn audit_key(at_ms: u64, call: &ToolCallId) -> String {
     format!("{AUDIT}{at_ms:014}#{call}")
+}
+
+pub(super) const TERMS: &str = "TERMS";
+
+/// Where the calls are named that this is true of. Of a number that is what the erasure of a caller reads, too.
+pub(super) fn term_key(term: &Term) -> String {
+    match term {
+        Term::Word(word) => format!("TERM#WORD#{}", word.reveal()),
+        Term::Agent(agent) => format!("TERM#AGENT#{agent}"),
+        Term::Ending(ending) => format!("TERM#ENDING#{ending:?}"),
+        Term::Number(number) => caller_key(number.reveal()),
+    }
 }
 
 pub(super) const ACTS: &str = "ACTS";

@@ -10,6 +10,7 @@ use shared::tools::address::Guard;
 
 use super::super::http::{Request, Response};
 use super::Api;
+use super::answers;
 use super::documents::{self, Refusal, precondition};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +56,9 @@ impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
     pub(super) async fn agents(&self, route: Route, request: &Request) -> PortResult<Response> {
         match (route, &request.method) {
             (Route::All, &Method::POST) => self.create_agent(request).await,
-            (Route::All, _) => Ok(Response::json(&json!({ "agents": self.store.agents().await? }))),
+            (Route::All, _) => Ok(Response::json(&answers::Agents { agents: self.store.agents().await? })),
             (Route::Validate, _) => Ok(match read(request, None, &self.config.guard) {
-                Ok(_) => Response::json(&json!({ "valid": true })),
+                Ok(_) => Response::json(&answers::Valid { valid: true }),
                 Err(answer) => *answer,
             }),
             (Route::One(id), &Method::PUT) => self.replace_agent(&id, request).await,
@@ -69,7 +70,7 @@ impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
             (Route::Versions(id), _) => {
                 let versions = self.store.agent_versions(&id).await?;
                 let none = versions.is_empty();
-                Ok(if none { Response::not_found() } else { Response::json(&json!({ "versions": versions })) })
+                Ok(if none { Response::not_found() } else { Response::json(&answers::Versions { versions }) })
             }
             (Route::Version(id, number), _) => {
                 let saved = self.store.agent_version(&id, number).await?;

@@ -6,13 +6,12 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Serialize;
 use shared::calls::{Trace, caller_hash};
-use shared::ids::CallSid;
 use shared::ports::{Clock, PortResult};
 
 use super::super::http::Response;
 use super::Api;
+use super::answers::Erased;
 use super::needs::{Records, Shelf};
 
 /// Erased by one request.
@@ -21,16 +20,6 @@ const CALLS: u32 = 25;
 const PAGE: u32 = 25;
 /// Within what the function is given, and what whoever asks waits for.
 const PATIENCE: Duration = Duration::from_secs(12);
-
-/// What one request has done.
-#[derive(Debug, Default, Serialize)]
-struct Erased {
-    erased: u32,
-    /// Left for now.
-    running: Vec<CallSid>,
-    /// Whether there are calls that this request has not come to.
-    remaining: bool,
-}
 
 impl<S: Records, B: Shelf, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
     pub(super) async fn erase_caller(&self, number: &str) -> PortResult<Response> {

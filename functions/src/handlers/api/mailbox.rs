@@ -1,25 +1,25 @@
 //! What callers have left for people: messages, and requests to be called back.
 
 use http::StatusCode;
-use serde_json::json;
 use shared::ids::{CallSid, ToolCallId};
 use shared::ports::{OpenMailbox, PortError, PortResult};
 
+use super::answers;
 use crate::handlers::http::Response;
 
 /// Longer is no name of a tool call.
 const LONGEST_ID: usize = 64;
 
 pub(super) async fn messages(store: &impl OpenMailbox, limit: u32) -> PortResult<Response> {
-    Ok(Response::json(&json!({ "messages": store.messages(limit).await? })))
+    Ok(Response::json(&answers::Messages { messages: store.messages(limit).await? }))
 }
 
 pub(super) async fn messages_of(store: &impl OpenMailbox, sid: &CallSid) -> PortResult<Response> {
-    Ok(Response::json(&json!({ "messages": store.messages_of(sid).await? })))
+    Ok(Response::json(&answers::Messages { messages: store.messages_of(sid).await? }))
 }
 
 pub(super) async fn callbacks(store: &impl OpenMailbox, limit: u32) -> PortResult<Response> {
-    Ok(Response::json(&json!({ "callbacks": store.callbacks(limit).await? })))
+    Ok(Response::json(&answers::Callbacks { callbacks: store.callbacks(limit).await? }))
 }
 
 pub(super) async fn cancel(store: &impl OpenMailbox, sid: &CallSid, id: &ToolCallId) -> PortResult<Response> {

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, header};
 use music::{Format, Import, ImportError, LARGEST_FILE, import};
-use serde::Deserialize;
-use serde_json::json;
 use shared::audio::hold_music::{Piece, SHORTEST};
 use shared::hold_music::{LONGEST, MOST_FILES, MusicFile, id_of, title, upload_id};
 use shared::ids::MusicId;
@@ -14,50 +12,35 @@ use shared::ports::{KeepMusic, PortError, PortResult, Uploaded};
 use url::form_urlencoded;
 
 use super::super::http::{Request, Response};
+use super::answers::{BuiltIn, FromUpload, MusicFiles, MusicLimits, MusicStatus, Upload, WantsUpload};
 use super::{LONGEST_BODY, sound};
 
 /// API Gateway waits for 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A file that was put into S3 is to become hold music.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FromUpload {
-    upload: String,
-    #[serde(default)]
-    title: String,
-}
-
-/// A file is to be put into S3.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WantsUpload {
-    bytes: u64,
-}
-
 pub(super) async fn status<M: KeepMusic>(store: &M) -> PortResult<Response> {
     let files = store.music_files().await?;
     let formats = [Format::Wav, Format::Mp3, Format::Flac, Format::Ogg].map(Format::word);
-    Ok(Response::json(&json!({
-        "files": files.len(),
-        "built_in": { "length_ms": Piece::built_in().length().as_millis() },
-        "formats": formats,
-        "limits": {
-            "files": MOST_FILES,
-            "bytes": LARGEST_FILE,
-            "bytes_in_a_request": LONGEST_BODY,
-            "shortest_ms": SHORTEST.as_millis(),
-            "longest_ms": LONGEST.as_millis(),
+    Ok(Response::json(&MusicStatus {
+        files: files.len(),
+        built_in: BuiltIn { length_ms: Piece::built_in().length().as_millis() },
+        formats: formats.to_vec(),
+        limits: MusicLimits {
+            files: MOST_FILES,
+            bytes: LARGEST_FILE,
+            bytes_in_a_request: LONGEST_BODY,
+            shortest_ms: SHORTEST.as_millis(),
+            longest_ms: LONGEST.as_millis(),
         },
-        "loudness_lufs": music::TARGET_LUFS,
-    })))
+        loudness_lufs: music::TARGET_LUFS,
+    }))
 }
 
 pub(super) async fn files<M: KeepMusic>(store: &M, request: &Request, now_ms: u64) -> PortResult<Response> {
     if request.method == Method::POST {
         return add(store, request, now_ms).await;
     }
-    Ok(Response::json(&json!({ "files": store.music_files().await? })))
+    Ok(Response::json(&MusicFiles { files: store.music_files().await? }))
 }
 
 pub(super) async fn file<M: KeepMusic>(store: &M, request: &Request, id: &MusicId) -> PortResult<Response> {
@@ -81,12 +64,12 @@ pub(super) async fn uploads<M: KeepMusic>(store: &M, request: &Request) -> PortR
         return Ok(refusal(fault));
     }
     let upload = store.open_upload(bytes).await?;
-    let answer = json!({
-        "upload": upload.id,
-        "put": upload.url,
-        "expires_in_s": upload.expires_in.as_secs(),
-        "then": "POST /hold-music/files with {\"upload\": …, \"title\": …}",
-    });
+    let answer = Upload {
+        upload: upload.id,
+        put: upload.url,
+        expires_in_s: upload.expires_in.as_secs(),
+        then: "POST /hold-music/files with {\"upload\": …, \"title\": …}",
+    };
     Ok(Response::json(&answer).status(StatusCode::CREATED))
 }
 

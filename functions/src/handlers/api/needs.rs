@@ -2,7 +2,7 @@
 
 use shared::ports::{
     CountRates, EraseCalls, EraseRecordings, NoteActs, OpenMailbox, ReadActs, ReadAgents, ReadAudit, ReadCall,
-    ReadHistory, ReadRecording, WriteAgents,
+    ReadHistory, ReadRecording, SearchCalls, WriteAgents,
 };
 
 /// The table.
@@ -16,6 +16,7 @@ pub trait Records:
     + ReadAudit
     + ReadCall
     + ReadHistory
+    + SearchCalls
     + WriteAgents
 {
 }
@@ -30,6 +31,7 @@ impl<S> Records for S where
         + ReadAudit
         + ReadCall
         + ReadHistory
+        + SearchCalls
         + WriteAgents
 {
 }

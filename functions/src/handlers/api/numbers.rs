@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use http::{Method, StatusCode};
-use serde_json::json;
 use shared::agent::is_number;
 use shared::ports::{PortResult, ReadAgents, WriteAgents};
 
 use super::super::http::{Request, Response};
 use super::agents::{named, no_such_agent};
+use super::answers::{self, Assignment};
 use super::{Api, documents};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +48,8 @@ impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
         let number = match route {
             Route::All => {
                 let numbers = self.store.numbers().await?.into_iter();
-                let numbers: Vec<_> =
-                    numbers.map(|(number, agent)| json!({ "number": number, "agent": agent })).collect();
-                return Ok(Response::json(&json!({ "numbers": numbers })));
+                let numbers = numbers.map(|(number, agent)| Assignment { number, agent }).collect();
+                return Ok(Response::json(&answers::Numbers { numbers }));
             }
             Route::One(number) => number,
         };
@@ -61,7 +60,7 @@ impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
                 Ok(Response::empty(StatusCode::NO_CONTENT))
             }
             _ => Ok(match self.store.answering(&number).await? {
-                Some(agent) => Response::json(&json!({ "number": number, "agent": agent })),
+                Some(agent) => Response::json(&Assignment { number, agent }),
                 None => Response::not_found(),
             }),
         }
@@ -77,6 +76,6 @@ impl<S: ReadAgents + WriteAgents, B, M, R, T, X, C> Api<S, B, M, R, T, X, C> {
             return Ok(no_such_agent("/agent"));
         }
         self.store.assign_number(number, &id).await?;
-        Ok(Response::json(&json!({ "number": number, "agent": id })))
+        Ok(Response::json(&Assignment { number: number.to_owned(), agent: id }))
     }
 }

@@ -2,7 +2,6 @@
 
 use futures_util::future::join;
 use http::{StatusCode, header};
-use serde_json::json;
 use shared::calls::Call;
 use shared::control::Control;
 use shared::ids::CallSid;
@@ -11,6 +10,7 @@ use shared::rfc3339;
 use url::Url;
 
 use super::super::http::Response;
+use super::answers::RecordingUrl;
 use super::needs::{Records, Shelf};
 use super::{Api, LONGEST_BODY, sound};
 
@@ -37,7 +37,7 @@ impl<S: Records, B: Shelf, M, R: RelayControl, T, X, C: Clock> Api<S, B, M, R, T
     fn link(&self, url: &Url, name: &str) -> Response {
         let lasts_ms = u64::try_from(LINKS_LAST.as_millis()).unwrap_or_default();
         let expires_at = rfc3339::format(self.clock.unix_ms().saturating_add(lasts_ms));
-        let link = Response::json(&json!({ "url": url, "expires_at": expires_at, "file_name": name }));
+        let link = Response::json(&RecordingUrl { url: url.clone(), expires_at, file_name: name.to_owned() });
         link.header(header::CACHE_CONTROL, "no-store")
     }
 

@@ -18,6 +18,8 @@ pub(super) enum Route {
     Tools,
     TryTool,
     Calls,
+    Search,
+    Insights,
     Call(CallSid),
     Recording(CallSid),
     RecordingUrl(CallSid),
@@ -59,6 +61,8 @@ impl Route {
             ["public-url"] => Some(Self::PublicUrl),
             ["tools"] => Some(Self::Tools),
             ["calls"] => Some(Self::Calls),
+            ["api", "insights"] => Some(Self::Insights),
+            ["api", "search"] => Some(Self::Search),
             ["calls", sid] => call(sid).map(Self::Call),
             ["calls", sid, "recording"] => call(sid).map(Self::Recording),
             ["calls", sid, "hangup"] => call(sid).map(Self::HangUp),
@@ -130,6 +134,8 @@ impl Route {
             | Self::Session
             | Self::HoldMusic => None,
             Self::Calls
+            | Self::Search
+            | Self::Insights
             | Self::Call(_)
             | Self::Recording(_)
             | Self::RecordingUrl(_)

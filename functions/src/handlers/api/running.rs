@@ -2,13 +2,14 @@
 
 use futures_util::future::join;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{PortResult, RelayControl};
 
 use super::super::http::{Request, Response};
 use super::agents::{named, no_such_agent};
+use super::answers::ChosenAgent;
 use super::needs::Records;
 use super::{Api, documents};
 
@@ -35,7 +36,7 @@ impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
         };
         let Some(saved) = saved else { return Ok(no_such_agent("/agent")) };
         let agent = saved.agent.in_place_of(&call.agent);
-        let accepted = Response::json(&json!({ "agent": agent.id, "version": agent.version }));
+        let accepted = Response::json(&ChosenAgent { agent: agent.id.clone(), version: agent.version });
         let command = Control::ChangeAgent { sid: sid.clone(), agent: Box::new(agent) };
         self.command(Some(call), relays?, &command, accepted.status(StatusCode::ACCEPTED)).await
     }

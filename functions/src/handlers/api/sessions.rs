@@ -1,27 +1,16 @@
 //! Signing in, passes for others, and who did what.
 
 use http::{Method, StatusCode};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use shared::console::{Denied, LONGEST_GRANT_DAYS, LONGEST_NAME, Pass, Role, Visitor};
+use shared::console::{Denied, LONGEST_GRANT_DAYS, LONGEST_NAME, Pass, Visitor};
 use shared::fault::Fault;
 use shared::page::Page;
 use shared::ports::{Clock, PortResult};
-use shared::redact::Pii;
 use shared::rfc3339;
 
 use super::super::http::{Request, Response};
+use super::answers::{Acts, Given, Me, WantedPass};
 use super::needs::Records;
 use super::{Api, after, limit, no_such_place};
-
-/// What an admin gives to somebody.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    role: Role,
-    name: Pii<String>,
-    days: u32,
-}
 
 impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
     /// `GET`: who I am. `POST`: a session for the token that the request carries; of a session, a longer one.
@@ -31,14 +20,12 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
             return Response::json(&who(visitor, visitor.pass.as_ref()));
         }
         let session = Pass::session(visitor, self.clock.unix_ms());
-        let mut answer = who(visitor, Some(&session));
-        let token = self.config.console.sign(&session);
-        answer["token"] = json!(token.as_ref().map(|token| token.reveal()));
-        Response::json(&answer).status(StatusCode::CREATED)
+        let token = self.config.console.sign(&session).map(|token| token.reveal().to_owned());
+        Response::json(&Me { token, ..who(visitor, Some(&session)) }).status(StatusCode::CREATED)
     }
 
     pub(super) fn give_pass(&self, request: &Request) -> Response {
-        let Ok(wanted) = serde_json::from_slice::<Wanted>(&request.body) else {
+        let Ok(wanted) = serde_json::from_slice::<WantedPass>(&request.body) else {
             let mend =
                 "send JSON: `role` (viewer, operator, admin), `name` of who gets it, and `days` for which it lasts";
             return Response::problem(StatusCode::BAD_REQUEST, mend);
@@ -54,23 +41,19 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
                 "there is no CONSOLE_TOKEN to sign it with, nor need for it",
             );
         };
-        let answer = json!({
-            "token": token.reveal(),
-            "role": pass.role,
-            "name": pass.name,
-            "expires_at": rfc3339::format(pass.until_ms),
-        });
+        let expires_at = rfc3339::format(pass.until_ms);
+        let answer = Given { token: token.reveal().to_owned(), role: pass.role, name: pass.name, expires_at };
         Response::json(&answer).status(StatusCode::CREATED)
     }
 
     pub(super) async fn acts(&self, query: &str) -> PortResult<Response> {
         let Ok(after) = after(query) else { return Ok(no_such_place()) };
         let Page { items, next } = self.store.acts(limit(query), after.as_ref()).await?;
-        Ok(Response::json(&json!({ "acts": items, "next": next })))
+        Ok(Response::json(&Acts { acts: items, next }))
     }
 }
 
-impl Wanted {
+impl WantedPass {
     fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |pointer: &str, detail: String| faults.push(Fault { pointer: pointer.to_owned(), detail });
@@ -85,11 +68,12 @@ impl Wanted {
     }
 }
 
-fn who(visitor: &Visitor, pass: Option<&Pass>) -> Value {
-    json!({
-        "role": visitor.role,
-        "name": visitor.name(),
-        "expires_at": pass.map(|pass| rfc3339::format(pass.until_ms)),
-        "open": visitor.open,
-    })
+fn who(visitor: &Visitor, pass: Option<&Pass>) -> Me {
+    Me {
+        role: visitor.role,
+        name: visitor.name().cloned(),
+        expires_at: pass.map(|pass| rfc3339::format(pass.until_ms)),
+        open: visitor.open,
+        token: None,
+    }
 }

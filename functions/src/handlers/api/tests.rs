@@ -1,9 +1,10 @@
 mod agents;
 mod door;
 mod recordings;
+mod search;
 
 use aws_lambda_events::encodings::Body;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::console::Keys;
 use shared::money::{Cost, Usd};
@@ -325,6 +326,27 @@ async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
     assert_eq!(ask(&world, wish(fine)).await.status_code, 202);
     let command = Control::Transfer { sid: CALL.into(), to: "reception".into(), why: "A parcel.".into() };
     assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
+}
+
+#[tokio::test]
+async fn an_operator_puts_a_caller_through_to_several() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let agent = shared::agent::Agent { transfer_targets: shared::testkit::transfer_targets(), ..Default::default() };
+    world.state().calls.get_mut(&CALL.into()).unwrap().agent = agent;
+    let wish = |json: &str| Http::post(&format!("/api/calls/{CALL}/transfer")).document("application/json", json);
+    for (json, status, words) in [
+        (r#"{"to":["doctor","reception"]}"#, 422, "each of them is a `warm` target"),
+        (r#"{"to":["doctor","the mayor"]}"#, 422, "nobody of that name"),
+        (r#"{"to":[]}"#, 422, "nobody of that name"),
+        (r#"{"to":["doctor",7]}"#, 400, "send JSON: `to`"),
+    ] {
+        let answer = ask(&world, wish(json)).await;
+        assert!(answer.status_code == status && text(&answer).contains(words), "{json}: {}", text(&answer));
+    }
+    assert_eq!(world.state().sent, []);
+    assert_eq!(ask(&world, wish(r#"{"to":["doctor","nurse"],"why":"It hurts."}"#)).await.status_code, 202);
+    let sent = serde_json::to_value(&world.state().sent[0].1).unwrap();
+    assert_eq!(sent, json!({ "command": "transfer", "sid": CALL, "to": ["doctor", "nurse"], "why": "It hurts." }));
 }
 
 #[tokio::test]

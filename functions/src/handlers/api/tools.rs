@@ -1,16 +1,14 @@
 //! What people ask about tools: how those of a call went, and whether one of their own works.
 
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use shared::calls::Call;
 use shared::ids::CallSid;
 use shared::ports::{Clock, PortResult, ReadAudit, ReadCall, RunTools};
 use shared::tools::address::Guard;
-use shared::tools::own::OwnTool;
-use shared::tools::{ToolOutcome, ToolRequest};
+use shared::tools::{ToolError, ToolOutcome, ToolRequest};
 
 use super::super::http::{Request, Response};
+use super::answers::{self, Outcome, Trial, Tried};
 
 const LONGEST_TRIAL: usize = 64 * 1024;
 
@@ -20,20 +18,7 @@ pub(super) async fn runs<S: ReadCall + ReadAudit>(store: &S, sid: &CallSid) -> P
     if call.is_none() {
         return Ok(Response::not_found());
     }
-    Ok(Response::json(&json!({ "tools": store.tool_runs(sid).await? })))
-}
-
-/// A tool, and arguments to try it with.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Trial {
-    tool: OwnTool,
-    #[serde(default = "nothing")]
-    arguments: Value,
-}
-
-fn nothing() -> Value {
-    json!({})
+    Ok(Response::json(&answers::ToolRuns { tools: store.tool_runs(sid).await? }))
 }
 
 /// Runs a tool as a call would: by the same function, behind the same guard, and noted like any other run.
@@ -56,7 +41,7 @@ pub(super) async fn try_out<S: ReadAudit, X: RunTools, C: Clock>(
     let request = asked(trial, clock.unix_ms());
     let outcome = tools.run(&request).await;
     let run = store.tool_runs(&request.sid).await?.pop();
-    Ok(Response::json(&json!({ "outcome": told(outcome), "run": run })))
+    Ok(Response::json(&Tried { outcome: told(outcome), run }))
 }
 
 /// In the name of no call; a trial within the same millisecond is the same trial.
@@ -72,10 +57,10 @@ fn asked(trial: Trial, now_ms: u64) -> ToolRequest {
 }
 
 /// As the model would get it.
-fn told(outcome: ToolOutcome) -> Value {
+fn told(outcome: ToolOutcome) -> Outcome {
     match outcome {
-        Ok(output) => json!({ "ok": serde_json::from_str::<Value>(output.reveal()).unwrap_or_default() }),
-        Err(error) => json!({ "error": { "kind": error.kind, "message": error.message } }),
+        Ok(output) => Outcome::Ok(serde_json::from_str(output.reveal()).unwrap_or_default()),
+        Err(ToolError { kind, message }) => Outcome::Error { kind, message },
     }
 }
 

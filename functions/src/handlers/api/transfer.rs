@@ -1,7 +1,9 @@
-//! `POST /api/calls/{sid}/transfer`: an operator puts a caller through to somebody.
+//! `POST /api/calls/{sid}/transfer`: an operator puts a caller through to somebody, or to several at once.
 
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use shared::agent::Whom;
 use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{PortResult, RelayControl};
@@ -12,11 +14,11 @@ use super::{Api, Response};
 
 const LONGEST_WHY: usize = 600;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "WantedTransfer")]
 #[serde(deny_unknown_fields)]
-struct Wanted {
-    /// A transfer target's name, or a number.
-    to: Pii<String>,
+pub(super) struct Wanted {
+    to: Whom,
     /// For whoever is called.
     #[serde(default)]
     why: Pii<String>,
@@ -25,7 +27,7 @@ struct Wanted {
 impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
     pub(super) async fn transfer(&self, sid: &CallSid, body: &[u8]) -> PortResult<Response> {
         let Ok(Wanted { to, why }) = serde_json::from_slice(body) else {
-            let mend = "send JSON: `to`, a transfer target's name or a number, and `why`, for whoever is called";
+            let mend = "send JSON: `to`, a transfer target's name or a number, or a list of them, and `why`, for whoever is called";
             return Ok(Response::problem(StatusCode::BAD_REQUEST, mend));
         };
         if why.reveal().chars().count() > LONGEST_WHY {
@@ -33,7 +35,7 @@ impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
             return Ok(Response::problem(StatusCode::BAD_REQUEST, &mend));
         }
         let Some(call) = self.store.call(sid).await? else { return Ok(Response::not_found()) };
-        if let Err(fault) = call.agent.transfer_target(to.reveal()) {
+        if let Err(fault) = call.agent.transfer_to(&to) {
             return Ok(Response::problem(StatusCode::UNPROCESSABLE_ENTITY, &fault.to_string()));
         }
         let relays = self.store.relays().await?;

@@ -28,7 +28,7 @@ impl Words {
     }
 }
 
-impl<S: ReadAgents + ReadCall, R, C: Clock, T> Twiml<S, R, C, T> {
+impl<S: ReadAgents + ReadCall, R, P, C: Clock, T> Twiml<S, R, P, C, T> {
     /// The agent of this number; else the one that is stored for all others; else the one that comes with the build.
     pub(super) async fn answering(&self, incoming: &IncomingCall) -> PortResult<Agent> {
         let number = incoming.to.reveal();
@@ -66,6 +66,7 @@ impl<S: ReadAgents + ReadCall, R, C: Clock, T> Twiml<S, R, C, T> {
             began_at_ms: self.clock.unix_ms(),
             lease: Some(relay.holder().lease(1)),
             streams: 1,
+            review: None,
         }
     }
 }

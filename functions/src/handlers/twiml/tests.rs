@@ -19,16 +19,16 @@ use super::*;
 
 const INCOMING: [(&str, &str); 4] = [("CallSid", CALL), ("From", CALLER), ("To", CALLED), ("CallStatus", "ringing")];
 
-fn twiml(world: &World) -> Twiml<World, World, World, World> {
+fn twiml(world: &World) -> Twiml<World, World, World, World, World> {
     with_auth(world, WebhookAuth::Signed(Secret::new(AUTH_TOKEN)))
 }
 
-fn with_auth(world: &World, auth: WebhookAuth) -> Twiml<World, World, World, World> {
+fn with_auth(world: &World, auth: WebhookAuth) -> Twiml<World, World, World, World, World> {
     with(world, TwimlConfig { auth, ..config() })
 }
 
-fn with(world: &World, config: TwimlConfig) -> Twiml<World, World, World, World> {
-    Twiml::new(world.clone(), world.clone(), world.clone(), world.clone(), config)
+fn with(world: &World, config: TwimlConfig) -> Twiml<World, World, World, World, World> {
+    Twiml::new(world.clone(), world.clone(), Some(world.clone()), world.clone(), world.clone(), config)
 }
 
 fn config() -> TwimlConfig {
@@ -41,6 +41,7 @@ fn config() -> TwimlConfig {
         media_path: MediaPath::Gateway,
         table: "voicebridge".to_owned(),
         control_url: "https://control.example.com/control".parse().unwrap(),
+        telephony: None,
         agent: Agent::default(),
     }
 }

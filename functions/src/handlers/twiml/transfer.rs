@@ -4,12 +4,12 @@
 use http::StatusCode;
 use shared::calls::Ending;
 use shared::control::Control;
-use shared::ids::CallSid;
-use shared::ports::{Clock, PortResult, Random, RelayControl};
-use shared::transfer::documents::{ACCEPT, Documents, Step, What};
+use shared::ids::{CallSid, ConferenceSid};
+use shared::ports::{Clock, Conferences, PortError, PortResult, Random, RelayControl};
+use shared::transfer::documents::{ACCEPT, Documents, NOBODY_WAITS, Step, What};
 use shared::transfer::{LegState, News, TransferFailure};
 use shared::twilio::twiml;
-use shared::twilio::webhook::{Form, IncomingCall, WebhookError};
+use shared::twilio::webhook::{Form, IncomingCall, WebhookError, is_sid};
 
 use super::line::Ticket;
 use super::needs::FrontDesk;
@@ -19,7 +19,7 @@ use super::{Next, Response, Twiml};
 /// Seconds for which whoever took the call waits until somebody can be told of it.
 const MOST_AGAIN: u32 = 5;
 
-impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
+impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S, R, P, C, T> {
     pub(super) async fn transfer(&self, form: &Form, query: &str) -> Result<Response, Fault> {
         let step = Step::read(query).ok_or(WebhookError::Missing("step"))?;
         let told = IncomingCall::try_from(form)?;
@@ -33,13 +33,10 @@ impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
                 document(&documents.wait())
             }
             What::Leave => {
-                // Who is brought back leaves the conference too, and has not hung up.
-                let hung_up = form.get("ReasonParticipantLeft") == Some("participant_hung_up");
-                if hung_up && told.call == step.call {
-                    self.bring(&step.call, News::CallerLeft).await;
-                }
+                self.somebody_left(&step.call, &told.call, form).await;
                 Response::empty(StatusCode::NO_CONTENT)
             }
+            What::Alone => document(&Documents::alone()),
             What::Leg { errand } => {
                 let status = form.get("CallStatus").unwrap_or_default();
                 if let Some(state) = LegState::read(status, form.get("AnsweredBy")) {
@@ -47,7 +44,7 @@ impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
                 }
                 Response::empty(StatusCode::NO_CONTENT)
             }
-            What::Key { errand, again } => {
+            What::Key { errand, again, several } => {
                 let accepts = again > 0 || form.get("Digits") == Some(ACCEPT);
                 let state = match form.get("Digits") {
                     _ if accepts => LegState::Accepted,
@@ -55,7 +52,7 @@ impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
                     None => LegState::Unheeded,
                 };
                 let is_told = self.bring(&step.call, News::Leg { errand, leg: told.call, state }).await;
-                document(&answer_to_key(&documents, accepts, is_told, errand, again))
+                document(&answer_to_key(&documents, accepts, is_told, errand, again, several))
             }
         })
     }
@@ -87,6 +84,37 @@ impl<S: FrontDesk, R: RelayControl, C: Clock, T: Random> Twiml<S, R, C, T> {
         self.resume(told).await
     }
 
+    async fn somebody_left(&self, caller: &CallSid, who: &CallSid, form: &Form) {
+        if who == caller {
+            // Who is brought back leaves the conference too, and has not hung up.
+            if form.get("ReasonParticipantLeft") == Some("participant_hung_up") {
+                self.bring(caller, News::CallerLeft).await;
+            }
+            return;
+        }
+        let conference = form.get("ConferenceSid").filter(|sid| is_sid(sid, "CF"));
+        // Else it has ended with them.
+        let goes_on = form.get("EndConferenceOnExit") != Some("true");
+        let (Some(conference), Some(rooms)) = (conference.filter(|_| goes_on), &self.rooms) else { return };
+        if let Err(error) = self.see_off(rooms, caller, who, &conference.into()).await {
+            tracing::warn!(code = "carrier_refused", call = %caller, %error);
+        }
+    }
+
+    /// The last of several people has left the caller: the conversation is over, and whoever is still being called is not
+    /// wanted any more.
+    async fn see_off(&self, rooms: &P, caller: &CallSid, gone: &CallSid, conference: &ConferenceSid) -> PortResult<()> {
+        let inside = match rooms.inside(conference).await {
+            Err(PortError::Gone) => return Ok(()),
+            inside => inside?,
+        };
+        if !inside.iter().filter(|call| *call != gone).eq([caller]) {
+            return Ok(());
+        }
+        self.end(caller, Ending::Transferred).await?;
+        rooms.end_conference(conference).await
+    }
+
     /// To the relay that has the call, or to another if that one is gone.
     async fn bring(&self, sid: &CallSid, news: News) -> Told {
         match self.try_to_bring(sid, news).await {
@@ -116,14 +144,22 @@ enum Told {
     Nobody,
 }
 
-fn answer_to_key(documents: &Documents, accepts: bool, told: Told, errand: u32, again: u32) -> twiml::Response {
+fn answer_to_key(
+    documents: &Documents,
+    accepts: bool,
+    told: Told,
+    errand: u32,
+    again: u32,
+    several: bool,
+) -> twiml::Response {
+    let goodbye = twiml::Response::new();
     match told {
-        _ if !accepts => twiml::Response::new().hangup(),
-        Told::Relay => documents.join(),
+        _ if !accepts => goodbye.hangup(),
+        Told::Relay => documents.join(several),
         // Else the relay would take the caller away again, thinking that nobody came.
-        Told::Nobody if again < MOST_AGAIN => documents.once_more(errand, again + 1),
-        Told::Nobody => twiml::Response::new().say("The call could not be connected. Goodbye.").hangup(),
-        Told::CallOver => twiml::Response::new().say("The caller has hung up. Goodbye.").hangup(),
+        Told::Nobody if again < MOST_AGAIN => documents.once_more(errand, again + 1, several),
+        Told::Nobody => goodbye.say("The call could not be connected. Goodbye.").hangup(),
+        Told::CallOver => goodbye.say(NOBODY_WAITS).hangup(),
     }
 }
 

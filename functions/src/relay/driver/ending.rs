@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use shared::calls::{CallStatus, Ending, Holder, Lease, MediaPath};
 use shared::ids::CallSid;
+use shared::insights::Review;
 use shared::ownership::{HandOver, HandOverHeard, HandOverStep};
-use shared::ports::{Peers as _, Placements as _, PortError, Recordings, Telephony, WriteCall};
+use shared::ports::{
+    IndexCalls, Peers as _, Placements as _, PortError, PortResult, ReadCall, ReadHistory, Recordings, Telephony,
+    WriteCall,
+};
+use shared::search::terms_of;
 use shared::session::Journal;
 
 use super::links::Links;
@@ -50,12 +55,17 @@ impl<D: Doors> Driver<D> {
         }
         self.showing.status(CallStatus::Ended(ending));
         let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
-        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), self.errands.finish(STEP));
+        let errands = self.errands.finish(STEP, ending == Ending::Transferred);
+        tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), errands);
         self.calls.ended(&self.sid);
         self.purse.finish(STEP).await;
-        if let Some(recorder) = self.recorder {
-            recorder.finish().await;
-        }
+        let indexed = index(self.common.ports.store.as_ref(), &self.sid, ending);
+        let recorded = async {
+            if let Some(recorder) = self.recorder {
+                recorder.finish().await;
+            }
+        };
+        tokio::join!(indexed, recorded);
         tracing::info!(call = %self.sid, ?ending, "call over");
     }
 
@@ -142,6 +152,23 @@ async fn give_way<D: Doors>(
 async fn stop<R: Recordings + 'static>(recorder: Option<Recorder<R>>) {
     if let Some(recorder) = recorder {
         recorder.pause().await;
+    }
+}
+
+/// So that it is found by what was said, and counted. What is written of it is complete by now, whoever wrote it.
+async fn index<S: ReadCall + ReadHistory + IndexCalls>(store: &S, sid: &CallSid, ending: Ending) {
+    let work = async {
+        let (call, lines, events) = tokio::join!(store.call(sid), store.transcript(sid), store.events(sid));
+        store.review_call(sid, &Review::of(events?.iter().map(|(_, event)| event))).await?;
+        match call? {
+            Some(call) => store.index_call(&call, &terms_of(&call, ending, &lines?)).await,
+            None => PortResult::Ok(()),
+        }
+    };
+    match tokio::time::timeout(STEP, work).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(code = "call_not_indexed", call = %sid, %error),
+        Err(_) => tracing::warn!(code = "call_not_indexed", call = %sid, "the store takes too long"),
     }
 }
 

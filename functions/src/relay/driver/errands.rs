@@ -11,8 +11,8 @@ use shared::redact::Pii;
 use shared::transfer::documents::{Documents, What};
 use shared::transfer::{Ask, Carried, Errand, NotCarried};
 use shared::twilio::rest::NewCall;
+use shared::twilio::twiml::Response;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 /// Of one call, at the same time.
 const QUEUE: usize = 16;
@@ -38,7 +38,6 @@ pub(super) struct Desk<T> {
 #[derive(Debug)]
 struct Clerk {
     queue: mpsc::Sender<Task>,
-    work: JoinHandle<()>,
 }
 
 struct Task {
@@ -64,16 +63,27 @@ impl<T: Telephony + 'static> Errands<T> {
         let Some(desk) = &self.desk else { return Some(refused) };
         let clerk = self.clerk.get_or_insert_with(|| {
             let (queue, tasks) = mpsc::channel(QUEUE);
-            Clerk { queue, work: tokio::spawn(work(Arc::clone(desk), tasks, self.sender.clone())) }
+            tokio::spawn(work(Arc::clone(desk), tasks, self.sender.clone()));
+            Clerk { queue }
         });
         clerk.queue.try_send(Task { known: Box::pin(known), errand }).err().map(|_full| refused)
     }
 
-    /// What is left to do is done, within `limit`: whoever is being called is not wanted any more.
-    pub(super) async fn finish(self, limit: Duration) {
-        let Some(Clerk { queue, mut work }) = self.clerk else { return };
-        drop(queue);
-        if tokio::time::timeout(limit, &mut work).await.is_err() {
+    /// The call is over: what is left to do is done, within `limit`. Who turns out to have been called only now is not wanted
+    /// any more, unless the caller is `through` to others.
+    pub(super) async fn finish(self, limit: Duration, through: bool) {
+        let Self { mut outcomes, sender, desk, clerk } = self;
+        let (Some(Clerk { queue }), Some(desk)) = (clerk, desk) else { return };
+        drop((queue, sender));
+        let rest = async {
+            // Until nobody is at work any more.
+            while let Some((_, outcome)) = outcomes.recv().await {
+                if let (Ok(Some(leg)), false) = (outcome, through) {
+                    desk.carry_out(Errand { number: 0, ask: Ask::HangUp { leg } }).await.ok();
+                }
+            }
+        };
+        if tokio::time::timeout(limit, rest).await.is_err() {
             tracing::warn!("the carrier takes too long");
         }
     }
@@ -97,7 +107,10 @@ impl<T: Telephony> Desk<T> {
             }
             Ask::Park => self.instruct(&self.documents.park()).await,
             Ask::BringBack => self.instruct(&self.documents.back()).await,
-            Ask::Call { to, ring_s, briefing } => self.call(number, to, ring_s, &briefing).await.map(Some),
+            Ask::Call { to, ring_s, briefing, several } => {
+                let twiml = self.documents.briefing(number, &briefing, several);
+                self.call(number, to, ring_s, twiml).await.map(Some)
+            }
             Ask::HangUp { leg } => self.telephony.hang_up(&leg).await.map(|()| None),
         };
         carried.map_err(|error| {
@@ -106,15 +119,15 @@ impl<T: Telephony> Desk<T> {
         })
     }
 
-    async fn instruct(&self, document: &shared::twilio::twiml::Response) -> PortResult<Option<CallSid>> {
+    async fn instruct(&self, document: &Response) -> PortResult<Option<CallSid>> {
         self.telephony.instruct(self.documents.call(), document).await.map(|()| None)
     }
 
-    async fn call(&self, number: u32, to: Pii<String>, ring_s: u64, briefing: &Pii<String>) -> PortResult<CallSid> {
+    async fn call(&self, number: u32, to: Pii<String>, ring_s: u64, twiml: Response) -> PortResult<CallSid> {
         let call = NewCall {
             to,
             from: self.called.clone(),
-            twiml: self.documents.briefing(number, briefing),
+            twiml,
             ring_s,
             status_callback: self.documents.url(What::Leg { errand: number }),
         };

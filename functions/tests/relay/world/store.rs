@@ -8,11 +8,13 @@ use bytes::Bytes;
 use shared::agent::Agent;
 use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
+use shared::insights::Review;
 use shared::live::Watcher;
 use shared::money::{Day, Usd};
 use shared::page::{Cursor, Page};
 use shared::ports::*;
 use shared::redact::Secret;
+use shared::search::Term;
 use shared::session::{Event, Journal, Line};
 use shared::time::{CallTime, Samples};
 use tokio::sync::{Semaphore, watch};
@@ -37,6 +39,8 @@ pub struct Books {
     pub held: BTreeSet<(RelayId, CallSid)>,
     pub watchers: Vec<Watcher>,
     pub writes: usize,
+    /// By what calls are found.
+    pub terms: BTreeMap<CallSid, Vec<Term>>,
     /// Of each agent, on whatever day.
     pub spent: BTreeMap<AgentId, Usd>,
 }
@@ -226,6 +230,18 @@ impl Chronicle for Store {
                 }
             }
         });
+        Ok(())
+    }
+}
+
+impl IndexCalls for Store {
+    async fn index_call(&self, call: &Call, terms: &[Term]) -> PortResult<()> {
+        self.write(|books| books.terms.insert(call.sid.clone(), terms.to_vec()));
+        Ok(())
+    }
+
+    async fn review_call(&self, sid: &CallSid, review: &Review) -> PortResult<()> {
+        self.write(|books| books.calls.get_mut(sid).map(|call| call.review = Some(review.clone())));
         Ok(())
     }
 }

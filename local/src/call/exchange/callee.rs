@@ -1,10 +1,11 @@
 //! Somebody who is called over the REST API: their telephone rings, they listen, press a key, and talk.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::{Exchange, Manner, Order, Orders, Party};
+use super::{Exchange, Manner, Order, Orders, Party, Talk};
 use crate::call::form::{Form, Identity};
 use crate::call::twiml::{self, Callback, Conference, DialTo, Gather, Verb};
 
@@ -30,6 +31,8 @@ pub(super) struct Callee {
     pub(super) exchange: Exchange,
     pub(super) identity: Identity,
     pub(super) party: Option<Party>,
+    /// What it is about, as they were told.
+    pub(super) briefed: OnceLock<String>,
 }
 
 enum Next {
@@ -149,6 +152,7 @@ impl Callee {
 
     /// Without a key the next verb is due.
     async fn press(&self, Gather { say, timeout, action }: Gather) -> Option<Next> {
+        self.briefed.get_or_init(|| say.clone());
         match self.party.as_ref().map(|party| &party.then) {
             Some(Manner::Answers { presses: Some(key), .. }) => {
                 tokio::time::sleep(spoken(&say).min(LISTENS)).await;
@@ -166,8 +170,15 @@ impl Callee {
             Some(Manner::Answers { talks, .. }) => *talks,
             _ => Duration::ZERO,
         };
-        let seat = self.exchange.join(conference);
+        let seat = self.exchange.join(conference, &self.identity.call);
+        let since = Instant::now();
         let left = seat.stay(orders, tokio::time::sleep(talks)).await;
+        self.exchange.talked(Talk {
+            who: self.identity.to.clone(),
+            briefed: self.briefed.get().cloned().unwrap_or_default(),
+            lasted: since.elapsed(),
+            together: seat.most(),
+        });
         self.exchange.leave(seat, &self.identity, left).await;
         (left == super::rooms::Left::HungUp).then_some(Next::End)
     }

@@ -1,5 +1,7 @@
-//! Twilio's REST API, as far as a running call needs it: calls are made, told what to do instead, ended and looked at.
+//! Twilio's REST API, as far as a running call needs it: calls are made, told what to do instead, ended and looked at;
+//! conferences are looked into and ended.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
@@ -68,6 +70,8 @@ pub(crate) fn router(exchange: Exchange) -> Router {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Calls.json", post(create))
         .route("/2010-04-01/Accounts/{account}/Calls/{file}", get(fetch).post(update))
+        .route("/2010-04-01/Accounts/{account}/Conferences/{conference}/Participants.json", get(participants))
+        .route("/2010-04-01/Accounts/{account}/Conferences/{file}", post(end_conference))
         .route("/2010-04-01/{*rest}", get(|| async { Refusal::NotFound }).post(|| async { Refusal::NotFound }))
         .with_state(exchange)
 }
@@ -119,6 +123,35 @@ async fn update(
     Ok(resource(&call, StatusCode::OK))
 }
 
+async fn participants(
+    State(exchange): State<Exchange>,
+    Path((account, conference)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let_in(&account, request.headers())?;
+    let inside = exchange.inside(&conference).ok_or(Refusal::NotFound)?;
+    let participant = |call: &String| json!({"call_sid": call, "account_sid": account, "conference_sid": conference, "muted": false, "hold": false});
+    let participants: Vec<_> = inside.iter().map(participant).collect();
+    Ok(Json(json!({"participants": participants, "page": 0, "next_page_uri": null})).into_response())
+}
+
+async fn end_conference(
+    State(exchange): State<Exchange>,
+    Path((account, file)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let_in(&account, request.headers())?;
+    let conference = file.strip_suffix(".json").ok_or(Refusal::NotFound)?;
+    let form = read(request).await;
+    if of(&form, "Status") != Some("completed") {
+        return Err(Refusal::Invalid("Status is not completed"));
+    }
+    if !exchange.end_room(conference) {
+        return Err(Refusal::NotFound);
+    }
+    Ok(Json(json!({"sid": conference, "account_sid": account, "status": "completed"})).into_response())
+}
+
 /// What cannot be read ends the call, with a warning: Twilio says so when it comes to it, and not at once.
 fn verbs(exchange: &Exchange, text: &str) -> Result<Vec<Verb>, Refusal> {
     if text.chars().count() > LONGEST_TWIML {
@@ -147,7 +180,7 @@ async fn create(
     let orders = exchange.enter(&identity, "queued");
     let made = exchange.call(&identity.call).ok_or(Refusal::NotFound)?;
     let party = exchange.party(&identity.to);
-    tokio::spawn(Callee { exchange, identity, party }.run(orders, errand));
+    tokio::spawn(Callee { exchange, identity, party, briefed: OnceLock::new() }.run(orders, errand));
     Ok(resource(&made, StatusCode::CREATED))
 }
 

@@ -19,8 +19,8 @@ impl Rooms {
     fn without(&self, seat: &Seat) -> Room {
         let mut rooms = lock(&self.0);
         seat.room.send_modify(|room| {
-            room.inside = room.inside.saturating_sub(1);
-            room.over |= seat.ends || room.inside == 0;
+            room.inside.retain(|call| *call != seat.call);
+            room.over |= seat.ends || room.inside.is_empty();
         });
         let room = seat.room.borrow().clone();
         // Another may have begun under the same name.
@@ -34,8 +34,13 @@ impl Rooms {
 #[derive(Debug, Clone, Default)]
 struct Room {
     sid: String,
-    inside: usize,
+    /// Their calls.
+    inside: Vec<String>,
+    /// Somebody is there with whom it begins, if they are not alone.
+    may_begin: bool,
     begun: bool,
+    /// Who were there at the same time.
+    most: usize,
     over: bool,
     /// Of the first who asked to be told.
     callback: Callback,
@@ -65,15 +70,21 @@ impl Left {
 pub(in crate::call) struct Seat {
     room: watch::Sender<Room>,
     name: String,
+    call: String,
     ends: bool,
 }
 
 impl Seat {
+    /// How many there were at the same time, at most.
+    pub(in crate::call) fn most(&self) -> usize {
+        self.room.borrow().most
+    }
+
     pub(in crate::call) fn conference_sid(&self) -> String {
         self.room.borrow().sid.clone()
     }
 
-    /// Somebody is there with whom it begins, which may be this one.
+    /// Two are there, with one of whom it begins.
     pub(in crate::call) fn begun(&self) -> impl Future<Output = ()> + use<> {
         let mut room = self.room.subscribe();
         async move { _ = room.wait_for(|room| room.begun).await }
@@ -92,19 +103,35 @@ impl Seat {
 }
 
 impl Exchange {
-    pub(in crate::call) fn join(&self, conference: &Conference) -> Seat {
+    pub(in crate::call) fn join(&self, conference: &Conference, call: &str) -> Seat {
         let mut rooms = lock(&self.0.rooms.0);
         let room = rooms
             .entry(conference.name.clone())
             .or_insert_with(|| watch::Sender::new(Room { sid: fresh_sid("CF"), ..Room::default() }));
         room.send_modify(|room| {
-            room.inside += 1;
-            room.begun |= conference.begins;
+            room.inside.push(call.to_owned());
+            room.most = room.most.max(room.inside.len());
+            room.may_begin |= conference.begins;
+            room.begun |= room.may_begin && room.inside.len() > 1;
             if room.callback.url.is_none() {
                 room.callback = conference.callback.clone();
             }
         });
-        Seat { room: room.clone(), name: conference.name.clone(), ends: conference.ends }
+        Seat { room: room.clone(), name: conference.name.clone(), call: call.to_owned(), ends: conference.ends }
+    }
+
+    /// Whose calls are in it. `None`: there is no such conference, or it is over.
+    pub(super) fn inside(&self, sid: &str) -> Option<Vec<String>> {
+        let rooms = lock(&self.0.rooms.0);
+        rooms.values().find(|room| room.borrow().sid == sid).map(|room| room.borrow().inside.clone())
+    }
+
+    /// Everybody leaves it. False: there is no such conference.
+    pub(super) fn end_room(&self, sid: &str) -> bool {
+        let mut rooms = lock(&self.0.rooms.0);
+        let name = rooms.iter().find(|(_, room)| room.borrow().sid == sid).map(|(name, _)| name.clone());
+        let room = name.and_then(|name| rooms.remove(&name));
+        room.inspect(|room| room.send_modify(|room| room.over = true)).is_some()
     }
 
     /// The others are told, and whoever asked for it.
@@ -116,6 +143,7 @@ impl Exchange {
                 ("ConferenceSid", &room.sid),
                 ("FriendlyName", &seat.name),
                 ("ReasonParticipantLeft", left.reason()),
+                ("EndConferenceOnExit", if seat.ends { "true" } else { "false" }),
             ];
             let status = if left == Left::HungUp { "completed" } else { "in-progress" };
             self.post(&room.callback, identity.form(status, &more)).await;

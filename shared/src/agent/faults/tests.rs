@@ -146,7 +146,7 @@ fn faults_of_transfer_targets_and_of_keys_that_lead_to_them_are_at_their_place()
         agent.transfer_targets = crate::testkit::transfer_targets();
         agent.transfer_targets[0].say = "One moment, {{caler}}.".to_owned();
         agent.transfer_targets[1].to = "030 123456".into();
-        agent.keypad.actions = [("0".to_owned(), KeyAction::Transfer { to: "nobody".to_owned() })].into();
+        agent.keypad.actions = [("0".to_owned(), KeyAction::Transfer { to: "nobody".into() })].into();
     };
     assert_eq!(with(wrong), ["/transfer_targets/1/to", "/keypad/actions/0", "/transfer_targets/0/say"]);
 }

@@ -102,8 +102,8 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
 
 fn keypad_actions() -> BTreeMap<String, KeyAction> {
     let say = KeyAction::Say { instructions: "Tell the opening hours.".to_owned() };
-    let through = KeyAction::Transfer { to: "reception".to_owned() };
-    let nowhere = KeyAction::Transfer { to: "nobody".to_owned() };
+    let through = KeyAction::Transfer { to: "reception".into() };
+    let nowhere = KeyAction::Transfer { to: "nobody".into() };
     let actions = [
         ("0", KeyAction::Hold {}),
         ("9", KeyAction::Repeat {}),
@@ -407,7 +407,7 @@ const LEG_STATES: [LegState; 9] = [
     LegState::Completed,
 ];
 
-const TOOL_CALLS: [(&str, &str); 12] = [
+const TOOL_CALLS: [(&str, &str); 13] = [
     ("get_weather", r#"{"place":"Oslo"}"#),
     ("hang_up", r#"{"reason":"done"}"#),
     ("no_such_tool", "{}"),
@@ -420,6 +420,7 @@ const TOOL_CALLS: [(&str, &str); 12] = [
     ("resume_recording", "{}"),
     ("transfer", r#"{"to":"reception","why":"A parcel."}"#),
     ("transfer", r#"{"to":"doctor","why":"It hurts."}"#),
+    ("transfer", r#"{"to":["doctor","nurse"],"why":"It hurts."}"#),
 ];
 
 fn event(kind: u8, bytes: &mut Bytes<'_>) -> ModelEvent {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -22,7 +23,7 @@ const MOST_RETRIES: u8 = 3;
 const MOST_HEADERS: usize = 32;
 
 /// How to ask a web service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTool {
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
@@ -50,7 +51,7 @@ pub struct HttpTool {
 }
 
 /// What is sent.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     #[default]

@@ -1,12 +1,13 @@
 //! A tool that is a Lambda function of one's own.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Faults;
 use crate::fault::Fault;
 
 /// Which function. It gets `{"tool", "arguments", "call", "tool_call"}` and answers JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LambdaTool {
     pub arn: String,

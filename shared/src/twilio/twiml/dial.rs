@@ -28,8 +28,12 @@ enum To {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conference {
     pub name: String,
-    /// What is heard until it begins; `None`: it begins with this one.
-    pub wait_url: Option<String>,
+    /// It begins as soon as this one and another are there.
+    pub begins: bool,
+    /// It ends for all when this one leaves.
+    pub ends: bool,
+    /// What is heard until it begins.
+    pub wait_url: String,
     /// Told when somebody leaves.
     pub status_callback: Option<String>,
 }
@@ -97,12 +101,9 @@ fn write_line(f: &mut Formatter<'_>, address: &str, answered: &str) -> fmt::Resu
 
 impl Display for Conference {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let begins = self.wait_url.is_none();
-        // Whoever leaves first, the others are not left alone in it.
-        write!(f, r#"<Conference beep="false" startConferenceOnEnter="{begins}" endConferenceOnExit="true""#)?;
-        if let Some(url) = &self.wait_url {
-            write!(f, r#" waitUrl="{}""#, Xml(url))?;
-        }
+        let Self { begins, ends, .. } = self;
+        write!(f, r#"<Conference beep="false" startConferenceOnEnter="{begins}" endConferenceOnExit="{ends}""#)?;
+        write!(f, r#" waitUrl="{}""#, Xml(&self.wait_url))?;
         if let Some(url) = &self.status_callback {
             write!(f, r#" statusCallbackEvent="leave" statusCallback="{}""#, Xml(url))?;
         }

@@ -128,7 +128,7 @@ async fn each_step_of_the_one_who_is_called_reaches_the_relay() {
 
 #[tokio::test]
 async fn a_key_accepts_and_any_other_declines() {
-    let key = What::Key { errand: 2, again: 0 };
+    let key = What::Key { errand: 2, again: 0, several: false };
     for (digits, state, answer) in [
         (Some("1"), LegState::Accepted, "<Conference"),
         (Some("2"), LegState::Declined, "<Hangup/>"),
@@ -146,20 +146,83 @@ async fn a_key_accepts_and_any_other_declines() {
 async fn whoever_takes_the_call_waits_until_the_relay_knows() {
     let world = talking();
     world.state().deaf.push("relay-1".into());
-    let (_, body) = tell(&world, What::Key { errand: 2, again: 0 }, &of_leg(&[("Digits", "1")])).await;
+    let (_, body) = tell(&world, What::Key { errand: 2, again: 0, several: false }, &of_leg(&[("Digits", "1")])).await;
     assert!(body.contains("<Pause") && body.contains("again=1"), "{body}");
-    let (_, body) = tell(&world, What::Key { errand: 2, again: 5 }, &of_leg(&[])).await;
+    let (_, body) = tell(&world, What::Key { errand: 2, again: 5, several: false }, &of_leg(&[])).await;
     assert!(body.contains("<Say>") && body.contains("<Hangup/>"), "{body}");
     world.state().deaf.clear();
-    let (_, body) = tell(&world, What::Key { errand: 2, again: 3 }, &of_leg(&[])).await;
+    let (_, body) = tell(&world, What::Key { errand: 2, again: 3, several: false }, &of_leg(&[])).await;
     assert!(body.contains("<Conference"), "{body}");
 }
 
 #[tokio::test]
 async fn whoever_answers_after_the_caller_has_hung_up_is_told() {
     let world = World::new().with_call(CallStatus::Ended(Ending::CallerHungUp));
-    let (_, body) = tell(&world, What::Key { errand: 2, again: 0 }, &of_leg(&[("Digits", "1")])).await;
-    assert!(body.contains("hung up") && !body.contains("<Conference"), "{body}");
+    let (_, body) = tell(&world, What::Key { errand: 2, again: 0, several: false }, &of_leg(&[("Digits", "1")])).await;
+    assert!(body.contains("not waiting any more") && !body.contains("<Conference"), "{body}");
+}
+
+#[tokio::test]
+async fn one_of_several_joins_without_ending_the_conference_for_the_others() {
+    let world = talking();
+    let key = |again| What::Key { errand: 3, again, several: true };
+    let (_, body) = tell(&world, key(0), &of_leg(&[("Digits", "1")])).await;
+    assert!(body.contains(r#"endConferenceOnExit="false""#), "{body}");
+    world.state().deaf.push("relay-1".into());
+    let (_, body) = tell(&world, key(0), &of_leg(&[("Digits", "1")])).await;
+    assert!(body.contains("again=1&amp;several=true"), "{body}");
+}
+
+#[tokio::test]
+async fn whoever_is_in_the_conference_alone_is_told() {
+    let (_, body) = tell(&talking(), What::Alone, &of_leg(&[("ConferenceSid", ROOM)])).await;
+    assert!(body.contains("<Say>The caller is not waiting any more."), "{body}");
+}
+
+const ROOM: &str = "CF00000000000000000000000000000001";
+const OTHER: &str = "CA00000000000000000000000000000003";
+
+/// Somebody hangs up in a conference, and these are still there.
+async fn hangs_up(world: &World, left: &[&str], more: &[(&str, &str)]) {
+    world.state().rooms.insert(ROOM.into(), left.iter().map(|&sid| sid.into()).collect());
+    let form = [("CallSid", LEG), ("ConferenceSid", ROOM), ("ReasonParticipantLeft", "participant_hung_up")];
+    let form: Vec<_> = form.iter().chain(more).copied().collect();
+    assert_eq!(tell(world, What::Leave, &form).await.0, 204);
+}
+
+#[tokio::test]
+async fn the_conference_is_over_when_the_last_of_several_has_left_the_caller() {
+    // Twilio may still list whoever is leaving.
+    for left in [&[CALL][..], &[LEG, CALL]] {
+        let world = talking();
+        hangs_up(&world, left, &[("EndConferenceOnExit", "false")]).await;
+        let state = world.state();
+        assert_eq!(state.calls[&CallSid::from(CALL)].status, CallStatus::Ended(Ending::Transferred));
+        assert!(state.rooms.is_empty(), "{left:?}");
+        // Whoever is still being called is not wanted any more.
+        assert!(matches!(&state.sent[..], [(_, Control::CallEnded { .. })]), "{:?}", state.sent);
+    }
+}
+
+#[tokio::test]
+async fn a_conference_goes_on_with_whoever_is_left_and_ends_by_itself_with_the_caller() {
+    for (left, more) in
+        [(&[CALL, OTHER][..], &[][..]), (&[OTHER], &[]), (&[], &[]), (&[CALL], &[("EndConferenceOnExit", "true")])]
+    {
+        let world = talking();
+        hangs_up(&world, left, more).await;
+        let state = world.state();
+        assert_eq!(state.calls[&CallSid::from(CALL)].status, CallStatus::InProgress, "{left:?} {more:?}");
+        assert_eq!((state.rooms.len(), &state.sent[..]), (1, &[][..]));
+    }
+}
+
+#[tokio::test]
+async fn a_conference_that_is_gone_is_left_alone() {
+    let world = talking();
+    let form = [("CallSid", LEG), ("ConferenceSid", ROOM)];
+    assert_eq!(tell(&world, What::Leave, &form).await.0, 204);
+    assert_eq!(world.state().calls[&CallSid::from(CALL)].status, CallStatus::InProgress);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use axum::extract::RawQuery;
 use reqwest::Client;
 use serde_json::Value;
 use shared::redact::Secret;
-use shared::twilio::rest::{CallResource, RestError, parse_response};
+use shared::twilio::rest::{CallResource, Participant, ParticipantsPage, RestError, parse_response};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -188,7 +188,7 @@ async fn a_room_begins_with_who_may_begin_it_and_ends_with_who_may_end_it() {
     let mut orders = desk.exchange.begin(&identity());
     let callback = Callback { url: Some(format!("{}/bridge?leave", desk.base)), events: vec!["leave".to_owned()] };
     let parked = Conference { name: "room".to_owned(), ends: true, callback, ..Conference::default() };
-    let seat = desk.exchange.join(&parked);
+    let seat = desk.exchange.join(&parked, CALL);
     assert!(tokio::time::timeout(Duration::from_millis(50), seat.begun()).await.is_err(), "the caller waits");
     let twiml = r#"<Response><Dial><Conference endConferenceOnExit="true">room</Conference></Dial></Response>"#;
     let ring = desk.ring(twiml);
@@ -201,6 +201,30 @@ async fn a_room_begins_with_who_may_begin_it_and_ends_with_who_may_end_it() {
     assert_eq!(told_of_it, told(&[("leg", "ringing"), ("leg", "in-progress"), ("leave", "completed")]));
     let exchange = desk.exchange.clone();
     exchange.leave(seat, &identity(), left).await;
-    let again = exchange.join(&parked);
+    let again = exchange.join(&parked, CALL);
     assert!(tokio::time::timeout(Duration::from_millis(50), again.begun()).await.is_err(), "it is another room");
+}
+
+#[tokio::test]
+async fn a_room_says_who_is_in_it_and_is_ended_for_all() {
+    let desk = Desk::with(Manner::Busy).await;
+    let mut orders = desk.exchange.begin(&identity());
+    let seat = desk.exchange.join(&Conference { name: "room".to_owned(), begins: true, ..Conference::default() }, CALL);
+    let sid = seat.conference_sid();
+    let alone = tokio::time::timeout(Duration::from_millis(50), seat.begun()).await;
+    assert!(alone.is_err(), "who is alone waits");
+    let url = format!("{}/2010-04-01/Accounts/{LOCAL_ACCOUNT_SID}/Conferences/{sid}/Participants.json", desk.base);
+    let look = async || {
+        let answer = Client::new().get(&url).basic_auth(API_KEY, Some(API_SECRET)).send().await.unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap())
+    };
+    let (status, page) = look().await;
+    let page: ParticipantsPage = parse_response(status, &page).unwrap();
+    assert_eq!(page.participants, [Participant { call_sid: CALL.into() }]);
+    let conference = format!("Conferences/{sid}.json");
+    assert_eq!(desk.post(&conference, &[("Status", "paused")]).await.0, 400);
+    let (status, ended) = desk.post(&conference, &[("Status", "completed")]).await;
+    assert_eq!((status, &ended["sid"]), (200, &json!(sid)));
+    assert_eq!(seat.stay(&mut orders, std::future::pending()).await, rooms::Left::Over);
+    assert_eq!((look().await.0, desk.post(&conference, &[("Status", "completed")]).await.0), (404, 404));
 }

@@ -1,0 +1,132 @@
+/** A bridge of the test's own, with the scripted model, and people who call it. Gone with the test. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test as base, expect, type Page } from '@playwright/test';
+
+const HERE = import.meta.dirname;
+const PROGRAM = process.env['VOICEBRIDGE_BIN'] ?? resolve(HERE, '../../target/debug/voicebridge');
+const DIST = resolve(HERE, '../dist');
+const SCRIPTS = resolve(HERE, 'scripts');
+
+const TOOLS = 'get_weather,lookup_prescription,lookup_menu,take_message,schedule_callback,hang_up';
+
+const DAY_MS = 86_400_000;
+
+export interface Caller {
+  /** Its exit status, when the call is over. */
+  over: Promise<number | null>;
+  output: () => string;
+}
+
+export class Bridge {
+  private readonly callers: ChildProcess[] = [];
+
+  private constructor(
+    readonly url: string,
+    private readonly server: ChildProcess,
+    private readonly folder: string,
+  ) {}
+
+  static async start(env: Record<string, string> = {}, script = 'office.model'): Promise<Bridge> {
+    const folder = await mkdtemp(join(tmpdir(), 'voicebridge-e2e-'));
+    const model = join(folder, script);
+    const words = await readFile(join(SCRIPTS, script), 'utf8');
+    await writeFile(model, words.replaceAll('TOMORROW', new Date(Date.now() + DAY_MS).toISOString()));
+    const args = ['serve', '--port', '0', '--data', folder, '--env-file', join(folder, 'none')];
+    args.push('--console', DIST, '--script', model, '--drain', '0');
+    const settings = { PATH: process.env['PATH'] ?? '', AGENT_TOOLS: TOOLS, MEDIA_PATH: 'direct', ...env };
+    const server = spawn(PROGRAM, args, { env: settings, stdio: ['ignore', 'pipe', 'pipe'] });
+    let complaints = '';
+    server.stderr.on('data', (data) => (complaints += String(data)));
+    const lines = createInterface({ input: server.stdout });
+    const url = await new Promise<string>((found, failed) => {
+      server.on('error', failed);
+      server.on('exit', (code) => failed(new Error(`the bridge ended with ${code}: ${complaints}`)));
+      lines.on('line', (line) => {
+        const at = /^voicebridge is at (http\S+?),/.exec(line)?.[1];
+        if (at) found(at);
+      });
+    });
+    return new Bridge(url, server, folder);
+  }
+
+  /** Somebody who says what a file tells them. */
+  call(script: string, args: string[] = []): Caller {
+    const given = ['call', '--url', `${this.url}/twiml`, '--script', join(SCRIPTS, script), ...args];
+    const caller = spawn(PROGRAM, given, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.callers.push(caller);
+    let output = '';
+    caller.stdout.on('data', (data) => (output += String(data)));
+    caller.stderr.on('data', (data) => (output += String(data)));
+    return { over: new Promise((over) => caller.on('exit', over)), output: () => output };
+  }
+
+  async api<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    const text = await response.text();
+    return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  async stop(): Promise<void> {
+    for (const caller of this.callers) caller.kill('SIGKILL');
+    const gone = new Promise((over) => this.server.on('exit', over));
+    if (this.server.exitCode === null) {
+      this.server.kill('SIGTERM');
+      await gone;
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export interface World {
+  bridge: Bridge;
+  /** What the page complained about; a test that expects complaints empties it. */
+  complaints: string[];
+}
+
+/** The browser notes what a server without the socket, or one that refuses something, has answered: the page shows it itself. */
+const EXPECTED = [/WebSocket connection to .*\/logs/, /the server responded with a status of 4\d\d/];
+
+function listen(page: Page, complaints: string[]): void {
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !EXPECTED.some((known) => known.test(message.text()))) complaints.push(message.text());
+  });
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+}
+
+/** One bridge a file, without a token; pages open at it. A page that complains has failed. */
+export const test = base.extend<{ complaints: string[] }, { bridge: Bridge }>({
+  bridge: [
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads the parameters' names
+    async ({}, use) => {
+      const bridge = await Bridge.start();
+      await use(bridge);
+      await bridge.stop();
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  baseURL: async ({ bridge }, use) => use(bridge.url),
+  complaints: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      listen(page, complaints);
+      await use(complaints);
+      expect(complaints, 'what the page complained about').toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
