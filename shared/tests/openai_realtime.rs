@@ -321,6 +321,9 @@ fn is_expected(kind: &str, event: &ModelEvent) -> bool {
             *event == ModelEvent::SpeechStopped { item: "msg_003".into(), at_ms: 2_000 }
         }
         "input_audio_buffer.committed" => *event == ModelEvent::Committed { item: "msg_002".into() },
+        "conversation.item.input_audio_transcription.delta" => {
+            *event == ModelEvent::CallerSays { item: "item_CCXGQ4e1ht4cOraEYcuR2".into(), text: "Hey".into() }
+        }
         "conversation.item.input_audio_transcription.completed" => {
             *event
                 == ModelEvent::CallerSaid {
