@@ -38,7 +38,7 @@ pub trait KeepWatchers: Send + Sync {
     /// New, or with another wish.
     fn keep_watcher(&self, watcher: &Watcher) -> impl Future<Output = PortResult<()>> + Send;
     fn watcher(&self, connection: &ConnectionId) -> impl Future<Output = PortResult<Option<Watcher>>> + Send;
-    /// It is still there. [`PortError::Gone`]: nobody knows of it.
+    /// It is still there. [`PortError::Gone`](super::PortError::Gone): nobody knows of it.
     fn watcher_seen(&self, connection: &ConnectionId, at_ms: u64) -> impl Future<Output = PortResult<()>> + Send;
     /// To forget twice is to forget.
     fn forget_watcher(&self, connection: &ConnectionId) -> impl Future<Output = PortResult<()>> + Send;
