@@ -11,7 +11,9 @@ import zlib
 from pathlib import Path
 
 BUILD = Path(__file__).resolve().parents[1] / ".aws-sam/build"
-LARGEST = 6_000_000
+# As Lambda counts it.
+MB = 1 << 20
+LARGEST = 6 * MB
 NEWEST_GLIBC = (2, 34)
 
 
@@ -37,7 +39,7 @@ def main() -> int:
         fault = size > LARGEST or needs > NEWEST_GLIBC
         faults += fault
         version = ".".join(map(str, needs))
-        print(f"{path.parent.name:14} {len(program) / 1e6:6.1f} MB {size / 1e6:6.1f} MB  {version}{'  too much' * fault}")
+        print(f"{path.parent.name:14} {len(program) / MB:6.1f} MB {size / MB:6.1f} MB  {version}{'  too much' * fault}")
     return 1 if faults else 0
 
 
