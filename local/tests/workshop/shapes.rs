@@ -128,6 +128,7 @@ fn intended(event: &Value) -> &'static str {
         "input_audio_buffer.speech_started" => "SpeechStarted",
         "input_audio_buffer.speech_stopped" => "SpeechStopped",
         "input_audio_buffer.committed" => "Committed",
+        "conversation.item.input_audio_transcription.delta" => "CallerSays",
         "conversation.item.input_audio_transcription.completed"
         | "conversation.item.input_audio_transcription.failed" => "CallerSaid",
         "response.created" => "ResponseStarted",
