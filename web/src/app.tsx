@@ -9,9 +9,9 @@ import { SessionContext } from './lib/session';
 import { live } from './live/use';
 import { LivePage } from './pages/live';
 import { Shell } from './shell';
-import { SignIn } from './sign-in';
 import { Empty, Trouble, Waiting } from './ui/feedback';
 
+const SignIn = lazy(async () => ({ default: (await import('./sign-in')).SignIn }));
 const CallPage = lazy(() => import('./pages/call'));
 const HistoryPage = lazy(() => import('./pages/history'));
 const AgentsPage = lazy(() => import('./pages/agents'));
@@ -112,5 +112,9 @@ export function App() {
       </div>
     );
   }
-  return <SignIn onSignedIn={(session) => queries.setQueryData(['session'], session)} />;
+  return (
+    <Suspense fallback={<Waiting />}>
+      <SignIn onSignedIn={(session) => queries.setQueryData(['session'], session)} />
+    </Suspense>
+  );
 }

@@ -1,21 +1,21 @@
 /** Around every page: where one can go, whether what one sees is live, how it looks, who is signed in. */
-import { Menu } from '@base-ui/react/menu';
-import { ToggleGroup } from '@base-ui/react/toggle-group';
-import { Toggle } from '@base-ui/react/toggle';
 import {
   Activity, Bot, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, Sun,
 } from 'lucide-react';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { signOut } from './api/client';
 import icon from './icon.svg';
 import { useNow } from './lib/now';
-import { go, Link, usePath } from './lib/router';
+import { Link, usePath } from './lib/router';
 import { useSession } from './lib/session';
+import { useNarrow } from './lib/narrow';
 import { setTheme, type Theme, useTheme } from './lib/theme';
 import { useCalls, useConnection } from './live/use';
-import { buttonClass } from './ui/controls';
+import { buttonClass } from './ui/button';
 
-interface Place {
+const More = lazy(() => import('./ui/more'));
+
+export interface Place {
   to: string;
   name: string;
   icon: LucideIcon;
@@ -33,7 +33,13 @@ const PLACES: Place[] = [
   { to: '/setup', name: 'Setup', icon: CircleCheck, rest: true },
 ];
 
-const THEMES: { value: Theme; name: string; icon: LucideIcon }[] = [
+export interface ThemeOption {
+  value: Theme;
+  name: string;
+  icon: LucideIcon;
+}
+
+const THEMES: ThemeOption[] = [
   { value: 'system', name: 'As the system', icon: Monitor },
   { value: 'light', name: 'Light', icon: Sun },
   { value: 'dark', name: 'Dark', icon: Moon },
@@ -73,59 +79,35 @@ function ConnectionState() {
 function ThemeChoice() {
   const theme = useTheme();
   return (
-    <ToggleGroup
-      className="segments"
-      aria-label="Theme"
-      value={[theme]}
-      onValueChange={(value) => value[0] && setTheme(value[0] as Theme)}
-    >
+    <div className="segments" role="group" aria-label="Theme">
       {THEMES.map(({ value, name, icon: Icon }) => (
-        <Toggle key={value} value={value} className="segment grow" aria-label={name}>
+        <button
+          key={value}
+          type="button"
+          className="segment grow"
+          aria-label={name}
+          aria-pressed={value === theme}
+          onClick={() => setTheme(value)}
+        >
           <Icon aria-hidden="true" />
-        </Toggle>
+        </button>
       ))}
-    </ToggleGroup>
+    </div>
   );
 }
 
-function More({ isHere }: { isHere: boolean }) {
-  const theme = useTheme();
-  const { open } = useSession();
+/** In its place until the menu is there. */
+function MoreLater() {
   return (
-    <Menu.Root modal={false}>
-      <Menu.Trigger className="more" aria-current={isHere ? 'page' : undefined}>
-        <Ellipsis aria-hidden="true" /> More
-      </Menu.Trigger>
-      <Menu.Portal>
-        <Menu.Positioner className="positioner" sideOffset={8} align="end">
-          <Menu.Popup className="popup">
-            {PLACES.filter(({ rest }) => rest).map(({ to, name, icon: Icon }) => (
-              <Menu.Item key={to} className="option" onClick={() => go(to)}>
-                <Icon aria-hidden="true" /> {name}
-              </Menu.Item>
-            ))}
-            <Menu.RadioGroup value={theme} onValueChange={(value) => setTheme(value as Theme)}>
-              {THEMES.map(({ value, name, icon: Icon }) => (
-                <Menu.RadioItem key={value} value={value} className="option">
-                  <Icon aria-hidden="true" /> {name}
-                  <Menu.RadioItemIndicator className="tick">●</Menu.RadioItemIndicator>
-                </Menu.RadioItem>
-              ))}
-            </Menu.RadioGroup>
-            {!open && (
-              <Menu.Item className="option" onClick={signOut}>
-                <LogOut aria-hidden="true" /> Sign out
-              </Menu.Item>
-            )}
-          </Menu.Popup>
-        </Menu.Positioner>
-      </Menu.Portal>
-    </Menu.Root>
+    <button type="button" className="more" disabled>
+      <Ellipsis aria-hidden="true" /> More
+    </button>
   );
 }
 
 function Navigation() {
   const path = usePath();
+  const isNarrow = useNarrow();
   const isHere = (to: string) => path === to || path.startsWith(`${to}/`) || (path === '/' && to === '/live');
   return (
     <nav className="nav" aria-label="Pages">
@@ -136,7 +118,11 @@ function Navigation() {
           {to === '/live' && <LiveCount />}
         </Link>
       ))}
-      <More isHere={PLACES.some(({ to, rest }) => rest && isHere(to))} />
+      {isNarrow && (
+        <Suspense fallback={<MoreLater />}>
+          <More places={PLACES.filter(({ rest }) => rest)} themes={THEMES} isHere={PLACES.some(({ to, rest }) => rest && isHere(to))} />
+        </Suspense>
+      )}
     </nav>
   );
 }
