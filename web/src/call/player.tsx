@@ -64,7 +64,8 @@ export interface Player {
   setRate: (rate: number) => void;
 }
 
-export function usePlayer(sound: Sound | null | undefined): Player {
+/** It waits at a moment that somebody was led to. */
+export function usePlayer(sound: Sound | null | undefined, startMs: number | null): Player {
   const audio = useRef<HTMLAudioElement>(null);
   const [ms, setMs] = useState(0);
   const [isPlaying, setPlaying] = useState(false);
@@ -83,6 +84,9 @@ export function usePlayer(sound: Sound | null | undefined): Player {
       for (const [name, listener] of listeners) element.removeEventListener(name, listener);
     };
   }, [sound]);
+  useEffect(() => {
+    if (audio.current && sound && startMs !== null) audio.current.currentTime = startMs / 1_000;
+  }, [sound, startMs]);
   useEffect(() => {
     if (!isPlaying) return;
     let frame = 0;

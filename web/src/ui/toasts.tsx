@@ -1,16 +1,19 @@
 /** Shows what is told in passing, and lets it go. */
 import { Toast } from '@base-ui/react/toast';
 import { X } from 'lucide-react';
-import { useEffect, useSyncExternalStore } from 'react';
+import { useEffect } from 'react';
 import { IconButton } from './controls';
-import { take, told, whenTold } from './tell';
+import { take, whenTold } from './tell';
 
 function ToastList() {
   const { toasts, add } = Toast.useToastManager();
-  const count = useSyncExternalStore(whenTold, told);
   useEffect(() => {
-    for (const news of take()) add(news.type === 'error' ? { ...news, timeout: 10_000, priority: 'high' } : news);
-  }, [count, add]);
+    const show = () => {
+      for (const news of take()) add(news.type === 'error' ? { ...news, timeout: 10_000, priority: 'high' } : news);
+    };
+    show();
+    return whenTold(show);
+  }, [add]);
   return toasts.map((toast) => (
     <Toast.Root key={toast.id} toast={toast} className="toast">
       <Toast.Content className="row">
