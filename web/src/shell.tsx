@@ -1,13 +1,14 @@
 /** Around every page: where one can go, whether what one sees is live, how it looks, who is signed in. */
 import {
-  Activity, Bot, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, Sun,
+  Activity, Bot, ChartColumn, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, ScrollText, Sun,
 } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { signOut } from './api/client';
+import type { Role } from './api/types';
 import icon from './icon.svg';
 import { useNow } from './lib/now';
 import { Link, usePath } from './lib/router';
-import { useSession } from './lib/session';
+import { mayBe, useSession } from './lib/session';
 import { useNarrow } from './lib/narrow';
 import { setTheme, type Theme, useTheme } from './lib/theme';
 import { useCalls, useConnection } from './live/use';
@@ -21,16 +22,20 @@ export interface Place {
   icon: LucideIcon;
   /** On a phone behind "More". */
   rest?: boolean;
+  /** Nobody below is offered it. */
+  role?: Role;
 }
 
 const PLACES: Place[] = [
   { to: '/live', name: 'Live', icon: Activity },
   { to: '/calls', name: 'History', icon: History },
+  { to: '/insights', name: 'Insights', icon: ChartColumn, rest: true },
   { to: '/messages', name: 'Messages', icon: Inbox },
   { to: '/agents', name: 'Agents', icon: Bot },
   { to: '/numbers', name: 'Numbers', icon: Hash, rest: true },
   { to: '/hold-music', name: 'Hold music', icon: Music, rest: true },
   { to: '/setup', name: 'Setup', icon: CircleCheck, rest: true },
+  { to: '/audit', name: 'Audit', icon: ScrollText, rest: true, role: 'admin' },
 ];
 
 export interface ThemeOption {
@@ -108,10 +113,12 @@ function MoreLater() {
 function Navigation() {
   const path = usePath();
   const isNarrow = useNarrow();
+  const { role } = useSession();
+  const places = PLACES.filter((place) => !place.role || mayBe(role, place.role));
   const isHere = (to: string) => path === to || path.startsWith(`${to}/`) || (path === '/' && to === '/live');
   return (
     <nav className="nav" aria-label="Pages">
-      {PLACES.map(({ to, name, icon: Icon, rest }) => (
+      {places.map(({ to, name, icon: Icon, rest }) => (
         <Link key={to} to={to} className={rest ? 'less' : ''} aria-current={isHere(to) ? 'page' : undefined}>
           <Icon aria-hidden="true" />
           {name}
@@ -120,7 +127,7 @@ function Navigation() {
       ))}
       {isNarrow && (
         <Suspense fallback={<MoreLater />}>
-          <More places={PLACES.filter(({ rest }) => rest)} themes={THEMES} isHere={PLACES.some(({ to, rest }) => rest && isHere(to))} />
+          <More places={places.filter(({ rest }) => rest)} themes={THEMES} isHere={places.some(({ to, rest }) => rest && isHere(to))} />
         </Suspense>
       )}
     </nav>

@@ -1080,6 +1080,13 @@ export interface components {
             from_ms: number;
             /** Format: uint64 */
             lasts_ms: number;
+            answer_ms: components["schemas"]["Percentiles"] | null;
+            lasted_ms: components["schemas"]["Percentiles"] | null;
+            turns: number;
+            interruptions: number;
+            tools: number;
+            tools_failed: number;
+            errors: number;
         };
         /** @description The piece that is always there. */
         BuiltIn: {

@@ -16,6 +16,7 @@ export type Call = S['Call'];
 export type Line = S['Line'];
 export type FoundCall = S['FoundCall'];
 export type Insights = S['InsightsOf'];
+export type Bucket = S['Bucket'];
 export type Percentiles = S['Percentiles'];
 export type Act = S['Act'];
 export type Cost = S['Cost'];

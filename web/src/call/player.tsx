@@ -5,6 +5,7 @@ import { type KeyboardEvent, type RefObject, useCallback, useEffect, useMemo, us
 import { ApiError, ask, get } from '../api/client';
 import type { RecordingLink } from '../api/types';
 import { clock } from '../lib/format';
+import { whenRecoloured } from '../lib/theme';
 import { type Wave, wave } from '../lib/wav';
 import { Button, IconButton } from '../ui/controls';
 
@@ -153,14 +154,10 @@ function Picture({ picture }: { picture: Wave }) {
     paint();
     const sizes = new ResizeObserver(paint);
     sizes.observe(element);
-    const themes = new MutationObserver(paint);
-    themes.observe(document.documentElement, { attributeFilter: ['data-theme'] });
-    const system = window.matchMedia('(prefers-color-scheme: dark)');
-    system.addEventListener('change', paint);
+    const stopListening = whenRecoloured(paint);
     return () => {
       sizes.disconnect();
-      themes.disconnect();
-      system.removeEventListener('change', paint);
+      stopListening();
     };
   }, [picture]);
   return <canvas ref={canvas} className="picture" aria-hidden="true" />;
