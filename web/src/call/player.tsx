@@ -45,6 +45,8 @@ export function useRecording(sid: string, endedAtMs: number | null): Sound | nul
     queryFn: ({ signal }) => load(sid, signal),
     enabled: endedAtMs !== null,
     staleTime: 4 * 60_000,
+    // Its address is gone with the page that showed it.
+    gcTime: 0,
     refetchOnWindowFocus: false,
     refetchInterval: ({ state }) =>
       state.data === null && endedAtMs !== null && Date.now() - endedAtMs < PATIENCE_MS ? ASK_AGAIN_MS : false,

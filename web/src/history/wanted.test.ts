@@ -17,6 +17,8 @@ test('words, whole numbers, agents and endings are searched for, and nothing is 
   expect(ask('days=7').search).toBe('');
   expect(ask('q=ready&agent=pharmacy').search).toBe('q=ready&agent=pharmacy');
   expect(ask('number=%2B1%20(500)%20555-0142').search).toBe('number=%2B15005550142');
+  expect(ask('q=%2B1+500+555+0142').search).toBe('number=%2B15005550142');
+  expect(ask('q=4711').search).toBe('q=4711');
   expect(new URLSearchParams(ask('q=ready&days=1').search).get('from')).toBe(new Date(2026, 10, 22).toISOString());
 });
 

@@ -41,9 +41,17 @@ function digitsOf(number: string): string {
 
 const WHOLE_NUMBER = /^\+\d{7,15}$/;
 
+/** A number among the words is looked for as one. */
+function numberIn({ words, number }: Wanted): { words: string; digits: string } {
+  const digits = digitsOf(words.trim());
+  return number === '' && WHOLE_NUMBER.test(digits) ? { words: '', digits } : { words, digits: digitsOf(number) };
+}
+
 export interface Question {
   /** What the server searches by; empty: calls are listed. */
   search: string;
+  /** Those of them that were said. */
+  words: string;
   /** What is left for the page to look at. */
   digits: string;
   within: Bounds;
@@ -51,10 +59,11 @@ export interface Question {
 
 export function questionOf(wanted: Wanted, nowMs: number): Question {
   const within = bounds(wanted.range, nowMs);
-  const digits = digitsOf(wanted.number);
+  const { words, digits } = numberIn(wanted);
   const isWhole = WHOLE_NUMBER.test(digits);
   const search = new URLSearchParams();
-  if (wordsOf(wanted.words).size > 0) search.set('q', wanted.words);
+  const said = wordsOf(words).size > 0 ? words : '';
+  if (said) search.set('q', said);
   if (isWhole) search.set('number', digits);
   if (wanted.agent !== ANY) search.set('agent', wanted.agent);
   if (wanted.ending !== ANY) search.set('ending', wanted.ending);
@@ -62,7 +71,7 @@ export function questionOf(wanted: Wanted, nowMs: number): Question {
     if (within.fromMs !== null) search.set('from', new Date(within.fromMs).toISOString());
     if (within.toMs !== null) search.set('to', new Date(within.toMs - 1).toISOString());
   }
-  return { search: search.toString(), digits: isWhole ? '' : digits.toLowerCase(), within };
+  return { search: search.toString(), words: said, digits: isWhole ? '' : digits.toLowerCase(), within };
 }
 
 export function isWanted(call: Call, { digits, within }: Question): boolean {

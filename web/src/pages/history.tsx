@@ -91,8 +91,8 @@ export default function HistoryPage() {
   useTitle('History');
   useEffect(() => rememberSearch(address), [address]);
   const query = useInfiniteQuery({
-    queryKey: ['history', question, wanted.words],
-    queryFn: async ({ pageParam, signal }) => ({ ...(await look(question, pageParam, signal)), words: wanted.words }),
+    queryKey: ['history', question],
+    queryFn: async ({ pageParam, signal }) => ({ ...(await look(question, pageParam, signal)), words: question.words }),
     initialPageParam: '',
     getNextPageParam: ({ next }) => next ?? undefined,
     placeholderData: keepPreviousData,
