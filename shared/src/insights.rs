@@ -65,16 +65,33 @@ impl Review {
     }
 }
 
-/// Of all calls that began within a time. Those that still run, and those whose relay did not live to review them, are
-/// counted among `calls` and `endings`, and in nothing else.
+/// Of all calls that began within a time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Insights {
-    pub calls: u32,
     pub running: u32,
     /// How many ended how.
     pub endings: BTreeMap<Ending, u32>,
     /// Hours or days, in order; none is left out.
     pub over_time: Vec<Bucket>,
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// An hour or a day of them. The first begins with the time that is asked for: whoever wants days of a place begins at its midnight.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Bucket {
+    /// Unix milliseconds.
+    pub from_ms: u64,
+    pub lasts_ms: u64,
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// How a number of calls went. Those that still run, and those whose relay did not live to review them, are counted among
+/// `calls`, and in nothing else.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Figures {
+    pub calls: u32,
     pub lasted_ms: Option<Percentiles>,
     pub answer_ms: Option<Percentiles>,
     pub turns: u64,
@@ -82,16 +99,6 @@ pub struct Insights {
     pub tools: u64,
     pub tools_failed: u64,
     pub errors: u64,
-    pub cost: Usd,
-}
-
-/// An hour or a day of UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
-pub struct Bucket {
-    /// Unix milliseconds.
-    pub from_ms: u64,
-    pub lasts_ms: u64,
-    pub calls: u32,
     pub cost: Usd,
 }
 
@@ -106,56 +113,47 @@ pub struct Percentiles {
 impl Insights {
     /// From a moment on, to another that is not included.
     pub fn of<'a>(calls: impl IntoIterator<Item = &'a Call>, from_ms: u64, to_ms: u64) -> Self {
-        let mut insights = Self { over_time: buckets(from_ms, to_ms), ..Self::default() };
-        let (mut lasted, mut answers) = (Vec::new(), Vec::new());
         let within = |call: &&Call| (from_ms..to_ms).contains(&call.began_at_ms);
-        for call in calls.into_iter().filter(within) {
-            insights.count(call);
-            if let Some(review) = &call.review {
-                insights.add(call.began_at_ms, review);
-                lasted.push(review.lasted_ms);
-                answers.extend(&review.answers_ms);
+        let calls: Vec<&Call> = calls.into_iter().filter(within).collect();
+        let mut insights =
+            Self { over_time: buckets(&calls, from_ms, to_ms), figures: Figures::of(&calls), ..Self::default() };
+        for call in calls {
+            match call.status.ended() {
+                Some(ending) => *insights.endings.entry(ending).or_default() += 1,
+                None => insights.running = insights.running.saturating_add(1),
             }
         }
-        insights.lasted_ms = percentiles(lasted);
-        insights.answer_ms = percentiles(answers);
         insights
     }
+}
 
-    fn count(&mut self, call: &Call) {
-        self.calls = self.calls.saturating_add(1);
-        match call.status.ended() {
-            Some(ending) => *self.endings.entry(ending).or_default() += 1,
-            None => self.running = self.running.saturating_add(1),
+impl Figures {
+    fn of(calls: &[&Call]) -> Self {
+        let mut figures = Self { calls: u32::try_from(calls.len()).unwrap_or(u32::MAX), ..Self::default() };
+        let reviews = || calls.iter().filter_map(|call| call.review.as_ref());
+        for review in reviews() {
+            figures.turns += u64::from(review.turns);
+            figures.interruptions += u64::from(review.interruptions);
+            figures.tools += u64::from(review.tools);
+            figures.tools_failed += u64::from(review.tools_failed);
+            figures.errors += u64::from(review.errors);
+            figures.cost += review.cost.unwrap_or_default();
         }
-        if let Some(bucket) = self.bucket(call.began_at_ms) {
-            bucket.calls = bucket.calls.saturating_add(1);
-        }
-    }
-
-    fn add(&mut self, began_at_ms: u64, review: &Review) {
-        let cost = review.cost.unwrap_or_default();
-        self.turns += u64::from(review.turns);
-        self.interruptions += u64::from(review.interruptions);
-        self.tools += u64::from(review.tools);
-        self.tools_failed += u64::from(review.tools_failed);
-        self.errors += u64::from(review.errors);
-        self.cost += cost;
-        if let Some(bucket) = self.bucket(began_at_ms) {
-            bucket.cost += cost;
-        }
-    }
-
-    fn bucket(&mut self, at_ms: u64) -> Option<&mut Bucket> {
-        self.over_time.iter_mut().find(|bucket| (bucket.from_ms..bucket.from_ms + bucket.lasts_ms).contains(&at_ms))
+        figures.lasted_ms = percentiles(reviews().map(|review| review.lasted_ms).collect());
+        figures.answer_ms = percentiles(reviews().flat_map(|review| &review.answers_ms).copied().collect());
+        figures
     }
 }
 
 /// As many as there are hours or days.
-fn buckets(from_ms: u64, to_ms: u64) -> Vec<Bucket> {
+fn buckets(calls: &[&Call], from_ms: u64, to_ms: u64) -> Vec<Bucket> {
     let lasts_ms = if to_ms.saturating_sub(from_ms) > LONGEST_BY_HOURS_MS { DAY_MS } else { HOUR_MS };
-    let numbers = from_ms / lasts_ms..to_ms.div_ceil(lasts_ms);
-    numbers.map(|number| Bucket { from_ms: number * lasts_ms, lasts_ms, ..Bucket::default() }).collect()
+    let number = |call: &Call| call.began_at_ms.saturating_sub(from_ms) / lasts_ms;
+    let bucket = |wanted: u64| {
+        let of: Vec<&Call> = calls.iter().copied().filter(|call| number(call) == wanted).collect();
+        Bucket { from_ms: from_ms + wanted * lasts_ms, lasts_ms, figures: Figures::of(&of) }
+    };
+    (0..to_ms.saturating_sub(from_ms).div_ceil(lasts_ms)).map(bucket).collect()
 }
 
 fn percentiles(mut figures: Vec<u64>) -> Option<Percentiles> {
@@ -242,16 +240,27 @@ mod tests {
             call(MIDNIGHT_MS + 3 * HOUR_MS, None),
         ];
         let insights = Insights::of(&calls, MIDNIGHT_MS, MIDNIGHT_MS + 3 * HOUR_MS);
-        let by_hour: Vec<u32> = insights.over_time.iter().map(|bucket| bucket.calls).collect();
-        assert_eq!((insights.calls, insights.running, by_hour), (3, 1, vec![1, 2, 0]));
+        let by_hour: Vec<u32> = insights.over_time.iter().map(|bucket| bucket.figures.calls).collect();
+        assert_eq!((insights.figures.calls, insights.running, by_hour), (3, 1, vec![1, 2, 0]));
         assert_eq!(insights.endings, [(Ending::CallerHungUp, 2)].into());
-        assert_eq!(insights.lasted_ms, Some(Percentiles { count: 2, p50: 10_000, p95: 10_000, max: 30_000 }));
-        assert_eq!(insights.answer_ms.map(|answer| answer.max), Some(300));
+        assert_eq!(insights.figures.lasted_ms, Some(Percentiles { count: 2, p50: 10_000, p95: 10_000, max: 30_000 }));
+        let longest_answers = insights.over_time.iter().map(|bucket| bucket.figures.answer_ms.map(|answer| answer.max));
+        assert_eq!(longest_answers.collect::<Vec<_>>(), [Some(100), Some(300), None]);
     }
 
     #[test]
     fn a_longer_time_is_told_by_days() {
         let insights = Insights::of(&[call(MIDNIGHT_MS + 5, None)], MIDNIGHT_MS, MIDNIGHT_MS + 7 * DAY_MS);
-        assert_eq!((insights.over_time.len(), insights.over_time[0].calls), (7, 1));
+        assert_eq!((insights.over_time.len(), insights.over_time[0].figures.calls), (7, 1));
+    }
+
+    #[test]
+    fn days_begin_when_the_time_asked_for_does() {
+        let midnight_of_a_place = MIDNIGHT_MS - 9 * HOUR_MS;
+        let calls = [call(MIDNIGHT_MS - 1, None), call(MIDNIGHT_MS + 1, None)];
+        let insights = Insights::of(&calls, midnight_of_a_place, midnight_of_a_place + 6 * DAY_MS + HOUR_MS);
+        let days = insights.over_time.iter().map(|bucket| (bucket.from_ms, bucket.figures.calls));
+        assert_eq!(days.clone().next(), Some((midnight_of_a_place, 2)));
+        assert_eq!(days.count(), 7, "the last is not a whole one");
     }
 }

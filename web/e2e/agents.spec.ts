@@ -33,7 +33,7 @@ test('an agent is made, mended, saved, and speaks otherwise in the next call', a
   await expect(page.getByText('Version 2', { exact: true })).toBeVisible();
 
   await bridge.call('brief.caller', ['--from', '+15005550333']).over;
-  await page.goto('/console/calls?q=0333');
+  await page.goto('/console/calls?number=0333');
   await page.getByRole('link', { name: '+15005550333' }).click();
   await expect(page.getByRole('region', { name: 'Transcript' })).toContainText('Welcome to the Blue Door');
   await expect(page.getByRole('link', { name: `${NAME} v2` })).toBeVisible();

@@ -12,9 +12,10 @@ test('every page', async ({ browser }) => {
   const closed = await Bridge.start({ CONSOLE_TOKEN: 'x' });
   const past = await fill(bridge);
   const pages: Record<string, string> = {
-    live: 'live', call: `calls/${past.over}`, 'call-live': `calls/${past.live}`, history: 'calls', messages: 'messages', agents: 'agents',
+    live: 'live', call: `calls/${past.over}`, 'call-live': `calls/${past.live}`, history: 'calls', search: 'calls?q=prescription+ready', insights: 'insights?days=1',
+    messages: 'messages', agents: 'agents',
     agent: 'agents/pharmacy', 'agent-tools': 'agents/restaurant?tab=tools', 'agent-hours': 'agents/pharmacy?tab=routing',
-    'agent-versions': 'agents/pharmacy?tab=versions', numbers: 'numbers', 'hold-music': 'hold-music', setup: 'setup',
+    'agent-versions': 'agents/pharmacy?tab=versions', numbers: 'numbers', 'hold-music': 'hold-music', setup: 'setup', audit: 'audit',
   };
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [size, viewport] of Object.entries(SIZES)) {

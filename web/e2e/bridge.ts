@@ -23,11 +23,13 @@ export interface Caller {
 
 export class Bridge {
   private readonly callers: ChildProcess[] = [];
+  private server: ChildProcess | undefined;
 
   private constructor(
-    readonly url: string,
-    private readonly server: ChildProcess,
     private readonly folder: string,
+    private readonly model: string,
+    private readonly env: Record<string, string>,
+    public url: string = '',
   ) {}
 
   static async start(env: Record<string, string> = {}, script = 'office.model'): Promise<Bridge> {
@@ -35,14 +37,21 @@ export class Bridge {
     const model = join(folder, script);
     const words = await readFile(join(SCRIPTS, script), 'utf8');
     await writeFile(model, words.replaceAll('TOMORROW', new Date(Date.now() + DAY_MS).toISOString()));
-    const args = ['serve', '--port', '0', '--data', folder, '--env-file', join(folder, 'none')];
-    args.push('--console', DIST, '--script', model, '--drain', '0');
-    const settings = { PATH: process.env['PATH'] ?? '', AGENT_TOOLS: TOOLS, MEDIA_PATH: 'direct', ...env };
+    const bridge = new Bridge(folder, model, env);
+    bridge.url = await bridge.serve('0');
+    return bridge;
+  }
+
+  private serve(port: string): Promise<string> {
+    const args = ['serve', '--port', port, '--data', this.folder, '--env-file', join(this.folder, 'none')];
+    args.push('--console', DIST, '--script', this.model, '--drain', '0');
+    const settings = { PATH: process.env['PATH'] ?? '', AGENT_TOOLS: TOOLS, MEDIA_PATH: 'direct', ...this.env };
     const server = spawn(PROGRAM, args, { env: settings, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.server = server;
     let complaints = '';
     server.stderr.on('data', (data) => (complaints += String(data)));
     const lines = createInterface({ input: server.stdout });
-    const url = await new Promise<string>((found, failed) => {
+    return new Promise<string>((found, failed) => {
       server.on('error', failed);
       server.on('exit', (code) => failed(new Error(`the bridge ended with ${code}: ${complaints}`)));
       lines.on('line', (line) => {
@@ -50,7 +59,20 @@ export class Bridge {
         if (at) found(at);
       });
     });
-    return new Bridge(url, server, folder);
+  }
+
+  /** The server's process ends; what it has stored stays. */
+  async down(): Promise<void> {
+    const { server } = this;
+    if (!server || server.exitCode !== null) return;
+    const gone = new Promise((over) => server.on('exit', over));
+    server.kill('SIGTERM');
+    await gone;
+  }
+
+  /** Another process, at the same address. */
+  async up(): Promise<void> {
+    await this.serve(new URL(this.url).port);
   }
 
   /** Somebody who says what a file tells them. */
@@ -77,11 +99,7 @@ export class Bridge {
 
   async stop(): Promise<void> {
     for (const caller of this.callers) caller.kill('SIGKILL');
-    const gone = new Promise((over) => this.server.on('exit', over));
-    if (this.server.exitCode === null) {
-      this.server.kill('SIGTERM');
-      await gone;
-    }
+    await this.down();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

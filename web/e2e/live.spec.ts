@@ -1,6 +1,6 @@
 /** The live socket, played by the test: words while they are spoken, what is lost and comes back, listening in. */
 import type { Page, WebSocketRoute } from '@playwright/test';
-import { expect, test } from './bridge';
+import { Bridge, expect, test } from './bridge';
 
 const SID = `CA${'7'.repeat(32)}`;
 const CALL = {
@@ -40,7 +40,7 @@ const line = (text: string, final: boolean) => ({
 test('words appear while they are spoken, and the line’s quality beside them', async ({ page }) => {
   const { tell } = await wire(page);
   await page.goto(`/console/calls/${SID}`);
-  await expect(page.getByText('Live', { exact: true }).last()).toBeVisible();
+  await expect(page.locator('.side .connection')).toHaveText('Live');
   const transcript = page.getByText('Thank you for');
   tell({ type: 'entries', cursor: '1.c', entries: [line('Thank you for', false)] });
   await expect(transcript).toBeVisible();
@@ -80,4 +80,29 @@ test('who may not is told, and the socket stays', async ({ page }) => {
   tell({ type: 'problem', status: 403, title: 'listening in is for operators' });
   await expect(page.getByText('listening in is for operators').first()).toBeVisible();
   await expect(page.locator('.side .connection')).toHaveText('Live');
+});
+
+test('a server that ends and comes back is waited for, and the page goes on by itself', async ({ page, complaints }) => {
+  const bridge = await Bridge.start();
+  try {
+    await page.goto(`${bridge.url}/console/live`);
+    const connection = page.locator('.side .connection');
+    await expect(connection).toHaveText('Live');
+    await page.evaluate(() => document.body.setAttribute('data-same-page', ''));
+
+    await bridge.down();
+    await expect(connection).toContainText('Reconnecting');
+    await bridge.up();
+    await expect(connection).toHaveText('Live', { timeout: 40_000 });
+
+    bridge.call('patient.caller', ['--from', '+15005550777']);
+    const row = page.getByRole('row', { name: /\+15005550777/ });
+    await expect(row).toContainText('How can I help you?');
+    await expect(page.locator('body')).toHaveAttribute('data-same-page');
+    // The browser notes what it could not reach meanwhile.
+    for (const complaint of complaints) expect(complaint).toMatch(/ERR_CONNECTION|ERR_EMPTY_RESPONSE/);
+    complaints.length = 0;
+  } finally {
+    await bridge.stop();
+  }
 });

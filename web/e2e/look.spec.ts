@@ -1,4 +1,4 @@
-/** Every page, light and dark, on a desk and on a phone, looked at by axe. */
+/** Every page, with words that nobody should run; light and dark, on a desk and on a phone, looked at by axe. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
@@ -17,7 +17,7 @@ test.beforeAll(async () => {
 test.afterAll(() => bridge.stop());
 
 const pages = (): string[] => [
-  'live', 'calls', `calls/${past.over}`, `calls/${past.live}`, 'messages', 'agents', 'agents/pharmacy', 'agents/pharmacy?tab=listening',
+  'live', 'calls', 'calls?q=prescription&from=2026-01-01', 'insights', 'insights?days=1', 'audit', `calls/${past.over}`, `calls/${past.live}`, 'messages', 'agents', 'agents/pharmacy', 'agents/pharmacy?tab=listening',
   'agents/pharmacy?tab=tools', 'agents/pharmacy?tab=routing', 'agents/pharmacy?tab=waiting', 'agents/pharmacy?tab=limits',
   'agents/pharmacy?tab=yaml', 'agents/pharmacy?tab=versions', 'numbers', 'hold-music', 'setup', 'nowhere',
 ];
@@ -43,3 +43,42 @@ for (const colorScheme of ['light', 'dark'] as const) {
     });
   }
 }
+
+const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>';
+
+/** What a person, a caller, a model or a tool may have written; not what the API itself spells. */
+const WRITTEN = new Set([
+  'from', 'to', 'name', 'text', 'title', 'why', 'number', 'description', 'detail', 'instructions', 'on', 'address', 'error', 'cause', 'digits',
+]);
+
+function poisoned(value: unknown, key = ''): unknown {
+  if (typeof value === 'string') return WRITTEN.has(key) ? `${value}${HOSTILE}` : value;
+  if (Array.isArray(value)) return value.map((item) => poisoned(item, key));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, poisoned(inner, name)]));
+}
+
+test('whatever anybody has written is shown, and not run', async ({ page }) => {
+  test.setTimeout(180_000);
+  const shown: string[] = [];
+  await page.route(
+    (url) => url.origin === bridge.url && !/^\/(console|assets)/.test(url.pathname) && !url.pathname.endsWith('/session'),
+    async (route) => {
+      const response = await route.fetch({ maxRedirects: 0 });
+      const isJson = response.headers()['content-type']?.includes('json') ?? false;
+      if (isJson) await route.fulfill({ response, json: poisoned(await response.json()) });
+      else await route.fulfill({ response });
+    },
+  );
+  for (const path of pages()) {
+    await page.goto(`${bridge.url}/console/${path}`);
+    await expect(page.getByRole('heading').first()).toBeVisible();
+    await expect(page.locator('.waiting')).toHaveCount(0);
+    expect(await page.locator('img[src="x"], script:not([src])').count(), path).toBe(0);
+    const text = await page.evaluate(() => document.body.innerText + [...document.querySelectorAll('input, textarea')].map((field) => (field as HTMLInputElement).value).join());
+    if (text.includes(HOSTILE)) shown.push(path);
+  }
+  // It was there to be run.
+  const written = ['live', 'calls', 'calls?q=prescription&from=2026-01-01', 'audit', `calls/${past.over}`, 'messages', 'agents', 'agents/pharmacy', 'hold-music', 'numbers'];
+  expect(shown).toEqual(expect.arrayContaining(written));
+});

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-const LARGEST_KB = 200;
+const LARGEST_KB = 150;
 const DIST = resolve(import.meta.dirname, '../dist');
 
 const page = readFileSync(join(DIST, 'index.html'), 'utf8');

@@ -9,11 +9,13 @@ import { SessionContext } from './lib/session';
 import { live } from './live/use';
 import { LivePage } from './pages/live';
 import { Shell } from './shell';
-import { SignIn } from './sign-in';
 import { Empty, Trouble, Waiting } from './ui/feedback';
 
+const SignIn = lazy(async () => ({ default: (await import('./sign-in')).SignIn }));
 const CallPage = lazy(() => import('./pages/call'));
 const HistoryPage = lazy(() => import('./pages/history'));
+const InsightsPage = lazy(() => import('./pages/insights'));
+const AuditPage = lazy(() => import('./pages/audit'));
 const AgentsPage = lazy(() => import('./pages/agents'));
 const AgentPage = lazy(() => import('./pages/agent'));
 const NumbersPage = lazy(() => import('./pages/numbers'));
@@ -32,6 +34,8 @@ function page(path: string): ReactNode {
     case '':
     case 'live': return <LivePage />;
     case 'calls': return <HistoryPage />;
+    case 'insights': return <InsightsPage />;
+    case 'audit': return <AuditPage />;
     case 'agents': return <AgentsPage />;
     case 'numbers': return <NumbersPage />;
     case 'hold-music': return <MusicPage />;
@@ -112,5 +116,9 @@ export function App() {
       </div>
     );
   }
-  return <SignIn onSignedIn={(session) => queries.setQueryData(['session'], session)} />;
+  return (
+    <Suspense fallback={<Waiting />}>
+      <SignIn onSignedIn={(session) => queries.setQueryData(['session'], session)} />
+    </Suspense>
+  );
 }

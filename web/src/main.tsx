@@ -4,7 +4,6 @@ import './ui/base.css';
 import './ui/ui.css';
 import './ui/shell.css';
 import { CSPProvider } from '@base-ui/react/csp-provider';
-import { Tooltip } from '@base-ui/react/tooltip';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -31,11 +30,8 @@ createRoot(root).render(
   <StrictMode>
     <CSPProvider disableStyleElements>
       <QueryClientProvider client={queries}>
-        <Tooltip.Provider delay={400}>
-          <Toasts>
-            <App />
-          </Toasts>
-        </Tooltip.Provider>
+        <App />
+        <Toasts />
       </QueryClientProvider>
     </CSPProvider>
   </StrictMode>,

@@ -1,39 +1,50 @@
 /** Around every page: where one can go, whether what one sees is live, how it looks, who is signed in. */
-import { Menu } from '@base-ui/react/menu';
-import { ToggleGroup } from '@base-ui/react/toggle-group';
-import { Toggle } from '@base-ui/react/toggle';
 import {
-  Activity, Bot, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, Sun,
+  Activity, Bot, ChartColumn, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, ScrollText, Sun,
 } from 'lucide-react';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { signOut } from './api/client';
+import type { Role } from './api/types';
 import icon from './icon.svg';
 import { useNow } from './lib/now';
-import { go, Link, usePath } from './lib/router';
-import { useSession } from './lib/session';
+import { Link, usePath } from './lib/router';
+import { mayBe, useSession } from './lib/session';
+import { useNarrow } from './lib/narrow';
 import { setTheme, type Theme, useTheme } from './lib/theme';
 import { useCalls, useConnection } from './live/use';
-import { buttonClass } from './ui/controls';
+import { buttonClass } from './ui/button';
 
-interface Place {
+const More = lazy(() => import('./ui/more'));
+
+export interface Place {
   to: string;
   name: string;
   icon: LucideIcon;
   /** On a phone behind "More". */
   rest?: boolean;
+  /** Nobody below is offered it. */
+  role?: Role;
 }
 
 const PLACES: Place[] = [
   { to: '/live', name: 'Live', icon: Activity },
   { to: '/calls', name: 'History', icon: History },
+  { to: '/insights', name: 'Insights', icon: ChartColumn, rest: true },
   { to: '/messages', name: 'Messages', icon: Inbox },
   { to: '/agents', name: 'Agents', icon: Bot },
   { to: '/numbers', name: 'Numbers', icon: Hash, rest: true },
   { to: '/hold-music', name: 'Hold music', icon: Music, rest: true },
   { to: '/setup', name: 'Setup', icon: CircleCheck, rest: true },
+  { to: '/audit', name: 'Audit', icon: ScrollText, rest: true, role: 'admin' },
 ];
 
-const THEMES: { value: Theme; name: string; icon: LucideIcon }[] = [
+export interface ThemeOption {
+  value: Theme;
+  name: string;
+  icon: LucideIcon;
+}
+
+const THEMES: ThemeOption[] = [
   { value: 'system', name: 'As the system', icon: Monitor },
   { value: 'light', name: 'Light', icon: Sun },
   { value: 'dark', name: 'Dark', icon: Moon },
@@ -73,70 +84,52 @@ function ConnectionState() {
 function ThemeChoice() {
   const theme = useTheme();
   return (
-    <ToggleGroup
-      className="segments"
-      aria-label="Theme"
-      value={[theme]}
-      onValueChange={(value) => value[0] && setTheme(value[0] as Theme)}
-    >
+    <div className="segments" role="group" aria-label="Theme">
       {THEMES.map(({ value, name, icon: Icon }) => (
-        <Toggle key={value} value={value} className="segment grow" aria-label={name}>
+        <button
+          key={value}
+          type="button"
+          className="segment grow"
+          aria-label={name}
+          aria-pressed={value === theme}
+          onClick={() => setTheme(value)}
+        >
           <Icon aria-hidden="true" />
-        </Toggle>
+        </button>
       ))}
-    </ToggleGroup>
+    </div>
   );
 }
 
-function More({ isHere }: { isHere: boolean }) {
-  const theme = useTheme();
-  const { open } = useSession();
+/** In its place until the menu is there. */
+function MoreLater() {
   return (
-    <Menu.Root modal={false}>
-      <Menu.Trigger className="more" aria-current={isHere ? 'page' : undefined}>
-        <Ellipsis aria-hidden="true" /> More
-      </Menu.Trigger>
-      <Menu.Portal>
-        <Menu.Positioner className="positioner" sideOffset={8} align="end">
-          <Menu.Popup className="popup">
-            {PLACES.filter(({ rest }) => rest).map(({ to, name, icon: Icon }) => (
-              <Menu.Item key={to} className="option" onClick={() => go(to)}>
-                <Icon aria-hidden="true" /> {name}
-              </Menu.Item>
-            ))}
-            <Menu.RadioGroup value={theme} onValueChange={(value) => setTheme(value as Theme)}>
-              {THEMES.map(({ value, name, icon: Icon }) => (
-                <Menu.RadioItem key={value} value={value} className="option">
-                  <Icon aria-hidden="true" /> {name}
-                  <Menu.RadioItemIndicator className="tick">●</Menu.RadioItemIndicator>
-                </Menu.RadioItem>
-              ))}
-            </Menu.RadioGroup>
-            {!open && (
-              <Menu.Item className="option" onClick={signOut}>
-                <LogOut aria-hidden="true" /> Sign out
-              </Menu.Item>
-            )}
-          </Menu.Popup>
-        </Menu.Positioner>
-      </Menu.Portal>
-    </Menu.Root>
+    <button type="button" className="more" disabled>
+      <Ellipsis aria-hidden="true" /> More
+    </button>
   );
 }
 
 function Navigation() {
   const path = usePath();
+  const isNarrow = useNarrow();
+  const { role } = useSession();
+  const places = PLACES.filter((place) => !place.role || mayBe(role, place.role));
   const isHere = (to: string) => path === to || path.startsWith(`${to}/`) || (path === '/' && to === '/live');
   return (
     <nav className="nav" aria-label="Pages">
-      {PLACES.map(({ to, name, icon: Icon, rest }) => (
+      {places.map(({ to, name, icon: Icon, rest }) => (
         <Link key={to} to={to} className={rest ? 'less' : ''} aria-current={isHere(to) ? 'page' : undefined}>
           <Icon aria-hidden="true" />
           {name}
           {to === '/live' && <LiveCount />}
         </Link>
       ))}
-      <More isHere={PLACES.some(({ to, rest }) => rest && isHere(to))} />
+      {isNarrow && (
+        <Suspense fallback={<MoreLater />}>
+          <More places={places.filter(({ rest }) => rest)} themes={THEMES} isHere={places.some(({ to, rest }) => rest && isHere(to))} />
+        </Suspense>
+      )}
     </nav>
   );
 }

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use shared::console::Denied;
 use shared::limits::{Counts, Gate, Window, origin};
 use shared::ports::CountRates;
 
@@ -16,12 +17,14 @@ pub(super) struct Strangers {
     gate: Gate,
     /// What the store said last: who has had enough is not worth another write.
     known: Mutex<Counts>,
+    /// Refusals that count against nobody.
+    noted: Mutex<Counts>,
     tally: Tally,
 }
 
 impl Strangers {
     pub(super) fn new(gate: Gate) -> Self {
-        Self { gate, known: Mutex::default(), tally: Tally::default() }
+        Self { gate, known: Mutex::default(), noted: Mutex::default(), tally: Tally::default() }
     }
 
     /// Whether requests from there are looked at.
@@ -64,7 +67,24 @@ impl Strangers {
         }
     }
 
+    /// Whether another refusal that counts against nobody is worth a line in the audit: as many a minute as of those that do,
+    /// as far as is known here.
+    pub(super) fn is_worth_noting(&self, address: Option<IpAddr>, now_ms: u64) -> bool {
+        let whom = address.map(origin).unwrap_or_default();
+        let count = self.noted.lock().unwrap_or_else(PoisonError::into_inner).count(&whom, now_ms);
+        count > 0 && !self.gate.strangers.exceeded_by(count)
+    }
+
     fn known(&self) -> MutexGuard<'_, Counts> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the audit calls it when somebody is not let in.
+pub(super) fn refused(denied: Denied) -> &'static str {
+    match denied {
+        Denied::NoToken => "token.missing",
+        Denied::Expired => "token.expired",
+        Denied::Forged | Denied::Closed => "token.refused",
     }
 }

@@ -1101,19 +1101,31 @@ export interface components {
         BodySent: "none" | "arguments" | {
             template: unknown;
         };
-        /** @description An hour or a day of UTC. */
+        /** @description An hour or a day of them. The first begins with the time that is asked for: whoever wants days of a place begins at its midnight. */
         Bucket: {
+            answer_ms: components["schemas"]["Percentiles"] | null;
             /** Format: uint32 */
             calls: number;
             /** @description US dollars, exact to a billionth */
             cost: number;
+            /** Format: uint64 */
+            errors: number;
             /**
              * Format: uint64
              * @description Unix milliseconds.
              */
             from_ms: number;
             /** Format: uint64 */
+            interruptions: number;
+            lasted_ms: components["schemas"]["Percentiles"] | null;
+            /** Format: uint64 */
             lasts_ms: number;
+            /** Format: uint64 */
+            tools: number;
+            /** Format: uint64 */
+            tools_failed: number;
+            /** Format: uint64 */
+            turns: number;
         };
         /** @description The piece that is always there. */
         BuiltIn: {

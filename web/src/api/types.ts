@@ -14,6 +14,11 @@ export type Ending = S['Ending'];
 export type CallStatus = S['CallStatus'];
 export type Call = S['Call'];
 export type Line = S['Line'];
+export type FoundCall = S['FoundCall'];
+export type Insights = S['InsightsOf'];
+export type Bucket = S['Bucket'];
+export type Percentiles = S['Percentiles'];
+export type Act = S['Act'];
 export type Cost = S['Cost'];
 /** Something that happened; its fields depend on what. Those of a later server are not in our list. */
 export type CallEvent = { event: string } & Record<string, unknown>;

@@ -5,6 +5,7 @@ import { type KeyboardEvent, type RefObject, useCallback, useEffect, useMemo, us
 import { ApiError, ask, get } from '../api/client';
 import type { RecordingLink } from '../api/types';
 import { clock } from '../lib/format';
+import { whenRecoloured } from '../lib/theme';
 import { type Wave, wave } from '../lib/wav';
 import { Button, IconButton } from '../ui/controls';
 
@@ -44,6 +45,8 @@ export function useRecording(sid: string, endedAtMs: number | null): Sound | nul
     queryFn: ({ signal }) => load(sid, signal),
     enabled: endedAtMs !== null,
     staleTime: 4 * 60_000,
+    // Its address is gone with the page that showed it.
+    gcTime: 0,
     refetchOnWindowFocus: false,
     refetchInterval: ({ state }) =>
       state.data === null && endedAtMs !== null && Date.now() - endedAtMs < PATIENCE_MS ? ASK_AGAIN_MS : false,
@@ -64,7 +67,8 @@ export interface Player {
   setRate: (rate: number) => void;
 }
 
-export function usePlayer(sound: Sound | null | undefined): Player {
+/** It waits at a moment that somebody was led to. */
+export function usePlayer(sound: Sound | null | undefined, startMs: number | null): Player {
   const audio = useRef<HTMLAudioElement>(null);
   const [ms, setMs] = useState(0);
   const [isPlaying, setPlaying] = useState(false);
@@ -83,6 +87,9 @@ export function usePlayer(sound: Sound | null | undefined): Player {
       for (const [name, listener] of listeners) element.removeEventListener(name, listener);
     };
   }, [sound]);
+  useEffect(() => {
+    if (audio.current && sound && startMs !== null) audio.current.currentTime = startMs / 1_000;
+  }, [sound, startMs]);
   useEffect(() => {
     if (!isPlaying) return;
     let frame = 0;
@@ -149,14 +156,10 @@ function Picture({ picture }: { picture: Wave }) {
     paint();
     const sizes = new ResizeObserver(paint);
     sizes.observe(element);
-    const themes = new MutationObserver(paint);
-    themes.observe(document.documentElement, { attributeFilter: ['data-theme'] });
-    const system = window.matchMedia('(prefers-color-scheme: dark)');
-    system.addEventListener('change', paint);
+    const stopListening = whenRecoloured(paint);
     return () => {
       sizes.disconnect();
-      themes.disconnect();
-      system.removeEventListener('change', paint);
+      stopListening();
     };
   }, [picture]);
   return <canvas ref={canvas} className="picture" aria-hidden="true" />;

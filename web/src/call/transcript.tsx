@@ -5,23 +5,25 @@ import type { Line, ToolRun } from '../api/types';
 import { bytes, clock, span, words } from '../lib/format';
 import { WHO } from '../lib/vtt';
 import { cutAt, type Item, items, lineAt, type ToolItem } from '../lib/transcript';
+import { wordsOf } from '../lib/words';
 import type { Detail, ToolWords } from '../live/entries';
+import { Marked } from '../ui/marked';
 import { describe } from './events';
 import type { Player } from './player';
 
 /** Whoever has scrolled up wants to read, and is not moved. */
 const NEAR_END_PX = 80;
 
-function Words({ line, isFinal }: { line: Line; isFinal: boolean }) {
+function Words({ line, isFinal, wanted }: Pick<LineRowProps, 'line' | 'isFinal' | 'wanted'>) {
   if (line.text === null) return <span className="faint">{isFinal ? 'not made out' : '…'}</span>;
   const cut = cutAt(line);
   const { interrupted } = line;
   return (
     <>
-      {cut === null ? line.text : line.text.slice(0, cut)}
+      <Marked text={cut === null ? line.text : line.text.slice(0, cut)} wanted={wanted} />
       {cut !== null && cut < line.text.length && (
         <s className="unheard" title="The caller has not heard this">
-          {line.text.slice(cut)}
+          <Marked text={line.text.slice(cut)} wanted={wanted} />
         </s>
       )}
       {!isFinal && <span className="cursor" aria-hidden="true" />}
@@ -38,10 +40,11 @@ interface LineRowProps {
   line: Line;
   isFinal: boolean;
   isNow: boolean;
+  wanted: ReadonlySet<string>;
   play: ((ms: number) => void) | null;
 }
 
-const LineRow = memo(function LineRow({ line, isFinal, isNow, play }: LineRowProps) {
+const LineRow = memo(function LineRow({ line, isFinal, isNow, wanted, play }: LineRowProps) {
   const row = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (isNow) row.current?.scrollIntoView({ block: 'nearest' });
@@ -66,7 +69,7 @@ const LineRow = memo(function LineRow({ line, isFinal, isNow, play }: LineRowPro
       <div>
         <span className="speaker">{who}</span>
         <p>
-          <Words line={line} isFinal={isFinal} />
+          <Words line={line} isFinal={isFinal} wanted={wanted} />
         </p>
       </div>
     </li>
@@ -141,14 +144,20 @@ interface TranscriptProps {
   runs: ToolRun[];
   player: Player | null;
   isLive: boolean;
+  /** Where somebody is led to; until the recording moves on. */
+  at: number | null;
+  /** The words that were looked for. */
+  sought: string;
 }
 
-export function Transcript({ detail, runs, player, isLive }: TranscriptProps) {
+export function Transcript({ detail, runs, player, isLive, at, sought }: TranscriptProps) {
   const list = useMemo(() => items(detail.transcript, detail.events, detail.partial), [detail]);
+  const wanted = useMemo(() => wordsOf(sought), [sought]);
   const isHeard = player !== null && (player.isPlaying || player.ms > 0);
-  const now = isHeard ? lineAt(detail.transcript, player.ms) : null;
+  const moment = isHeard ? player.ms : at;
+  const now = moment === null ? null : lineAt(detail.transcript, moment);
   const box = useRef<HTMLDivElement>(null);
-  const isNearEnd = useRef(true);
+  const isNearEnd = useRef(at === null);
   // After whatever was shown anew.
   useEffect(() => {
     const element = box.current;
@@ -172,6 +181,7 @@ export function Transcript({ detail, runs, player, isLive }: TranscriptProps) {
                   line={item.line}
                   isFinal={item.isFinal}
                   isNow={now?.item === item.line.item}
+                  wanted={wanted}
                   play={player?.playFrom ?? null}
                 />
               );

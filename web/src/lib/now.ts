@@ -26,3 +26,8 @@ export function useNow(): number {
     return now;
   });
 }
+
+/** The local midnight before now: it changes once a day, and so does whatever is made of it. */
+export function useToday(): number {
+  return useSyncExternalStore(listen, () => new Date().setHours(0, 0, 0, 0));
+}

@@ -10,7 +10,11 @@ export function useSession(): Session {
   return use(SessionContext);
 }
 
+export function mayBe(role: Role, wanted: Role): boolean {
+  return RANK[role] >= RANK[wanted];
+}
+
 /** What a person may not do is not offered; the server asks again. */
 export function useMay(role: Role): boolean {
-  return RANK[useSession().role] >= RANK[role];
+  return mayBe(useSession().role, role);
 }

@@ -29,3 +29,15 @@ export function useTheme(): Theme {
     return () => listeners.delete(listener);
   }, read);
 }
+
+/** Told whenever colours may have changed, by whatever it was: for what paints them itself. */
+export function whenRecoloured(listener: () => void): () => void {
+  const themes = new MutationObserver(listener);
+  themes.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  const system = window.matchMedia('(prefers-color-scheme: dark)');
+  system.addEventListener('change', listener);
+  return () => {
+    themes.disconnect();
+    system.removeEventListener('change', listener);
+  };
+}

@@ -15,7 +15,8 @@ import { Raw, Timeline } from '../call/timeline';
 import { Transcript } from '../call/transcript';
 import { clock, phone, sentence } from '../lib/format';
 import { useNow } from '../lib/now';
-import { go, Link } from '../lib/router';
+import { lastSearch } from '../lib/last-search';
+import { go, Link, useSearch } from '../lib/router';
 import { useMay } from '../lib/session';
 import { type Summary, summarize } from '../lib/summary';
 import { useTitle } from '../lib/title';
@@ -84,6 +85,13 @@ function EraseCaller({ call }: { call: Call }) {
 
 const NUMBER = /^\+\d{2,15}$/;
 
+/** Where in the call somebody is led to, and the words that were looked for. */
+function usePlace(): { at: number | null; sought: string } {
+  const search = useSearch();
+  const at = Number(search.get('at') ?? 'none');
+  return { at: Number.isFinite(at) && at >= 0 ? at : null, sought: search.get('q') ?? '' };
+}
+
 function Whole({ detail }: { detail: Detail }) {
   const { call } = detail;
   const sum = useMemo(() => summarize(detail.events), [detail.events]);
@@ -92,7 +100,8 @@ function Whole({ detail }: { detail: Detail }) {
   const records = call.agent.recording?.enabled ?? true;
   const endedAt = isOver && records ? call.began_at_ms + (sum.lastedMs ?? 0) : null;
   const sound = useRecording(call.sid, endedAt) ?? null;
-  const player = usePlayer(sound);
+  const place = usePlace();
+  const player = usePlayer(sound, place.at);
   const [mayOperate, mayErase] = [useMay('operator'), useMay('admin')];
   const runs = useQuery({
     queryKey: ['runs', call.sid, sum.tools],
@@ -109,7 +118,7 @@ function Whole({ detail }: { detail: Detail }) {
   return (
     <div className="page">
       <div className="page-head">
-        <Link to={isOver ? '/calls' : '/live'} className="crumb">
+        <Link to={isOver ? lastSearch() : '/live'} className="crumb">
           {isOver ? 'History' : 'Live'}
         </Link>
         <div className="call-title">
@@ -138,7 +147,7 @@ function Whole({ detail }: { detail: Detail }) {
             </Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="transcript">
-            <Transcript detail={detail} runs={runs.data?.tools ?? []} player={sound ? player : null} isLive={!isOver} />
+            <Transcript detail={detail} runs={runs.data?.tools ?? []} player={sound ? player : null} isLive={!isOver} {...place} />
             {isOnLine && mayOperate && <Composer call={call} />}
           </Tabs.Panel>
           <Tabs.Panel value="timeline">

@@ -1,53 +1,23 @@
-/** Calls that are over, newest first: found by number, agent and how they ended. */
+/** Calls, newest first: found by what was said in them, with whom, by which agent, how they ended, and when. */
 import './history.css';
-import { useInfiniteQuery } from '@tanstack/react-query';
-import { PhoneOff, Search } from 'lucide-react';
-import { useDeferredValue, useMemo } from 'react';
-import { get } from '../api/client';
-import type { Call, Ending } from '../api/types';
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+import { PhoneOff, SearchX } from 'lucide-react';
+import { useEffect, useMemo } from 'react';
+import type { Call, FoundCall } from '../api/types';
+import { look } from '../history/ask';
+import { Filters } from '../history/filters';
+import { Hits } from '../history/hits';
+import { Outcome } from '../history/outcome';
+import { ANY, addressOf, questionOf, readWanted, type Wanted } from '../history/wanted';
 import { agentName } from '../lib/agent-name';
-import { exactly, moment, phone, sentence } from '../lib/format';
-import { useNow } from '../lib/now';
+import { exactly, moment, phone } from '../lib/format';
+import { rememberSearch } from '../lib/last-search';
+import { useNow, useToday } from '../lib/now';
 import { go, Link, useSearch } from '../lib/router';
 import { useTitle } from '../lib/title';
-import { Select } from '../ui/choices';
+import { wordsOf } from '../lib/words';
 import { Button } from '../ui/controls';
 import { Empty, Trouble, Waiting } from '../ui/feedback';
-
-const STEP = 100;
-const ANY = 'any';
-
-const ENDINGS: Ending[] = [
-  'caller_hung_up', 'agent_hung_up', 'operator_hung_up', 'transferred', 'caller_silent', 'longest_call', 'spend_limit',
-  'abandoned', 'model_unavailable',
-];
-
-interface Listed {
-  calls: Call[];
-  next?: string | null;
-}
-
-interface Wanted {
-  words: string;
-  agent: string;
-  ending: string;
-}
-
-function matches(call: Call, { words, agent, ending }: Wanted): boolean {
-  const digits = words.trim().toLowerCase();
-  return (
-    (agent === ANY || call.agent.id === agent) &&
-    (ending === ANY || (call.status.status === 'ended' && call.status.ending === ending)) &&
-    (digits === '' || [call.from, call.to, call.sid].some((text) => text.toLowerCase().includes(digits)))
-  );
-}
-
-function Outcome({ call }: { call: Call }) {
-  const { status } = call;
-  if (status.status !== 'ended') return <span className="badge good">{status.status === 'ringing' ? 'Ringing' : 'Live'}</span>;
-  const isBad = status.ending === 'model_unavailable' || status.ending === 'abandoned' || status.ending === 'spend_limit';
-  return <span className={`badge ${isBad ? 'bad' : ''}`}>{sentence(status.ending)}</span>;
-}
 
 function Rows({ calls }: { calls: Call[] }) {
   const now = useNow();
@@ -87,71 +57,65 @@ function Rows({ calls }: { calls: Call[] }) {
   );
 }
 
+function Nothing({ wanted, hasMore }: { wanted: Wanted; hasMore: boolean }) {
+  const isAll = addressOf(wanted) === '/calls';
+  if (isAll) {
+    return (
+      <Empty icon={PhoneOff} title="No calls yet">
+        <p>Whoever calls is listed here.</p>
+      </Empty>
+    );
+  }
+  return (
+    <Empty icon={SearchX} title={hasMore ? 'Not among the newest calls' : 'No call matches'}>
+      <p>
+        {wanted.words
+          ? 'Words are looked for whole, in any order, in calls that are over; all of them have to be in one call.'
+          : 'Nobody has called like that.'}
+      </p>
+      <Button onClick={() => go('/calls')}>See all calls</Button>
+    </Empty>
+  );
+}
+
+function List({ found, words }: { found: FoundCall[]; words: string }) {
+  const wanted = useMemo(() => wordsOf(words), [words]);
+  return wanted.size > 0 ? <Hits found={found} words={words} wanted={wanted} /> : <Rows calls={found.map(({ call }) => call)} />;
+}
+
 export default function HistoryPage() {
   const search = useSearch();
-  const wanted: Wanted = { words: search.get('q') ?? '', agent: search.get('agent') ?? ANY, ending: search.get('outcome') ?? ANY };
-  const deferred = useDeferredValue(wanted.words);
+  const wanted = readWanted(search);
+  const address = addressOf(wanted);
+  const question = questionOf(wanted, useToday());
   useTitle('History');
+  useEffect(() => rememberSearch(address), [address]);
   const query = useInfiniteQuery({
-    queryKey: ['history'],
-    queryFn: ({ pageParam, signal }) => get<Listed>(`/calls?limit=${STEP}${pageParam ? `&after=${encodeURIComponent(pageParam)}` : ''}`, signal),
+    queryKey: ['history', question],
+    queryFn: async ({ pageParam, signal }) => ({ ...(await look(question, pageParam, signal)), words: question.words }),
     initialPageParam: '',
     getNextPageParam: ({ next }) => next ?? undefined,
+    placeholderData: keepPreviousData,
   });
-  const calls = useMemo(() => query.data?.pages.flatMap((page) => page.calls) ?? [], [query.data]);
-  const agents = useMemo(() => [...new Map(calls.map((call) => [call.agent.id, agentName(call)]))], [calls]);
-  const shown = calls.filter((call) => matches(call, { ...wanted, words: deferred }));
-  const change = (name: string, value: string, none: string) => {
-    const next = new URLSearchParams(search);
-    if (value === none) next.delete(name);
-    else next.set(name, value);
-    const text = next.toString();
-    go(`/calls${text ? `?${text}` : ''}`, 'replace');
-  };
+  const found = useMemo(() => query.data?.pages.flatMap((page) => page.found) ?? [], [query.data]);
+  const change = (change: Partial<Wanted>, how: 'push' | 'replace') => go(addressOf({ ...wanted, ...change }), how);
+  const isNarrowed = wanted.words !== '' || wanted.number !== '' || wanted.agent !== ANY || wanted.ending !== ANY;
   return (
     <div className="page">
       <div className="page-head">
         <h1>History</h1>
       </div>
-      <div className="filters">
-        <div className="search">
-          <Search aria-hidden="true" />
-          <input
-            className="input"
-            type="search"
-            aria-label="Number or call"
-            placeholder="Number or call SID"
-            value={wanted.words}
-            onChange={({ target }) => change('q', target.value, '')}
-          />
-        </div>
-        <Select
-          label="Agent"
-          value={wanted.agent}
-          choices={[{ value: ANY, label: 'Any agent' }, ...agents.map(([value, label]) => ({ value, label }))]}
-          onChange={(value) => change('agent', value, ANY)}
-        />
-        <Select
-          label="Outcome"
-          value={wanted.ending}
-          choices={[{ value: ANY, label: 'Any outcome' }, ...ENDINGS.map((value) => ({ value, label: sentence(value) }))]}
-          onChange={(value) => change('outcome', value, ANY)}
-        />
-      </div>
+      <Filters wanted={wanted} onChange={change} />
       {query.error && <Trouble error={query.error} again={() => void query.refetch()} />}
-      <section className="panel" aria-label="Calls">
+      <section className={`panel ${query.isPlaceholderData ? 'stale' : ''}`} aria-label="Calls" aria-busy={query.isFetching}>
         {query.isPending && <Waiting />}
-        {query.data && shown.length === 0 && (
-          <Empty icon={PhoneOff} title={calls.length === 0 ? 'No calls yet' : 'No call matches'}>
-            <p>{calls.length === 0 ? 'Whoever calls is listed here.' : `Of the newest ${calls.length} calls none is like that.`}</p>
-          </Empty>
-        )}
-        {shown.length > 0 && <Rows calls={shown} />}
+        {query.data && found.length === 0 && <Nothing wanted={wanted} hasMore={query.hasNextPage} />}
+        {found.length > 0 && <List found={found} words={query.data?.pages[0]?.words ?? ''} />}
       </section>
       {query.hasNextPage && (
         <div className="row">
           <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            Older calls
+            {isNarrowed ? 'Look further' : 'Older calls'}
           </Button>
         </div>
       )}

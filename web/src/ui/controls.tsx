@@ -1,29 +1,10 @@
 /** Buttons and fields: what every page has. */
 import { Tooltip } from '@base-ui/react/tooltip';
 import { Check, CircleAlert, Copy } from 'lucide-react';
-import { type ButtonHTMLAttributes, type ReactElement, type ReactNode, useId, useState } from 'react';
+import { type ReactElement, type ReactNode, useId, useState } from 'react';
+import { Button, buttonClass, type ButtonProps } from './button';
 
-type Kind = 'plain' | 'primary' | 'danger' | 'danger-primary' | 'quiet';
-
-export function buttonClass(kind: Kind = 'plain', more = ''): string {
-  return ['button', ...kind.split('-'), more].join(' ').trim();
-}
-
-interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
-  kind?: Kind;
-  size?: 'usual' | 'small';
-  busy?: boolean;
-}
-
-export function Button({ kind = 'plain', size = 'usual', busy = false, className = '', disabled, children, ...rest }: ButtonProps) {
-  const classes = buttonClass(kind, `${size === 'small' ? 'small' : ''} ${className}`);
-  return (
-    <button type="button" className={classes} disabled={disabled || busy} aria-busy={busy || undefined} {...rest}>
-      {busy && <span className="spinner" aria-hidden="true" />}
-      {children}
-    </button>
-  );
-}
+export { Button, buttonClass };
 
 interface IconButtonProps extends ButtonProps {
   /** Said to those who do not see it, and shown to those who wonder. */
@@ -43,7 +24,7 @@ export function IconButton({ label, kind = 'quiet', className = '', children, ..
 export function Tip({ text, children }: { text: string; children: ReactElement }) {
   return (
     <Tooltip.Root>
-      <Tooltip.Trigger render={children} />
+      <Tooltip.Trigger delay={400} render={children} />
       <Tooltip.Portal>
         <Tooltip.Positioner className="positioner" sideOffset={6}>
           <Tooltip.Popup className="tip">{text}</Tooltip.Popup>

@@ -1,8 +1,10 @@
 /** What a page says while it waits, when it has nothing, when something went wrong, and when something was done. */
-import { Toast } from '@base-ui/react/toast';
-import { CircleAlert, type LucideIcon, X } from 'lucide-react';
-import type { ReactNode } from 'react';
-import { Button, IconButton } from './controls';
+import { CircleAlert, type LucideIcon } from 'lucide-react';
+import { lazy, type ReactNode, Suspense, useSyncExternalStore } from 'react';
+import { Button } from './button';
+import { tell, tellTrouble, told, whenTold } from './tell';
+
+export { tell, tellTrouble };
 
 export function Waiting() {
   return (
@@ -43,43 +45,14 @@ export function Trouble({ error, again }: { error: Error; again?: () => void }) 
   );
 }
 
-const toasts = Toast.createToastManager();
+const ToastShelf = lazy(() => import('./toasts'));
 
-export function tell(title: string, description?: string): void {
-  toasts.add({ title, type: 'success', ...(description ? { description } : {}) });
-}
-
-export function tellTrouble(title: string, error: unknown): void {
-  const description = error instanceof Error ? error.message : String(error);
-  toasts.add({ title, description, type: 'error', timeout: 10_000, priority: 'high' });
-}
-
-function ToastList() {
-  const manager = Toast.useToastManager();
-  return manager.toasts.map((toast) => (
-    <Toast.Root key={toast.id} toast={toast} className="toast">
-      <Toast.Content className="row">
-        <div className="grow">
-          <Toast.Title className="title" />
-          <Toast.Description className="text" />
-        </div>
-        <Toast.Close render={<IconButton label="Close" size="small" />}>
-          <X aria-hidden="true" />
-        </Toast.Close>
-      </Toast.Content>
-    </Toast.Root>
-  ));
-}
-
-export function Toasts({ children }: { children: ReactNode }) {
-  return (
-    <Toast.Provider toastManager={toasts} timeout={4_000}>
-      {children}
-      <Toast.Portal>
-        <Toast.Viewport className="toasts">
-          <ToastList />
-        </Toast.Viewport>
-      </Toast.Portal>
-    </Toast.Provider>
-  );
+/** Loaded with the first thing there is to tell. */
+export function Toasts() {
+  const isNeeded = useSyncExternalStore(whenTold, () => told() > 0);
+  return isNeeded ? (
+    <Suspense>
+      <ToastShelf />
+    </Suspense>
+  ) : null;
 }

@@ -1,11 +1,12 @@
 //! Who comes in: tokens, roles, how often somebody may be wrong, which other sites may ask, and who did what.
 
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use shared::console::{Act, Denied, Role, Visitor};
 use shared::limits::Rate;
 use shared::ports::Clock;
 
 use super::super::http::{Request, Response};
+use super::super::strangers::refused;
 use super::needs::Records;
 use super::routes::Route;
 use super::{Api, nameless};
@@ -43,6 +44,8 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
             Ok(visitor) if needed.is_none_or(|needed| visitor.role >= needed) => None,
             Ok(visitor) => Some(not_for(visitor.role, needed)),
             Err(Denied::Closed) => Some(Response::problem(StatusCode::FORBIDDEN, &Denied::Closed.to_string())),
+            // A page that asks whether one has to sign in has not been refused anything.
+            Err(Denied::NoToken) if signs_in && request.method == Method::GET => Some(unauthorized(Denied::NoToken)),
             Err(denied) => Some(self.stranger(request, *denied, now_ms).await),
         }
     }
@@ -53,10 +56,10 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
             return too_many();
         }
         tracing::warn!(code = "console_token_refused", path = nameless(&request.path), %denied);
-        if forged {
-            self.write(&act_of(request, None, now_ms, ("token.refused", None), StatusCode::UNAUTHORIZED)).await;
+        if forged || self.strangers.is_worth_noting(request.address, now_ms) {
+            self.write(&act_of(request, None, now_ms, (refused(denied), None), StatusCode::UNAUTHORIZED)).await;
         }
-        Response::problem(StatusCode::UNAUTHORIZED, &denied.to_string()).header(header::WWW_AUTHENTICATE, "Bearer")
+        unauthorized(denied)
     }
 
     /// For the audit: what somebody did who was let in, or who may not.
@@ -107,6 +110,10 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
         let origin = request.header(header::ORIGIN.as_str())?;
         self.config.origins.iter().any(|known| known == origin).then_some(origin)
     }
+}
+
+fn unauthorized(denied: Denied) -> Response {
+    Response::problem(StatusCode::UNAUTHORIZED, &denied.to_string()).header(header::WWW_AUTHENTICATE, "Bearer")
 }
 
 fn is_bearer(scheme: &str) -> bool {

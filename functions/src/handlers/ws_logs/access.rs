@@ -11,7 +11,7 @@ use shared::ports::{CountRates, NoteActs};
 use shared::redact::Pii;
 use url::Url;
 
-use super::super::strangers::Strangers;
+use super::super::strangers::{Strangers, refused};
 
 /// Tokens that are not ours, from one address.
 const SIGN_INS: Rate = Rate::per_minute(10);
@@ -44,7 +44,7 @@ impl Access {
         }
     }
 
-    /// Who comes with this token. A refusal is written down where somebody has made one up.
+    /// Who comes with this token. A refusal is written down, as the API does it.
     pub(super) async fn admit<S: CountRates + NoteActs>(
         &self,
         store: &S,
@@ -65,9 +65,9 @@ impl Access {
             return Err((429, ENOUGH.to_owned()));
         }
         tracing::warn!(code = "console_token_refused", %denied, "/logs");
-        if forged {
+        if forged || self.strangers.is_worth_noting(address, now_ms) {
             let nobody = Who { role: None, name: &Pii::default(), address };
-            note(store, nobody, ("token.refused", None), 401, now_ms).await;
+            note(store, nobody, (refused(denied), None), 401, now_ms).await;
         }
         Err((401, denied.to_string()))
     }

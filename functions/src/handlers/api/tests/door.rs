@@ -164,6 +164,24 @@ async fn an_expired_token_is_told_so_and_counts_against_nobody() {
 }
 
 #[tokio::test]
+async fn tokens_that_are_over_and_none_at_all_are_noted_but_not_without_end() {
+    let world = World::new();
+    let viewer = pass(Role::Viewer);
+    world.state().passed_ms = 24 * HOUR_MS;
+    let api = api(&world, PUBLIC_URL, Some(TOKEN));
+    let over = Http::get("/calls").header("authorization", &format!("Bearer {viewer}")).from("203.0.113.7");
+    assert_eq!(api.handle(over.event()).await.status_code, 401);
+    for _ in 0..20 {
+        assert_eq!(api.handle(Http::get("/calls").from("203.0.113.7").event()).await.status_code, 401);
+    }
+    let asks_whether = Http::get("/api/session").from("203.0.113.8");
+    assert_eq!(api.handle(asks_whether.event()).await.status_code, 401);
+    let told: Vec<_> = world.state().acts.iter().map(|act| (act.act.clone(), act.status, act.role)).collect();
+    assert_eq!(told[0], ("token.expired".to_owned(), 401, None));
+    assert_eq!(told[1..], vec![("token.missing".to_owned(), 401, None); 9], "ten in a minute from one address");
+}
+
+#[tokio::test]
 async fn a_page_of_another_site_may_ask_only_if_it_is_configured() {
     let world = World::new();
     let ask_from = async |method: &'static str, origin: &str| {
