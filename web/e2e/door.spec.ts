@@ -57,17 +57,15 @@ test.describe('with a token', () => {
 
   test('two operators and a viewer see the same words at once, and only operators act', async ({ browser }) => {
     const hour = Date.now() + 3_600_000;
-    closed.call('patient.caller', ['--from', '+15005550333']);
-    const [one, other, viewer] = await Promise.all(
-      ['o', 'o', 'v'].map(async (role) => {
-        const page = await (await browser.newContext()).newPage();
-        await signIn(page, closed, pass(TOKEN, role, hour));
-        await page.getByRole('link', { name: '+15005550333' }).click();
-        await expect(page.getByRole('region', { name: 'Transcript' })).toContainText('Harbour Street Pharmacy and Kitchen');
-        return page;
-      }),
-    );
+    const pages = await Promise.all(['o', 'o', 'v'].map(async () => (await browser.newContext()).newPage()));
+    const [one, other, viewer] = pages;
     if (!one || !other || !viewer) throw new Error('three pages');
+    for (const page of pages) await signIn(page, closed, pass(TOKEN, page === viewer ? 'v' : 'o', hour));
+    closed.call('patient.caller', ['--from', '+15005550333']);
+    for (const page of pages) {
+      await page.getByRole('link', { name: '+15005550333' }).click();
+      await expect(page.getByRole('region', { name: 'Transcript' })).toContainText('Harbour Street Pharmacy and Kitchen');
+    }
     await expect(viewer.getByRole('button', { name: 'Export' })).toBeVisible();
     for (const name of ['Hang up', 'Hold', 'Listen', 'Transfer']) {
       await expect(viewer.getByRole('button', { name, exact: true })).toHaveCount(0);
@@ -79,10 +77,10 @@ test.describe('with a token', () => {
     }
 
     await other.getByRole('button', { name: 'Hold' }).click();
-    for (const page of [one, other, viewer]) await expect(page.getByText('On hold', { exact: true }).first()).toBeVisible();
+    for (const page of pages) await expect(page.getByText('On hold', { exact: true }).first()).toBeVisible();
     await one.getByRole('button', { name: 'Hang up' }).click();
     await one.getByRole('alertdialog').getByRole('button', { name: 'Hang up' }).click();
-    for (const page of [one, other, viewer]) {
+    for (const page of pages) {
       await expect(page.getByText('Operator hung up', { exact: true })).toBeVisible();
       await page.context().close();
     }
