@@ -217,3 +217,29 @@ fn what_comes_out_is_always_music_or_a_reason_whatever_is_broken() {
 }
 
 const ROUNDS: u32 = 60;
+
+/// How loud a tone still is, to what it was, in dB.
+fn kept_db(rate: u32, hertz: f64) -> f64 {
+    let tone = (0..rate * 2).map(|at| {
+        let angle = f64::from(at) / f64::from(rate) * hertz * std::f64::consts::TAU;
+        (angle.sin() * 9_000.0) as i16
+    });
+    let heard = sound(wav(rate, 1, tone), soon()).unwrap().mono;
+    let inner = &heard[400..heard.len() - 400];
+    let power = inner.iter().map(|&it| f64::from(it).powi(2)).sum::<f64>() / inner.len() as f64;
+    10.0 * (power / (9_000.0_f64 / 32_768.0).powi(2) * 2.0).log10()
+}
+
+#[test]
+fn the_telephones_band_is_whole_and_nothing_is_folded_into_it() {
+    for rate in [11_025, 16_000, 22_050, 44_100, 44_101, 48_000, 96_000, 192_000] {
+        for hertz in [50.0, 300.0, 1_000.0, 3_400.0] {
+            let kept = kept_db(rate, hertz);
+            assert!(kept.abs() < 0.05, "{hertz} Hz of {rate}: {kept:.2} dB");
+        }
+        for hertz in [4_050.0, 4_600.0, 5_400.0] {
+            let left = kept_db(rate, hertz);
+            assert!(left < -60.0, "{hertz} Hz of {rate}: {left:.2} dB");
+        }
+    }
+}
