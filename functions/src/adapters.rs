@@ -7,6 +7,7 @@ pub mod handshake;
 pub mod http_fetch;
 pub mod http_tools;
 pub mod lambda_tools;
+pub mod lookout;
 pub mod music_store;
 pub mod own_functions;
 pub mod random;

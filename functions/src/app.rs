@@ -9,6 +9,8 @@ mod environment;
 mod relay;
 mod telemetry;
 
+use std::sync::Arc;
+
 use shared::config::{
     ApiConfig, ConfigErrors, ConnectConfig, DisconnectConfig, FramesConfig, LogsConfig, ToolsConfig, TwimlConfig,
 };
@@ -24,6 +26,7 @@ use crate::adapters::dynamo::Store;
 use crate::adapters::http_fetch::HttpFetch;
 use crate::adapters::http_tools::{HttpTools, SystemResolver};
 use crate::adapters::lambda_tools::LambdaTools;
+use crate::adapters::lookout::Lookout;
 use crate::adapters::music_store::MusicStore;
 use crate::adapters::own_functions::OwnFunctions;
 use crate::adapters::random::SystemRandom;
@@ -87,7 +90,8 @@ pub fn api(
     let relays = ControlSockets::new(aws.connections(&config.control_url));
     let carrier = config.telephony.clone().map(TwilioRest::new);
     let tools = aws.tools(&config.tool_call_function);
-    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config)
+    let lookout = Arc::new(Lookout::new(config.model_url.clone(), config.model_key.clone()));
+    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config, lookout)
 }
 
 /// What a binary cannot start without.

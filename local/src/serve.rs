@@ -13,6 +13,7 @@ use shared::calls::MediaPath;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
+use crate::call::exchange::PhoneNumbers;
 use crate::cloud::{CONSOLE, Cloud, Data, Faults, Jitter, Options};
 use crate::dotenv;
 use crate::model::{self, Script, ScriptedModel};
@@ -55,6 +56,9 @@ pub struct Args {
     /// Where the other binaries are, if not beside this one
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
+    /// A Twilio account of its own, with numbers to try what the console does with them; calls are not made by it
+    #[arg(long)]
+    numbers: bool,
     /// The built console
     #[arg(long, value_name = "FOLDER", default_value = CONSOLE)]
     console: PathBuf,
@@ -76,9 +80,13 @@ pub async fn run(args: Args) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     if let Some(model) = &scripted {
         options.model_url = Some(Url::parse(&model.url())?);
     }
+    let has_numbers = options.phone_numbers.is_some();
     let Some(cloud) = stop.or(Cloud::start(options)).await else { return Ok(ExitCode::SUCCESS) };
     let cloud = cloud?;
     println!("{}", welcome(&cloud, &speaker));
+    if has_numbers {
+        println!("  Its numbers are at {}, as Twilio's are at https://api.twilio.com.", cloud.lambda_url());
+    }
     stop.asked().await;
     println!("Stopping. Once more to stop at once.");
     // Dropped in the middle, the cloud kills what is left.
@@ -122,6 +130,7 @@ impl Args {
             },
             program_folder: self.programs,
             console: self.console,
+            phone_numbers: self.numbers.then(PhoneNumbers::to_try),
             ..defaults
         })
     }

@@ -62,6 +62,8 @@ ids! {
     CallSid,
     /// Twilio's name of a conference: `CF` and 32 hex digits.
     ConferenceSid,
+    /// Twilio's name of a number of the account's: `PN` and 32 hex digits.
+    NumberSid,
     /// Twilio's name of one media stream of a call: `MZ` and 32 hex digits.
     StreamSid,
     /// API Gateway's name of a WebSocket, base64-like and often ending in `=`.

@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod audio;
 pub mod calls;
+pub mod checks;
 pub mod config;
 pub mod console;
 pub mod control;

@@ -43,6 +43,12 @@ pub trait Dialect: Send + Sync + std::fmt::Debug {
     /// Where to connect and what to say in the handshake.
     fn handshake(&self, endpoint: &url::Url, agent: &Agent, key: &Secret) -> Handshake;
 
+    /// What to GET to learn whether the key may use a model.
+    fn look_up(&self, endpoint: &url::Url, model: &str, key: &Secret) -> Handshake;
+
+    /// What the answer to that means.
+    fn looked_up(&self, model: &str, http_status: u16, body: &[u8]) -> Availability;
+
     /// Writes one command as the text of one frame. `out` is cleared first.
     fn encode(&self, command: &ModelCommand, out: &mut String);
 
@@ -77,6 +83,27 @@ pub struct Offer {
     /// How the id of a voice begins that was made to order.
     pub own_voices: Option<&'static str>,
     pub speeds: RangeInclusive<f32>,
+}
+
+/// Whether a model can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Availability {
+    There {
+        /// The day on which the vendor takes it away, if one is known.
+        until: Option<String>,
+    },
+    /// There is none to ask with.
+    NoKey,
+    KeyInvalid,
+    KeyMayNot,
+    Missing,
+    /// The account has no credit, or asks too often.
+    Limited,
+    /// Something else stands in for the vendor, and does not list models.
+    CannotTell,
+    /// The HTTP status.
+    Trouble(u16),
+    NoAnswer(&'static str),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

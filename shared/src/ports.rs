@@ -2,6 +2,8 @@
 //! doors it needs, and its IAM statement grants exactly those.
 
 mod console;
+mod lookout;
+mod numbers;
 mod watching;
 
 use std::fmt;
@@ -32,6 +34,8 @@ use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
 pub use self::console::{IndexCalls, NoteActs, ReadActs, SearchCalls};
+pub use self::lookout::{LookAround, Looking};
+pub use self::numbers::{CarrierNumbers, KeepPointed};
 pub use self::watching::{KeepWatchers, ListWatchers, ReadMissed, WatcherSocket, WrittenEvent};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.

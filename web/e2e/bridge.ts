@@ -24,40 +24,61 @@ export interface Caller {
 export class Bridge {
   private readonly callers: ChildProcess[] = [];
   private server: ChildProcess | undefined;
+  private readonly printed: string[] = [];
+  private readonly readers = new Set<(line: string) => void>();
+  url = '';
 
   private constructor(
     private readonly folder: string,
     private readonly model: string,
     private readonly env: Record<string, string>,
-    public url: string = '',
+    private readonly more: string[],
   ) {}
 
-  static async start(env: Record<string, string> = {}, script = 'office.model'): Promise<Bridge> {
+  /** `more`: of the program's options. */
+  static async start(env: Record<string, string> = {}, script = 'office.model', more: string[] = []): Promise<Bridge> {
     const folder = await mkdtemp(join(tmpdir(), 'voicebridge-e2e-'));
     const model = join(folder, script);
     const words = await readFile(join(SCRIPTS, script), 'utf8');
     await writeFile(model, words.replaceAll('TOMORROW', new Date(Date.now() + DAY_MS).toISOString()));
-    const bridge = new Bridge(folder, model, env);
+    const bridge = new Bridge(folder, model, env, more);
     bridge.url = await bridge.serve('0');
     return bridge;
   }
 
   private serve(port: string): Promise<string> {
     const args = ['serve', '--port', port, '--data', this.folder, '--env-file', join(this.folder, 'none')];
-    args.push('--console', DIST, '--script', this.model, '--drain', '0');
+    args.push('--console', DIST, '--script', this.model, '--drain', '0', ...this.more);
     const settings = { PATH: process.env['PATH'] ?? '', AGENT_TOOLS: TOOLS, MEDIA_PATH: 'direct', ...this.env };
     const server = spawn(PROGRAM, args, { env: settings, stdio: ['ignore', 'pipe', 'pipe'] });
     this.server = server;
+    this.printed.length = 0;
     let complaints = '';
     server.stderr.on('data', (data) => (complaints += String(data)));
-    const lines = createInterface({ input: server.stdout });
-    return new Promise<string>((found, failed) => {
+    createInterface({ input: server.stdout }).on('line', (line) => {
+      this.printed.push(line);
+      for (const read of this.readers) read(line);
+    });
+    const ended = new Promise<never>((_, failed) => {
       server.on('error', failed);
       server.on('exit', (code) => failed(new Error(`the bridge ended with ${code}: ${complaints}`)));
-      lines.on('line', (line) => {
-        const at = /^voicebridge is at (http\S+?),/.exec(line)?.[1];
-        if (at) found(at);
-      });
+    });
+    // It ends once it has begun, too, and then nobody waits for this.
+    ended.catch(() => undefined);
+    return Promise.race([this.said(/^voicebridge is at (http\S+?),/), ended]);
+  }
+
+  /** What the program prints that is like this: its first group. */
+  said(like: RegExp): Promise<string> {
+    return new Promise((found) => {
+      const read = (line: string): void => {
+        const group = like.exec(line)?.[1];
+        if (!group) return;
+        this.readers.delete(read);
+        found(group);
+      };
+      this.readers.add(read);
+      this.printed.forEach(read);
     });
   }
 

@@ -20,6 +20,7 @@ mod ledger;
 mod line;
 mod mailbox;
 mod missed;
+mod pointed;
 mod pulses;
 mod rates;
 mod relays;

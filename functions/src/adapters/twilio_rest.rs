@@ -8,13 +8,15 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde::de::DeserializeOwned;
-use shared::ids::{CallSid, ConferenceSid};
-use shared::ports::{CarrierAccount, Conferences, PortError, PortResult, Telephony};
+use shared::ids::{CallSid, ConferenceSid, NumberSid};
+use shared::page::{Cursor, Page};
+use shared::ports::{CarrierAccount, CarrierNumbers, Conferences, PortError, PortResult, Telephony};
+use shared::twilio::numbers::{CarrierError, Routing};
 use shared::twilio::rest::{
     Access, AccountResource, CallResource, ConferenceResource, Method, NewCall, NumbersPage, ParticipantsPage,
     RestError, RestRequest, TwimlTooLong, parse_response,
 };
-use shared::twilio::setup;
+use shared::twilio::setup::{self, Number};
 use shared::twilio::twiml;
 use tokio::time::{Instant, sleep};
 
@@ -170,6 +172,35 @@ impl CarrierAccount for TwilioRest {
         let page: NumbersPage = self.ask(&RestRequest::list_numbers(account)).await?;
         let numbers = page.incoming_phone_numbers;
         Ok(setup::Account::There { trial: found.kind == "Trial", status: found.status, numbers })
+    }
+}
+
+impl CarrierNumbers for TwilioRest {
+    async fn numbers(&self, most: u32, after: Option<&Cursor>) -> Result<Page<Number>, CarrierError> {
+        let request = RestRequest::list_numbers_after(&self.access.account, most, after);
+        let page: NumbersPage = self.ask(&request).await.map_err(|error| match CarrierError::from(error) {
+            // What is not there is the account.
+            CarrierError::NotThere => CarrierError::Credentials(404),
+            error => error,
+        })?;
+        Ok(Page { next: page.next(), items: page.incoming_phone_numbers })
+    }
+
+    async fn number(&self, sid: &NumberSid) -> Result<Number, CarrierError> {
+        Ok(self.ask(&RestRequest::fetch_number(&self.access.account, sid)).await?)
+    }
+
+    async fn set_number(&self, sid: &NumberSid, to: &Routing) -> Result<Number, CarrierError> {
+        Ok(self.ask(&RestRequest::set_number(&self.access.account, sid, to)).await?)
+    }
+}
+
+impl From<TwilioError> for CarrierError {
+    fn from(error: TwilioError) -> Self {
+        match &error {
+            TwilioError::Answer(answer) => answer.into(),
+            TwilioError::NoAnswer(how) => Self::NoAnswer(how),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whatever the internet puts into an event that the gateways vouch for: an answer, and nothing written without a signature.
 //! `PROPTEST_CASES=10000 cargo test -p functions --lib anything` looks longer.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
@@ -59,10 +61,13 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
         console: Keys::new(Some(Secret::new("console-token")), &PUBLIC_URL.parse().unwrap()),
         origins: vec!["https://console.example.com".to_owned()],
         guard: Guard::default(),
+        model_url: "wss://api.openai.com/v1/realtime".parse().unwrap(),
+        model_key: Some(Secret::new("sk-1")),
+        model: "gpt-realtime-2.1".to_owned(),
         tool_call_function: "tool-call".to_owned(),
     };
     let stores = (world.clone(), world.clone(), world.clone());
-    Api::new(stores, world.clone(), None, world.clone(), world.clone(), config)
+    Api::new(stores, world.clone(), None, world.clone(), world.clone(), config, Arc::new(world.clone()))
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = String> {

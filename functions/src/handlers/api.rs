@@ -6,6 +6,7 @@
 mod agents;
 mod answers;
 mod callers;
+mod checks;
 mod documents;
 mod door;
 mod insights;
@@ -15,6 +16,7 @@ mod needs;
 mod numbers;
 pub mod openapi;
 mod operator;
+mod phone_numbers;
 mod recordings;
 mod routes;
 mod running;
@@ -24,6 +26,7 @@ mod tools;
 mod transfer;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -38,11 +41,13 @@ use shared::control::Control;
 use shared::ids::CallSid;
 use shared::limits::Gate;
 use shared::page::{Cursor, NoCursor, Page};
-use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, RelayControl, RunTools};
+use shared::ports::{
+    CarrierAccount, CarrierNumbers, Clock, FoundRecording, KeepMusic, LookAround, PortError, PortResult, RelayControl,
+    RunTools,
+};
 use shared::session::OperatorCommand;
 use shared::summary::Summary;
 use shared::time::Samples;
-use shared::twilio::setup::Setup;
 use url::form_urlencoded;
 
 use self::answers::{ModelSession, OpenStream, TimedEvent};
@@ -69,6 +74,8 @@ pub struct Api<S, B, M, R, T, X, C> {
     clock: C,
     config: ApiConfig,
     strangers: Strangers,
+    lookout: Arc<dyn LookAround>,
+    seen: checks::Seen,
 }
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
@@ -77,7 +84,7 @@ where
     B: Shelf,
     M: KeepMusic,
     R: RelayControl,
-    T: CarrierAccount,
+    T: CarrierAccount + CarrierNumbers,
     X: RunTools,
     C: Clock,
 {
@@ -88,9 +95,11 @@ where
         tools: X,
         clock: C,
         config: ApiConfig,
+        lookout: Arc<dyn LookAround>,
     ) -> Self {
         let strangers = Strangers::new(Gate { strangers: SIGN_INS, ..Gate::default() });
-        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers }
+        let seen = checks::Seen::default();
+        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers, lookout, seen }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -169,6 +178,8 @@ where
             Route::Streams => self.streams().await,
             Route::Sessions => self.sessions().await,
             Route::Twilio => self.twilio().await,
+            Route::PhoneNumbers(route) => self.phone_numbers(route, request).await,
+            Route::Checks => self.checks().await,
             Route::HoldMusic => Ok(hold_music()),
             Route::MusicStatus => music::status(&self.music).await,
             Route::MusicFiles => music::files(&self.music, request, self.clock.unix_ms()).await,
@@ -232,12 +243,8 @@ where
 
     /// Whether Twilio lets us in and has a number that points here, and what is to be done if not.
     async fn twilio(&self) -> PortResult<Response> {
-        let account = match &self.carrier {
-            Some(carrier) => carrier.account().await.map(Some),
-            None => Ok(None),
-        };
-        Ok(match account {
-            Ok(account) => Response::json(&Setup::check(&self.config.public_url, account)),
+        Ok(match self.account().await {
+            Ok(setup) => Response::json(&setup),
             Err(error) => {
                 tracing::warn!(code = "carrier_unreachable", %error);
                 Response::problem(StatusCode::BAD_GATEWAY, "Twilio does not answer as it should")

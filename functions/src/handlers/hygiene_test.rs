@@ -122,6 +122,9 @@ async fn the_rest(world: &World) {
         telephony: None,
         tool_call_function: "tool-call".to_owned(),
         guard: Default::default(),
+        model_url: "wss://api.openai.com/v1/realtime".parse().unwrap(),
+        model_key: Some(Secret::new("sk-1")),
+        model: "gpt-realtime-2.1".to_owned(),
         console: Keys::new(Some(Secret::new(CONSOLE_TOKEN)), &PUBLIC_URL.parse().unwrap()),
         origins: vec!["https://console.example.com".to_owned()],
     };
@@ -132,6 +135,7 @@ async fn the_rest(world: &World) {
         world.clone(),
         world.clone(),
         config,
+        Arc::new(world.clone()),
     );
     for token in [CONSOLE_TOKEN, "wrong-token-4711"] {
         let request = Http::get(&format!("/calls/{CALL}")).header("authorization", &format!("Bearer {token}"));

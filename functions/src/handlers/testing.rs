@@ -4,6 +4,7 @@ mod agents;
 mod console;
 mod mailbox;
 mod music;
+mod phone_numbers;
 mod recordings;
 mod requests;
 mod tools;
@@ -114,6 +115,7 @@ pub(super) struct State {
     /// None of the `writes` either: they are about those.
     pub(super) acts: Vec<Act>,
     pub(super) watching: watching::Watching,
+    pub(super) phones: phone_numbers::Phones,
 }
 
 /// A frame, as a relay got it.

@@ -2,10 +2,12 @@
 
 use functions::adapters::twilio_rest::{TwilioError, TwilioRest};
 use serde_json::Value;
-use shared::ids::{CallSid, ConferenceSid};
+use shared::ids::{CallSid, ConferenceSid, NumberSid};
+use shared::page::Cursor;
 use shared::ports::{Conferences as _, PortError, Telephony as _};
 use shared::redact::Secret;
 use shared::transfer::documents::{Documents, What};
+use shared::twilio::numbers::Routing;
 use shared::twilio::rest::{
     Access, Account, NewCall, NumbersPage, ParticipantsPage, RestError, RestRequest, parse_response,
 };
@@ -17,6 +19,7 @@ use crate::prism::{Prism, shared_contract};
 
 const DESCRIPTION: &str = "twilio_api_v2010.json";
 const NUMBERS: &str = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers.json";
+const NUMBER: &str = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/{Sid}.json";
 const PARTICIPANTS: &str = "/2010-04-01/Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants.json";
 const CONFERENCE: &str = "/2010-04-01/Accounts/{AccountSid}/Conferences/{Sid}.json";
 const CALLS: &str = "/2010-04-01/Accounts/{AccountSid}/Calls.json";
@@ -33,6 +36,14 @@ fn call() -> CallSid {
 
 fn conference() -> ConferenceSid {
     "CF0123456789abcdef0123456789abcdef".into()
+}
+
+fn number() -> NumberSid {
+    "PN0123456789abcdef0123456789abcdef".into()
+}
+
+fn ours() -> Routing {
+    Routing::ours(&"https://voice.example.com".parse().unwrap())
 }
 
 fn instructions() -> twiml::Response {
@@ -100,6 +111,28 @@ async fn the_account_can_be_asked_for() {
     // Whatever has a SID and a status is read by it.
     let found = client(&prism.url).send(&RestRequest::fetch_account(&account())).await.unwrap();
     assert!(is_sid(found.sid.as_str(), "AC"), "{found:?}");
+}
+
+/// As above: a wrong request is refused with 422, and of these Prism then refuses its own examples.
+#[tokio::test]
+async fn a_number_can_be_looked_at_set_and_set_back() {
+    let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
+    let twilio = client(&prism.url);
+    let nothing = Routing { voice_url: "https://old.example.com/".to_owned(), ..Routing::default() };
+    let second = Cursor::behind("Page=1&PageToken=PAPN0123456789abcdef0123456789abcdef");
+    for request in [
+        RestRequest::list_numbers_after(&account(), 50, None),
+        RestRequest::list_numbers_after(&account(), 200, Some(&second)),
+        RestRequest::fetch_number(&account(), &number()),
+        RestRequest::set_number(&account(), &number(), &ours()),
+        RestRequest::set_number(&account(), &number(), &nothing),
+    ] {
+        let told = twilio.send(&request).await;
+        assert!(told.is_ok() || refusal(told) != 422, "{request:?}");
+    }
+    let wrong = Routing { voice_method: "PUT".to_owned(), ..ours() };
+    assert_eq!(refusal(twilio.send(&RestRequest::set_number(&account(), &number(), &wrong)).await), 422);
+    assert_eq!(refusal(twilio.send(&RestRequest::fetch_number(&account(), &"PN1".into())).await), 422);
 }
 
 /// Prism refuses to show the description's own example, which breaks the description's own rules: it is read from there.
@@ -170,6 +203,11 @@ fn every_parameter_is_in_the_description() {
     let content = &description["paths"][CONFERENCE]["post"]["requestBody"]["content"];
     let known = content["application/x-www-form-urlencoded"]["schema"]["properties"].as_object().unwrap();
     for (name, _) in RestRequest::end_conference(&account(), &conference()).form {
+        assert!(known.contains_key(name), "{name}");
+    }
+    let content = &description["paths"][NUMBER]["post"]["requestBody"]["content"];
+    let known = content["application/x-www-form-urlencoded"]["schema"]["properties"].as_object().unwrap();
+    for (name, _) in RestRequest::set_number(&account(), &number(), &ours()).form {
         assert!(known.contains_key(name), "{name}");
     }
     let content = &description["paths"][CALLS]["post"]["requestBody"]["content"];

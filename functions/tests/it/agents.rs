@@ -3,8 +3,9 @@
 use shared::agent::Agent;
 use shared::calls::CallStatus;
 use shared::ids::AgentId;
-use shared::ports::{PortError, ReadAgents, ReadCall, WriteAgents, WriteCall};
+use shared::ports::{KeepPointed, PortError, ReadAgents, ReadCall, WriteAgents, WriteCall};
 use shared::tools::address::Guard;
+use shared::twilio::numbers::{Pointed, Routing};
 
 use crate::world::{TABLE, call, dynamo, holder, race, store};
 
@@ -108,4 +109,25 @@ async fn only_who_holds_a_call_says_who_answers_in_it() {
     is_refused(store.set_agent(&sid, &night("C"), &lease).await);
     let call = store.call(&sid).await.unwrap().unwrap();
     assert_eq!((call.agent, call.status), (newer, CallStatus::Ringing));
+}
+
+#[tokio::test]
+async fn what_a_number_was_set_to_is_kept_until_it_is_put_back() {
+    let store = store().await;
+    let routing = |url: &str| Routing { voice_url: url.to_owned(), ..Routing::default() };
+    let pointed = |sid: &str, at_ms| Pointed {
+        number: sid.into(),
+        before: routing("https://user:password@old.example.com/"),
+        after: routing("https://voice.example.com/twiml"),
+        at_ms,
+    };
+    let (one, two) = (pointed("PN1", 1), pointed("PN2", 2));
+    store.keep_pointed(&two).await.unwrap();
+    store.keep_pointed(&pointed("PN1", 0)).await.unwrap();
+    store.keep_pointed(&one).await.unwrap();
+    assert_eq!(store.pointed(&"PN1".into()).await.unwrap(), Some(one.clone()));
+    assert_eq!(store.all_pointed().await.unwrap(), [one, two.clone()]);
+    store.forget_pointed(&"PN1".into()).await.unwrap();
+    assert_eq!(store.pointed(&"PN1".into()).await.unwrap(), None);
+    assert_eq!(store.all_pointed().await.unwrap(), [two]);
 }

@@ -18,6 +18,8 @@ use url::Url;
 use super::form::{Identity, Poster};
 use super::report::Warning;
 use super::twiml::{Callback, Verb};
+pub(crate) use rest::phone_numbers;
+pub use rest::phone_numbers::PhoneNumbers;
 pub(super) use rooms::Left;
 use rooms::Rooms;
 

@@ -8,7 +8,7 @@ use shared::calls::MediaPath;
 use url::Url;
 
 use super::websocket_api::{Jitter, SocketLimits};
-use crate::call::exchange::Exchange;
+use crate::call::exchange::{Exchange, PhoneNumbers};
 
 /// Where `make web` builds the console.
 pub const CONSOLE: &str = "web/dist";
@@ -47,6 +47,8 @@ pub struct Options {
     /// Whose REST API the relays use, unless the settings name an account of a person's own. It knows the callers that
     /// are entered in it, and no others.
     pub exchange: Option<Exchange>,
+    /// Of an account that functions see, unless the settings name one of a person's own.
+    pub phone_numbers: Option<PhoneNumbers>,
     pub faults: Faults,
 }
 
@@ -108,6 +110,7 @@ impl Default for Options {
             http_integration: Duration::from_secs(30),
             sockets: SocketLimits::default(),
             exchange: None,
+            phone_numbers: None,
             faults: Faults::default(),
         }
     }

@@ -23,7 +23,7 @@ use super::services::{Services, port};
 use super::variables::{Addresses, Variables};
 use super::websocket_api::{Auth, Connections, WebSocketApi};
 use super::{Cloud, LONGEST_START, StartError, lambda_api, listen, management_api, processes, runtime_api, serve};
-use crate::call::exchange::rest;
+use crate::call::exchange::{phone_numbers, rest};
 
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "000000000000";
@@ -91,6 +91,9 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     let mut backend = backend(&functions, &services, &sockets, posts.clone());
     if let Some(exchange) = options.exchange.clone() {
         backend = backend.merge(rest::router(exchange));
+    }
+    if let Some(numbers) = options.phone_numbers.clone() {
+        backend = backend.merge(phone_numbers::router(numbers));
     }
     serve(backend_listener, backend, &tasks, stopping.clone());
     let relays = Arc::new(OnceLock::new());

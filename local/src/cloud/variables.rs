@@ -52,8 +52,10 @@ const FOR_ALL: [&str; 35] = [
     "SSL_CERT_FILE",
 ];
 
+/// What functions have no use for, but for `api`, which asks whether the model can be had.
+const OF_THE_MODEL: [&str; 2] = ["OPENAI_API_KEY", "OPENAI_REALTIME_URL"];
 /// What only the relay has a use for.
-const FOR_RELAYS: [&str; 3] = ["OPENAI_API_KEY", "OPENAI_REALTIME_URL", "RELAY_MAX_UNPROVEN"];
+const FOR_RELAYS: [&str; 1] = ["RELAY_MAX_UNPROVEN"];
 
 /// Where everything is.
 #[derive(Debug)]
@@ -118,6 +120,7 @@ impl Variables {
         functions.extend(deployed(options.media_path, addresses, services));
         functions.extend(credentials(&services.key));
         let mut relays = chosen(options, &FOR_RELAYS);
+        relays.extend(chosen(options, &OF_THE_MODEL));
         if let Some(url) = &options.model_url {
             relays.insert("OPENAI_REALTIME_URL".to_owned(), url.to_string());
             relays.entry("OPENAI_API_KEY".to_owned()).or_insert_with(|| "not-needed-here".to_owned());
@@ -125,12 +128,21 @@ impl Variables {
         if options.relays > 0 && !relays.contains_key("OPENAI_API_KEY") {
             return Err(StartError::Settings("OPENAI_API_KEY must be set, or the model be another than OpenAI's"));
         }
+        functions.extend(
+            OF_THE_MODEL
+                .iter()
+                .filter_map(|key| relays.get_key_value(*key))
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         relays.insert("RELAY_BEHIND_PROXY".to_owned(), "true".to_owned());
         relays.insert("RELAY_DRAIN".to_owned(), options.drain.as_secs_f64().to_string());
         relays.extend(functions.clone());
         // Whoever has an account of their own keeps it.
         if options.exchange.is_some() && !relays.contains_key("TWILIO_ACCOUNT_SID") {
             relays.extend(account(addresses));
+            functions.extend(account(addresses));
+        }
+        if options.phone_numbers.is_some() && !functions.contains_key("TWILIO_ACCOUNT_SID") {
             functions.extend(account(addresses));
         }
         Ok(Self { functions, relays })

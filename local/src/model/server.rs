@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
@@ -36,7 +37,10 @@ impl ScriptedModel {
         let address = listener.local_addr()?;
         let house = Arc::new(House { script: Arc::new(script), sessions: Mutex::default(), changed: Notify::new() });
         let stop = CancellationToken::new();
-        let app = Router::new().fallback(handshake).with_state((Arc::clone(&house), stop.clone()));
+        let app = Router::new()
+            .route("/v1/models/{model}", get(listed))
+            .fallback(handshake)
+            .with_state((Arc::clone(&house), stop.clone()));
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopped).await });
         Ok(Handle { address, house, stop, server })
@@ -139,6 +143,17 @@ impl House {
         }
         (number, session)
     }
+}
+
+/// As the vendor says whether a key may use a model. It goes by any name that one of the vendor's could have.
+async fn listed(Path(model): Path<String>, headers: HeaderMap) -> Response {
+    if !has_key(&headers) {
+        return problem(StatusCode::UNAUTHORIZED, "invalid_api_key", "Incorrect API key provided.");
+    }
+    if !model.starts_with("gpt-") {
+        return problem(StatusCode::NOT_FOUND, "model_not_found", "The model does not exist.");
+    }
+    axum::Json(json!({"id": model, "object": "model", "created": unix_s(), "owned_by": "voicebridge"})).into_response()
 }
 
 async fn handshake(

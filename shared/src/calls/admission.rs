@@ -40,6 +40,11 @@ impl Relay {
         takers(relays, now_ms).min_by(|a, b| a.rank().cmp(&b.rank()).then_with(|| a.id.cmp(&b.id)))
     }
 
+    /// How many would take another call.
+    pub fn with_room(relays: &[Self], now_ms: u64) -> usize {
+        takers(relays, now_ms).filter(|relay| !relay.is_overloaded()).count()
+    }
+
     /// The one that should take a new call, or none if all are overloaded. Among the least loaded the call's own name
     /// decides: webhooks that read the same registry at the same time do not all choose the same relay.
     pub fn admit<'a>(relays: &'a [Self], now_ms: u64, call: &CallSid) -> Option<&'a Self> {

@@ -3,14 +3,15 @@
 //! `LOG_LEVEL` and the `AWS_*` keys come on top for all of them; telemetry and the SDK read those.
 
 use super::parts::{
-    WebhookAuth, bucket, call_limits, gate, logs_url, media_path, public_url, public_wss_url, table, url_or, web_url,
-    webhook_auth,
+    WebhookAuth, bucket, call_limits, gate, logs_url, media_path, model_url, public_url, public_wss_url, table, url_or,
+    web_url, webhook_auth,
 };
 use super::{ConfigErrors, Reader, Source, agent::agent};
 use crate::agent::Agent;
 use crate::calls::MediaPath;
 use crate::console::Keys;
 use crate::limits::{CallLimits, Gate};
+use crate::redact::Secret;
 use crate::tools::address::Guard;
 use crate::twilio::rest::Access;
 
@@ -172,6 +173,11 @@ pub struct ApiConfig {
     pub tool_call_function: String,
     /// Where tools may go: definitions are judged by it.
     pub guard: Guard,
+    /// Whose models agents want, and whether they can be had.
+    pub model_url: url::Url,
+    pub model_key: Option<Secret>,
+    /// Of the agent that the environment describes.
+    pub model: String,
     /// What lets people in.
     pub console: Keys,
     /// Other sites whose pages may ask, as browsers write them: `https://console.example.com`.
@@ -192,6 +198,9 @@ impl ApiConfig {
             telephony: Access::read(&mut reader),
             tool_call_function: reader.required("TOOL_CALL_FUNCTION", "the function that runs tools"),
             guard: guard(&mut reader),
+            model_url: model_url(&mut reader),
+            model_key: reader.secret("OPENAI_API_KEY"),
+            model: reader.text("REALTIME_MODEL").unwrap_or_else(|| Agent::default().model),
             origins: origins(&mut reader),
         };
         reader.finish(config)
@@ -225,7 +234,6 @@ fn control_url<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> url::Url {
 mod tests {
     use super::super::testing::{Recording, keys};
     use super::*;
-    use crate::redact::Secret;
 
     const PUBLIC: [(&str, &str); 2] =
         [("PUBLIC_URL", "https://voice.example.com"), ("PUBLIC_WSS_URL", "wss://voice.example.com/call")];
@@ -280,7 +288,8 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
+                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH OPENAI_API_KEY OPENAI_REALTIME_URL \
+                 PUBLIC_URL REALTIME_MODEL RECORDINGS_BUCKET TABLE_NAME \
                  TOOL_ALLOW_HOSTS TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
                  TWILIO_API_URL TWILIO_AUTH_TOKEN"
             )

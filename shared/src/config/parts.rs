@@ -93,6 +93,11 @@ where
     url
 }
 
+/// Where the model's sockets are.
+pub(super) fn model_url<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> url::Url {
+    url_or(reader, "OPENAI_REALTIME_URL", "wss://api.openai.com/v1/realtime")
+}
+
 /// A URL with a default.
 pub(super) fn url_or<S>(reader: &mut Reader<'_, S>, key: &'static str, default: &'static str) -> url::Url
 where

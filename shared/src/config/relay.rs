@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::agent::websocket_timeout;
 use super::parts::{
-    WebhookAuth, bucket, gate, logs_url, public_wss_url, seconds, table, url_or, web_url, webhook_auth,
+    WebhookAuth, bucket, gate, logs_url, model_url, public_wss_url, seconds, table, web_url, webhook_auth,
 };
 use super::{ConfigErrors, Reader, Source};
 use crate::limits::Gate;
@@ -80,7 +80,7 @@ impl RelayConfig {
             most_unproven: reader.within("RELAY_MAX_UNPROVEN", 1..=60_000, "a whole number from 1 to 60000"),
             table: table(&mut reader),
             bucket: bucket(&mut reader),
-            model_url: url_or(&mut reader, "OPENAI_REALTIME_URL", "wss://api.openai.com/v1/realtime"),
+            model_url: model_url(&mut reader),
             model_key: reader.required_secret("OPENAI_API_KEY", "the model's API key"),
             handshake_timeout: websocket_timeout(&mut reader).unwrap_or(HANDSHAKE),
             tool_call_function: reader.required("TOOL_CALL_FUNCTION", "the function that runs tools"),

@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod models;
 mod severity;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use url::Url;
 
-use super::{Capabilities, DecodeError, Dialect, Handshake, ModelCommand, ModelEvent, Offer, Severity};
+use super::{Availability, Capabilities, DecodeError, Dialect, Handshake, ModelCommand, ModelEvent, Offer, Severity};
 use crate::agent::Agent;
 use crate::redact::Secret;
 
@@ -43,6 +44,14 @@ impl Dialect for OpenaiRealtime {
     fn handshake(&self, endpoint: &Url, agent: &Agent, key: &Secret) -> Handshake {
         let bearer = Secret::new(format!("Bearer {}", key.reveal()));
         Handshake { url: with_model(endpoint, &agent.model), headers: vec![("authorization", bearer)] }
+    }
+
+    fn look_up(&self, endpoint: &Url, model: &str, key: &Secret) -> Handshake {
+        models::look_up(endpoint, model, key)
+    }
+
+    fn looked_up(&self, model: &str, http_status: u16, body: &[u8]) -> Availability {
+        models::looked_up(model, http_status, body)
     }
 
     fn encode(&self, command: &ModelCommand, out: &mut String) {

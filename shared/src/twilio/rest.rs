@@ -3,15 +3,19 @@
 //! Shapes: <https://www.twilio.com/docs/voice/api/call-resource>, and Twilio's OpenAPI description, against which
 //! `functions/tests/contract` sends them.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
+use url::{Url, form_urlencoded};
 
+use super::numbers::Routing;
 use super::setup::Number;
 use super::twiml;
 use super::webhook::CarrierStatus;
 use crate::config::{Reader, Source};
-use crate::ids::{CallSid, ConferenceSid};
+use crate::ids::{CallSid, ConferenceSid, NumberSid};
+use crate::page::Cursor;
 use crate::redact::{Pii, Secret};
 
 /// TwiML in a request may have this many characters; a document behind a URL may be longer.
@@ -118,6 +122,24 @@ impl RestRequest {
         Self { method: Method::Get, path, form: Vec::new() }
     }
 
+    /// Some of them, from `after` on, which is what [`NumbersPage::next`] said of the page before.
+    pub fn list_numbers_after(account: &Account, most: u32, after: Option<&Cursor>) -> Self {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("PageSize", &most.to_string());
+        query.extend_pairs(after.into_iter().flat_map(|cursor| place_in_pages(cursor.key())));
+        let path = account_path(account, &format!("IncomingPhoneNumbers.json?{}", query.finish()));
+        Self { method: Method::Get, path, form: Vec::new() }
+    }
+
+    pub fn fetch_number(account: &Account, number: &NumberSid) -> Self {
+        Self { method: Method::Get, path: number_path(account, number), form: Vec::new() }
+    }
+
+    /// Where its calls go from now on. Safe to repeat.
+    pub fn set_number(account: &Account, number: &NumberSid, to: &Routing) -> Self {
+        Self { method: Method::Post, path: number_path(account, number), form: to.form() }
+    }
+
     /// Who is in a conference: as many as a page can have, which are more than a conference of ours.
     pub fn list_participants(account: &Account, conference: &ConferenceSid) -> Self {
         let rest = format!("Conferences/{}/Participants.json?PageSize=1000", segment(conference.as_str()));
@@ -163,6 +185,15 @@ fn call_path(account: &Account, call: &CallSid) -> String {
     account_path(account, &format!("Calls/{}.json", segment(call.as_str())))
 }
 
+fn number_path(account: &Account, number: &NumberSid) -> String {
+    account_path(account, &format!("IncomingPhoneNumbers/{}.json", segment(number.as_str())))
+}
+
+/// What of a query says where in a list a page begins; nothing else of it is passed on.
+fn place_in_pages(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| matches!(&**name, "Page" | "PageToken"))
+}
+
 fn account_path(account: &Account, rest: &str) -> String {
     format!("/2010-04-01/Accounts/{}/{rest}", segment(&account.sid))
 }
@@ -192,6 +223,16 @@ pub struct AccountResource {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NumbersPage {
     pub incoming_phone_numbers: Vec<Number>,
+    next_page_uri: Option<String>,
+}
+
+impl NumbersPage {
+    /// Where the next one begins, if there is one.
+    pub fn next(&self) -> Option<Cursor> {
+        let (_, query) = self.next_page_uri.as_deref()?.split_once('?')?;
+        let place = form_urlencoded::Serializer::new(String::new()).extend_pairs(place_in_pages(query)).finish();
+        (!place.is_empty()).then(|| Cursor::behind(place))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -370,6 +411,22 @@ mod tests {
         let end = RestRequest::end_conference(&account(), &"CF/1".into());
         assert_eq!((end.method, end.path.as_str()), (Method::Post, "/2010-04-01/Accounts/AC1/Conferences/CF%2F1.json"));
         assert_eq!(end.form, [("Status", "completed".to_owned())]);
+    }
+
+    #[test]
+    fn numbers_are_listed_page_by_page_as_twilio_says() {
+        let path = |after: Option<&Cursor>| RestRequest::list_numbers_after(&account(), 50, after).path;
+        assert_eq!(path(None), "/2010-04-01/Accounts/AC1/IncomingPhoneNumbers.json?PageSize=50");
+        let body = r#"{"incoming_phone_numbers":[{"sid":"PN1","phone_number":"+1"}],
+            "next_page_uri":"/2010-04-01/Accounts/AC1/IncomingPhoneNumbers.json?PageSize=50&Page=1&PageToken=PAPN1&Beta=x"}"#;
+        let page: NumbersPage = parse_response(200, body.as_bytes()).unwrap();
+        let next = page.next().unwrap();
+        assert_eq!(path(Some(&next)), format!("{}&Page=1&PageToken=PAPN1", path(None)));
+        // A cursor comes back from outside, and may say anything.
+        let forged = Cursor::behind("PageSize=1000&Page=1/../..&x=y");
+        assert_eq!(path(Some(&forged)), format!("{}&Page=1%2F..%2F..", path(None)));
+        let last: NumbersPage = parse_response(200, br#"{"incoming_phone_numbers":[],"next_page_uri":null}"#).unwrap();
+        assert_eq!(last.next(), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::ids::NumberSid;
+
 /// What was seen of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Account {
@@ -20,14 +22,33 @@ pub enum Account {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub struct Number {
+    pub sid: NumberSid,
     pub phone_number: String,
+    pub friendly_name: Option<String>,
     pub voice_url: Option<String>,
     pub voice_method: Option<String>,
+    pub voice_fallback_url: Option<String>,
+    pub voice_fallback_method: Option<String>,
     pub status_callback: Option<String>,
+    pub status_callback_method: Option<String>,
     /// A TwiML app answers instead of the webhook.
     pub voice_application_sid: Option<String>,
     /// A SIP trunk does.
     pub trunk_sid: Option<String>,
+    pub capabilities: NumberCapabilities,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct NumberCapabilities {
+    pub voice: bool,
+}
+
+/// A number of which Twilio does not say it takes calls.
+impl Default for NumberCapabilities {
+    fn default() -> Self {
+        Self { voice: true }
+    }
 }
 
 /// What is right and what is not.
@@ -62,26 +83,40 @@ pub struct NumberState {
 pub struct Problem {
     pub what: String,
     pub mend: String,
+    /// Or of the account.
+    #[serde(skip)]
+    pub of_numbers: bool,
+    #[serde(skip)]
+    pub weight: Weight,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Weight {
+    /// Calls come all the same.
+    Light,
+    #[default]
+    Grave,
 }
 
 impl Setup {
     /// `account` is `None` where none is configured.
     pub fn check(public_url: &Url, account: Option<Account>) -> Self {
-        let base = public_url.as_str().trim_end_matches('/');
         let mut setup = Self {
             configured: account.is_some(),
-            webhook: format!("{base}/twiml"),
-            status_callback: format!("{base}/call/status"),
+            webhook: Self::webhook_of(public_url),
+            status_callback: Self::status_callback_of(public_url),
             account: None,
             numbers: Vec::new(),
             problems: Vec::new(),
         };
         match account {
-            None => setup.problem(
+            None => setup.account_problem(
+                Weight::Light,
                 "no Twilio account is configured",
-                "set TWILIO_ACCOUNT_SID, and TWILIO_AUTH_TOKEN or an API key",
+                "set TWILIO_ACCOUNT_SID, and TWILIO_AUTH_TOKEN or an API key; simulated callers need no account",
             ),
-            Some(Account::Refused) => setup.problem(
+            Some(Account::Refused) => setup.account_problem(
+                Weight::Grave,
                 "Twilio refuses the credentials",
                 "compare TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key) with Twilio's console",
             ),
@@ -90,12 +125,28 @@ impl Setup {
         setup
     }
 
+    /// What a number's "a call comes in" must be, by POST.
+    pub fn webhook_of(public_url: &Url) -> String {
+        format!("{}/twiml", public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// What its "call status changes" should be, by POST.
+    pub fn status_callback_of(public_url: &Url) -> String {
+        format!("{}/call/status", public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// By either of its names.
+    pub fn is_webhook(url: &str, public_url: &Url) -> bool {
+        is_webhook(url, &Self::webhook_of(public_url))
+    }
+
     fn look(&mut self, status: String, trial: bool, numbers: &[Number]) {
         if status != "active" {
-            self.problem(&format!("the account is {status}"), "see Twilio's console for why");
+            self.account_problem(Weight::Grave, &format!("the account is {status}"), "see Twilio's console for why");
         }
         if trial {
-            self.problem(
+            self.account_problem(
+                Weight::Light,
                 "it is a trial account: callers hear a message of Twilio's first",
                 "upgrade the account in Twilio's console",
             );
@@ -103,43 +154,58 @@ impl Setup {
         self.account = Some(AccountState { status, trial });
         for number in numbers {
             let points_here = self.points_here(number);
-            if points_here && let Some((what, mend)) = hidden(number).or_else(|| self.silent(number)) {
-                self.problem(&format!("{} {what}", number.phone_number), &mend);
+            if points_here && let Some((weight, what, mend)) = hidden(number).or_else(|| self.silent(number)) {
+                self.numbers_problem(weight, &format!("{} {what}", number.phone_number), &mend);
             }
             self.numbers.push(NumberState { number: number.phone_number.clone(), points_here });
         }
         if !self.numbers.iter().any(|number| number.points_here) {
-            let mend = format!("set a number's \"a call comes in\" to the webhook {}, HTTP POST", self.webhook);
-            self.problem("no number of the account points here", &mend);
+            let mend = format!(
+                "point one here on the page Numbers, or set its \"a call comes in\" to {}, HTTP POST",
+                self.webhook
+            );
+            self.numbers_problem(Weight::Grave, "no number of the account points here", &mend);
         }
     }
 
     fn points_here(&self, number: &Number) -> bool {
-        let other = self.webhook.replace("/twiml", "/incoming-call");
-        number.voice_url.as_deref().is_some_and(|url| url == self.webhook || url == other)
+        number.voice_url.as_deref().is_some_and(|url| is_webhook(url, &self.webhook))
     }
 
     /// It works, but nobody tells us how calls end.
-    fn silent(&self, number: &Number) -> Option<(String, String)> {
+    fn silent(&self, number: &Number) -> Option<(Weight, String, String)> {
         let tells = number.status_callback.as_deref() == Some(self.status_callback.as_str());
         let mend = format!("set its \"call status changes\" to {}", self.status_callback);
-        (!tells).then(|| ("does not tell us how its calls end".to_owned(), mend))
+        (!tells).then(|| (Weight::Light, "does not tell us how its calls end".to_owned(), mend))
     }
 
-    fn problem(&mut self, what: &str, mend: &str) {
-        self.problems.push(Problem { what: what.to_owned(), mend: mend.to_owned() });
+    fn account_problem(&mut self, weight: Weight, what: &str, mend: &str) {
+        self.problems.push(Problem { what: what.to_owned(), mend: mend.to_owned(), of_numbers: false, weight });
+    }
+
+    fn numbers_problem(&mut self, weight: Weight, what: &str, mend: &str) {
+        self.problems.push(Problem { what: what.to_owned(), mend: mend.to_owned(), of_numbers: true, weight });
     }
 }
 
+fn is_webhook(url: &str, webhook: &str) -> bool {
+    url == webhook
+        || webhook.strip_suffix("/twiml").is_some_and(|base| url.strip_prefix(base) == Some("/incoming-call"))
+}
+
 /// Something else answers before the webhook does.
-fn hidden(number: &Number) -> Option<(String, String)> {
+fn hidden(number: &Number) -> Option<(Weight, String, String)> {
     let set = |sid: &Option<String>| sid.as_deref().is_some_and(|sid| !sid.is_empty());
     let by = match number {
         number if set(&number.trunk_sid) => "a SIP trunk",
         number if set(&number.voice_application_sid) => "a TwiML app",
         _ => return None,
     };
-    Some((format!("is answered by {by}, not by its webhook"), format!("take {by} from the number in Twilio's console")))
+    Some((
+        Weight::Grave,
+        format!("is answered by {by}, not by its webhook"),
+        format!("take {by} from the number in Twilio's console"),
+    ))
 }
 
 #[cfg(test)]

@@ -364,6 +364,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether calls can come, what is wrong, and its mend */
+        get: operations["checks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/insights": {
         parameters: {
             query?: never;
@@ -514,6 +531,57 @@ export interface paths {
         get: operations["twilio"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/twilio/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's numbers, and where they lead */
+        get: operations["accountNumbers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/twilio/numbers/{phone}/point": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Its calls come here */
+        post: operations["pointNumber"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/twilio/numbers/{phone}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Its calls go where they went before */
+        post: operations["undoNumber"];
         delete?: never;
         options?: never;
         head?: never;
@@ -798,6 +866,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One of the account's numbers, for whoever looks. */
+        AccountNumber: {
+            /** @description "Primary handler fails". */
+            fallback: components["schemas"]["Hook"] | null;
+            name: string;
+            number: string;
+            points: components["schemas"]["Points"];
+            sid: components["schemas"]["NumberSid"];
+            /** @description "Call status changes". */
+            status_callback: components["schemas"]["Hook"] | null;
+            /** @description Whether we are told how its calls end. */
+            tells_us: boolean;
+            /** @description Where it goes when it is undone. None: it was not pointed here. */
+            undo: components["schemas"]["WayBack"] | null;
+            /** @description "A call comes in". */
+            voice: components["schemas"]["Hook"] | null;
+        };
+        /** @description The account's numbers, and what one that leads here is set to. */
+        AccountNumbers: {
+            /** @description Whether there is an account at all. */
+            configured: boolean;
+            /** @description For `after`; none of the last page. */
+            next: components["schemas"]["Cursor"] | null;
+            numbers: components["schemas"]["AccountNumber"][];
+            /** @description "Call status changes", by POST. */
+            status_callback: string;
+            /** @description "A call comes in", by POST. */
+            webhook: string;
+        };
         AccountState: {
             status: string;
             trial: boolean;
@@ -1220,6 +1317,28 @@ export interface components {
             /** @description For `after`; none of the last page. */
             next: components["schemas"]["Cursor"] | null;
         };
+        Check: {
+            item: components["schemas"]["CheckedItem"];
+            /** @description What to do about it; none where nothing is to be done. */
+            mend: string | null;
+            state: components["schemas"]["CheckState"];
+            /** @description What was found. */
+            what: string;
+        };
+        CheckState: "ok" | "warn" | "fail";
+        /** @enum {string} */
+        CheckedItem: "public_url" | "twilio" | "numbers" | "model" | "relays" | "hold_music" | "recordings";
+        /** @description Everything that was looked at, once. */
+        Checks: {
+            /**
+             * Format: uint64
+             * @description Unix milliseconds: then. It is not looked again at each question.
+             */
+            at_ms: number;
+            checks: components["schemas"]["Check"][];
+            /** @description The worst of all. */
+            state: components["schemas"]["CheckState"];
+        };
         /** @description Which version a running call is told to go on with. */
         ChosenAgent: {
             agent: components["schemas"]["AgentId"];
@@ -1589,6 +1708,11 @@ export interface components {
         HoldMusic: string;
         /** @description Which piece an agent plays. Written as one word: `built-in`, `none`, or the id of an uploaded file. */
         HoldMusicSent: string;
+        /** @description A webhook as it may be seen: without what may be a password. */
+        Hook: {
+            method: string;
+            url: string;
+        };
         /** @description Of which time, and whether it had more calls than are looked at. */
         InsightsOf: {
             answer_ms: components["schemas"]["Percentiles"] | null;
@@ -2104,6 +2228,8 @@ export interface components {
         NoiseReduction: "near_field" | "far_field";
         /** @enum {string} */
         NoiseReductionSent: "near_field" | "far_field";
+        /** @description Twilio's name of a number of the account's: `PN` and 32 hex digits. */
+        NumberSid: string;
         NumberState: {
             number: string;
             points_here: boolean;
@@ -2276,6 +2402,8 @@ export interface components {
             /** Format: uint64 */
             p95: number;
         };
+        /** @description Where a number's calls go. */
+        Points: ("here" | "elsewhere" | "nowhere") | "application" | "trunk" | "no_voice";
         /** @description RFC 9457: why not, and what to do about it. */
         Problem: {
             detail: string;
@@ -2858,6 +2986,18 @@ export interface components {
         WantsUploadSent: {
             /** Format: uint64 */
             bytes: number;
+        };
+        /** @description What a number was set to before it was pointed here. */
+        WayBack: {
+            /**
+             * Format: uint64
+             * @description Unix milliseconds: since when.
+             */
+            at_ms: number;
+            /** @description Whether the number still is as it was set then: otherwise it is left alone. */
+            open: boolean;
+            status_callback: components["schemas"]["Hook"] | null;
+            voice: components["schemas"]["Hook"] | null;
         };
         /** @description Whom a caller is to be put through to: one name or number, or several. In JSON one is text, and several are a list. */
         Whom: string | string[];
@@ -3685,6 +3825,35 @@ export interface operations {
             };
         };
     };
+    checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checks"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     insights: {
         parameters: {
             query?: {
@@ -4072,6 +4241,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Setup"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accountNumbers: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 200; 50 unless said */
+                limit?: number;
+                /** @description What the page before called `next` */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountNumbers"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pointNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                phone: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountNumber"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                phone: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountNumber"];
                 };
             };
             /** @description why not */

@@ -1,4 +1,4 @@
-/** Which agent answers which number. */
+/** Where the account's numbers lead, and which agent answers which. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Hash, Plus, Trash2 } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
@@ -11,6 +11,7 @@ import { Select } from '../ui/choices';
 import { Button, Field, IconButton } from '../ui/controls';
 import { Confirm } from '../ui/dialogs';
 import { Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
+import { TwilioNumbers } from './account-numbers';
 
 function assign(number: string, agent: string): Promise<NumberEntry> {
   return send('PUT', `/api/numbers/${encodeURIComponent(number)}`, { agent });
@@ -94,10 +95,11 @@ export default function NumbersPage() {
         <h1>Numbers</h1>
         <p>
           A number that is not here is answered by the agent <code>default</code>, and without one by the agent that the environment
-          describes. Whether numbers lead here is on the page <Link to="/setup">Setup</Link>.
+          describes.
         </p>
       </div>
       {error && <Trouble error={error} again={() => void numbers.refetch()} />}
+      <TwilioNumbers assigned={list} />
       {mayEdit && all.length > 0 && <Assign agents={all} />}
       <section className="panel" aria-label="Assigned numbers">
         {numbers.isPending && <Waiting />}

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { CircleAlert, CircleCheck, CircleDashed, RefreshCw, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { get } from '../api/client';
-import type { AgentTitle, Call, MusicStatus, NumberEntry, Status, TwilioSetup } from '../api/types';
+import type { AgentTitle, Call, CheckedItem, Checks, NumberEntry } from '../api/types';
 import { moment, phone } from '../lib/format';
 import { useNow } from '../lib/now';
 import { Link } from '../lib/router';
@@ -36,16 +36,52 @@ function Item({ state, title, children }: ItemProps) {
   );
 }
 
-function Problems({ problems }: { problems: TwilioSetup['problems'] }) {
+const TITLES: [CheckedItem, string][] = [
+  ['public_url', 'Public address'],
+  ['twilio', 'Twilio'],
+  ['numbers', 'Numbers'],
+  ['model', 'Model'],
+  ['relays', 'Relays'],
+  ['recordings', 'Recordings'],
+  ['hold_music', 'Hold music'],
+];
+const STATES = { ok: 'good', warn: 'warn', fail: 'bad' } as const;
+const WORST: State[] = ['bad', 'warn', 'good'];
+
+/** What belongs to an item beside what was found. */
+const MORE: Partial<Record<CheckedItem, ReactNode>> = {
+  numbers: <Link to="/numbers">Point one here, or see where they lead</Link>,
+  model: <Link to="/agents">Agents</Link>,
+  hold_music: <Link to="/hold-music">Listen, or upload one</Link>,
+};
+
+interface FoundProps {
+  checks: Checks | undefined;
+  item: CheckedItem;
+  title: string;
+  url: string | undefined;
+}
+
+/** All that was found of an item; the item is as the worst of it. */
+function Found({ checks, item, title, url }: FoundProps) {
+  const found = checks?.checks.filter((check) => check.item === item);
+  if (found?.length === 0) return null;
+  const state = WORST.find((one) => found?.some((check) => STATES[check.state] === one)) ?? 'waiting';
   return (
-    <ul className="problems">
-      {problems.map(({ what, mend }) => (
-        <li key={`${what} ${mend}`}>
-          <p>{what}</p>
-          <p className="soft">→ {mend}</p>
-        </li>
-      ))}
-    </ul>
+    <Item state={state} title={title}>
+      {item === 'public_url' && url && <Copyable text={url} />}
+      {found && (
+        <ul className="problems">
+          {found.map(({ what, mend }) => (
+            <li key={what}>
+              <p className={mend ? '' : 'soft'}>{what}</p>
+              {mend && <p className="soft">→ {mend}</p>}
+            </li>
+          ))}
+        </ul>
+      )}
+      {found && MORE[item] && <p className="soft">{MORE[item]}</p>}
+    </Item>
   );
 }
 
@@ -54,17 +90,15 @@ const EVERY_MS = 10_000;
 function useChecks() {
   const every = { refetchInterval: EVERY_MS, retry: false } as const;
   return {
-    status: useQuery({ queryKey: ['status'], queryFn: ({ signal }) => get<Status>('/status', signal), ...every }),
+    checks: useQuery({ queryKey: ['checks'], queryFn: ({ signal }) => get<Checks>('/api/checks', signal), refetchInterval: 60_000, retry: false }),
     address: useQuery({ queryKey: ['public-url'], queryFn: ({ signal }) => get<{ public_url: string }>('/public-url', signal), ...every }),
-    twilio: useQuery({ queryKey: ['twilio'], queryFn: ({ signal }) => get<TwilioSetup>('/api/twilio', signal), retry: false, staleTime: 60_000 }),
-    music: useQuery({ queryKey: ['music', 'status'], queryFn: ({ signal }) => get<MusicStatus>('/hold-music/status', signal), ...every }),
     agents: useQuery({ queryKey: ['agents'], queryFn: ({ signal }) => get<{ agents: AgentTitle[] }>('/api/agents', signal), ...every }),
     numbers: useQuery({ queryKey: ['numbers'], queryFn: ({ signal }) => get<{ numbers: NumberEntry[] }>('/api/numbers', signal), ...every }),
     calls: useQuery({ queryKey: ['calls', 50], queryFn: ({ signal }) => get<{ calls: Call[] }>('/calls?limit=50', signal), ...every }),
   };
 }
 
-type Checks = ReturnType<typeof useChecks>;
+type Asked = ReturnType<typeof useChecks>;
 
 /** What was asked and not answered. */
 function Silent({ what, error }: { what: string; error: Error }) {
@@ -75,83 +109,7 @@ function Silent({ what, error }: { what: string; error: Error }) {
   );
 }
 
-function Relays({ status }: Pick<Checks, 'status'>) {
-  if (status.error) return <Silent what="Relays" error={status.error} />;
-  const seen = status.data;
-  const state = !seen ? 'waiting' : seen.ready ? (seen.relays > 1 ? 'good' : 'warn') : 'bad';
-  return (
-    <Item state={state} title="Relays">
-      {seen?.ready && seen.relays > 1 && <p className="soft">{seen.relays} relays take calls.</p>}
-      {seen?.ready && seen.relays === 1 && (
-        <p className="soft">One relay takes calls. A second one would go on with them should it fail; on a laptop one is enough.</p>
-      )}
-      {seen && !seen.ready && (
-        <p className="soft">
-          {seen.relays === 0 ? 'No relay has reported.' : 'No relay has room for a call.'} → Look into the relays’ logs, and at how many are
-          wanted.
-        </p>
-      )}
-    </Item>
-  );
-}
-
-function isLocal(url: string): boolean {
-  const { hostname } = new URL(url);
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-}
-
-function Address({ address }: Pick<Checks, 'address'>) {
-  if (address.error) return <Silent what="Public address" error={address.error} />;
-  const url = address.data?.public_url;
-  const state = !url ? 'waiting' : isLocal(url) || !url.startsWith('https:') ? 'warn' : 'good';
-  return (
-    <Item state={state} title="Public address">
-      {url && <Copyable text={url} />}
-      {url && isLocal(url) && (
-        <p className="soft">
-          Twilio cannot reach this machine. → Put a tunnel in front of it, set <code>PUBLIC_URL</code> to the tunnel’s address, and start
-          again. Simulated calls need none of that.
-        </p>
-      )}
-      {url && !isLocal(url) && !url.startsWith('https:') && <p className="soft">Streams need TLS. → Use an address that begins with https.</p>}
-    </Item>
-  );
-}
-
-function Twilio({ twilio }: Pick<Checks, 'twilio'>) {
-  if (twilio.error) return <Silent what="Twilio" error={twilio.error} />;
-  const seen = twilio.data;
-  const state = !seen ? 'waiting' : seen.problems.length === 0 ? 'good' : seen.configured && seen.account ? 'warn' : 'bad';
-  return (
-    <Item state={seen && !seen.configured ? 'warn' : state} title="Twilio">
-      {seen?.problems.length === 0 && <p className="soft">The account lets us in, and a number leads here.</p>}
-      {seen && <Problems problems={seen.problems} />}
-      {seen && seen.numbers.length > 0 && (
-        <ul className="row wrap">
-          {seen.numbers.map(({ number, points_here }) => (
-            <li key={number} className={`badge ${points_here ? 'good' : ''}`}>
-              {number} {points_here ? 'leads here' : 'leads elsewhere'}
-            </li>
-          ))}
-        </ul>
-      )}
-      {seen && (
-        <dl className="facts">
-          <dt>A call comes in</dt>
-          <dd>
-            <Copyable text={seen.webhook} />
-          </dd>
-          <dt>Call status changes</dt>
-          <dd>
-            <Copyable text={seen.status_callback} />
-          </dd>
-        </dl>
-      )}
-    </Item>
-  );
-}
-
-function Agents({ agents, numbers }: Pick<Checks, 'agents' | 'numbers'>) {
+function Agents({ agents, numbers }: Pick<Asked, 'agents' | 'numbers'>) {
   if (agents.error) return <Silent what="Agents" error={agents.error} />;
   const all = agents.data?.agents;
   const orphans = (numbers.data?.numbers ?? []).filter(({ agent }) => all && !all.some(({ id }) => id === agent));
@@ -179,21 +137,6 @@ function Agents({ agents, numbers }: Pick<Checks, 'agents' | 'numbers'>) {
   );
 }
 
-function Music({ music }: Pick<Checks, 'music'>) {
-  if (music.error) return <Silent what="Hold music" error={music.error} />;
-  const seen = music.data;
-  return (
-    <Item state={seen ? 'good' : 'waiting'} title="Hold music">
-      {seen && (
-        <p className="soft">
-          {seen.files === 0 ? 'The built-in piece.' : `The built-in piece and ${seen.files} of your own.`}{' '}
-          <Link to="/hold-music">{seen.files === 0 ? 'Upload one' : 'Look'}</Link>
-        </p>
-      )}
-    </Item>
-  );
-}
-
 function Token() {
   const { open } = useSession();
   return (
@@ -211,7 +154,7 @@ function Token() {
   );
 }
 
-function FirstCall({ calls }: Pick<Checks, 'calls'>) {
+function FirstCall({ calls }: Pick<Asked, 'calls'>) {
   const now = useNow();
   if (calls.error) return <Silent what="A call" error={calls.error} />;
   const last = calls.data?.calls[0];
@@ -241,17 +184,18 @@ export default function SetupPage() {
       <div className="page-head">
         <h1>Setup</h1>
         <div className="actions">
-          <Button onClick={again} busy={checks.twilio.isFetching}>
+          <Button onClick={again} busy={checks.checks.isFetching}>
             <RefreshCw aria-hidden="true" /> Look again
           </Button>
         </div>
       </div>
       <ul className="panel checklist">
-        <Relays {...checks} />
-        <Address {...checks} />
-        <Twilio {...checks} />
+        {checks.checks.error && <Silent what="The bridge" error={checks.checks.error} />}
+        {!checks.checks.error &&
+          TITLES.map(([item, title]) => (
+            <Found key={item} checks={checks.checks.data} item={item} title={title} url={checks.address.data?.public_url} />
+          ))}
         <Agents {...checks} />
-        <Music {...checks} />
         <Token />
         <FirstCall {...checks} />
       </ul>

@@ -12,11 +12,12 @@ interface ConfirmProps {
   children: ReactNode;
   /** What the button says that does it. */
   action: string;
+  kind?: 'primary' | 'danger-primary';
   onConfirm: () => Promise<unknown>;
 }
 
 /** Asks before what cannot be taken back. */
-export function Confirm({ trigger, title, children, action, onConfirm }: ConfirmProps) {
+export function Confirm({ trigger, title, children, action, kind = 'danger-primary', onConfirm }: ConfirmProps) {
   const [isOpen, setOpen] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const confirm = async () => {
@@ -42,7 +43,7 @@ export function Confirm({ trigger, title, children, action, onConfirm }: Confirm
           </AlertDialog.Description>
           <div className="actions">
             <AlertDialog.Close render={<Button />}>Cancel</AlertDialog.Close>
-            <Button kind="danger-primary" busy={isBusy} onClick={() => void confirm()}>
+            <Button kind={kind} busy={isBusy} onClick={() => void confirm()}>
               {action}
             </Button>
           </div>

@@ -25,6 +25,7 @@
 //! | `AGENT#{id}` | `META` | which version of it counts, if any; `gsi1`: `AGENTS` | for good |
 //! | `AGENT#{id}` | `VERSION#{number}` | a version, which is never changed | for good |
 //! | `NUMBER#{number}` | `META` | which agent answers; `gsi1`: `NUMBERS` | for good |
+//! | `POINTED` | `{sid}` | what a number of Twilio's was set to before it was pointed here | until it is undone |
 //! | `ACTS` | `{at}#{hash}` | who did what by the console | 1 year |
 //! | `DATA#{kind}` | `{id}` | what the lookup tools read | for good |
 
@@ -152,6 +153,7 @@ pub(super) fn term_key(term: &Term) -> String {
     }
 }
 
+pub(super) const POINTED: &str = "POINTED";
 pub(super) const ACTS: &str = "ACTS";
 
 /// Two acts of the same moment are the same act, or told apart by who did what.

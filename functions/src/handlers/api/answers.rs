@@ -19,6 +19,7 @@ use shared::time::CallTime;
 use shared::tools::audit::ToolRun;
 use shared::tools::own::OwnTool;
 use shared::tools::{ToolErrorKind, ToolSpec};
+use shared::twilio::numbers::AccountNumber;
 use url::Url;
 
 /// How the whole is.
@@ -42,6 +43,20 @@ pub(super) struct PublicUrl {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Tools {
     pub(super) tools: Vec<ToolSpec>,
+}
+
+/// The account's numbers, and what one that leads here is set to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AccountNumbers {
+    /// Whether there is an account at all.
+    pub(super) configured: bool,
+    /// "A call comes in", by POST.
+    pub(super) webhook: String,
+    /// "Call status changes", by POST.
+    pub(super) status_callback: String,
+    pub(super) numbers: Vec<AccountNumber>,
+    /// For `after`; none of the last page.
+    pub(super) next: Option<Cursor>,
 }
 
 /// Newest first.

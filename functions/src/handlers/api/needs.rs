@@ -1,14 +1,15 @@
 //! What the API asks of its stores, said once.
 
 use shared::ports::{
-    CountRates, EraseCalls, EraseRecordings, NoteActs, OpenMailbox, ReadActs, ReadAgents, ReadAudit, ReadCall,
-    ReadHistory, ReadRecording, SearchCalls, WriteAgents,
+    CountRates, EraseCalls, EraseRecordings, KeepPointed, NoteActs, OpenMailbox, ReadActs, ReadAgents, ReadAudit,
+    ReadCall, ReadHistory, ReadRecording, SearchCalls, WriteAgents,
 };
 
 /// The table.
 pub trait Records:
     CountRates
     + EraseCalls
+    + KeepPointed
     + NoteActs
     + OpenMailbox
     + ReadActs
@@ -24,6 +25,7 @@ pub trait Records:
 impl<S> Records for S where
     S: CountRates
         + EraseCalls
+        + KeepPointed
         + NoteActs
         + OpenMailbox
         + ReadActs

@@ -113,6 +113,7 @@ impl Operation {
     fn example(&self) -> String {
         let segment = |name: &str| match name {
             "{sid}" => "CA00000000000000000000000000000001".to_owned(),
+            "{phone}" => "PN00000000000000000000000000000001".to_owned(),
             "{number}" => "+15551234567".to_owned(),
             "{version}" => "1".to_owned(),
             "{file}" => "0".repeat(24),

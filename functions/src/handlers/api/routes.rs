@@ -7,7 +7,7 @@ use shared::hold_music::file_id;
 use shared::ids::{CallSid, MusicId, ToolCallId};
 use shared::twilio::webhook::is_sid;
 
-use super::{agents, mailbox, numbers};
+use super::{agents, mailbox, numbers, phone_numbers};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
@@ -43,6 +43,8 @@ pub(super) enum Route {
     Streams,
     Sessions,
     Twilio,
+    PhoneNumbers(phone_numbers::Route),
+    Checks,
     HoldMusic,
     MusicStatus,
     MusicFiles,
@@ -89,6 +91,8 @@ impl Route {
             ["hold-music", "files", id] => file_id(id).map(Self::MusicFile),
             ["hold-music", "uploads"] => Some(Self::MusicUploads),
             ["api", "twilio"] => Some(Self::Twilio),
+            ["api", "twilio", "numbers", ref rest @ ..] => phone_numbers::Route::find(rest).map(Self::PhoneNumbers),
+            ["api", "checks"] => Some(Self::Checks),
             ["api", "calls", sid, "agent"] => call(sid).map(Self::ChangeAgent),
             ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
             ["api", "numbers", ref rest @ ..] => numbers::Route::find(rest).map(Self::Numbers),
@@ -120,6 +124,7 @@ impl Route {
             Self::Callback(..) | Self::Caller(_) => "DELETE",
             Self::Agents(route) => route.allow(),
             Self::Numbers(route) => route.allow(),
+            Self::PhoneNumbers(route) => route.allow(),
             _ => "GET",
         }
     }
@@ -152,6 +157,8 @@ impl Route {
             | Self::Streams
             | Self::Sessions
             | Self::Twilio
+            | Self::PhoneNumbers(phone_numbers::Route::All)
+            | Self::Checks
             | Self::MusicStatus => Some(Role::Viewer),
             Self::Agents(agents::Route::Validate) => Some(Role::Viewer),
             Self::PauseRecording(_)
@@ -167,6 +174,7 @@ impl Route {
             Self::Agents(_) | Self::Numbers(_) | Self::MusicFiles | Self::MusicFile(_) if reads => Some(Role::Viewer),
             Self::Agents(_)
             | Self::Numbers(_)
+            | Self::PhoneNumbers(_)
             | Self::MusicFiles
             | Self::MusicFile(_)
             | Self::MusicUploads
@@ -201,6 +209,7 @@ impl Route {
             Self::Agents(_) => ("agent.create", None),
             Self::Numbers(numbers::Route::One(number)) if deletes => ("number.release", Some(caller_hash(number))),
             Self::Numbers(numbers::Route::One(number)) => ("number.assign", Some(caller_hash(number))),
+            Self::PhoneNumbers(route) => return route.act(method),
             Self::MusicFile(id) => ("music.delete", of(id)),
             Self::MusicFiles => ("music.add", None),
             Self::MusicUploads => ("music.upload", None),

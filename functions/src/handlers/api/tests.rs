@@ -1,5 +1,7 @@
 mod agents;
+mod checks;
 mod door;
+mod phone_numbers;
 mod recordings;
 mod search;
 
@@ -37,12 +39,15 @@ pub(super) fn api(
         telephony: None,
         tool_call_function: "tool-call".to_owned(),
         guard: Default::default(),
+        model_url: "wss://api.openai.com/v1/realtime".parse().unwrap(),
+        model_key: Some(Secret::new("sk-1")),
+        model: "gpt-realtime-2.1".to_owned(),
         console: Keys::new(token.map(Secret::new), &public_url.parse().unwrap()),
         origins: vec!["https://console.example.com".to_owned()],
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
     let stores = (world.clone(), world.clone(), world.clone());
-    Api::new(stores, world.clone(), carrier, world.clone(), world.clone(), config)
+    Api::new(stores, world.clone(), carrier, world.clone(), world.clone(), config, Arc::new(world.clone()))
 }
 
 pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {

@@ -1,6 +1,8 @@
 //! Twilio's REST API, as far as a running call needs it: calls are made, told what to do instead, ended and looked at;
 //! conferences are looked into and ended.
 
+pub(crate) mod phone_numbers;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -39,6 +41,10 @@ enum Refusal {
     NoTo,
     NoFrom,
     Over,
+    InvalidUrl,
+    InvalidMethod,
+    /// As somebody wants it.
+    Told(u16, u32),
     /// A parameter that Twilio would not take; its own numbers for these are not documented.
     Invalid(&'static str),
 }
@@ -52,6 +58,11 @@ impl Refusal {
             Self::NoTo => (StatusCode::BAD_REQUEST, 21_201, "No 'To' number is specified"),
             Self::NoFrom => (StatusCode::BAD_REQUEST, 21_213, "'From' phone number is required"),
             Self::Over => (StatusCode::BAD_REQUEST, 21_220, "Call is not in-progress. Cannot redirect."),
+            Self::InvalidUrl => (StatusCode::BAD_REQUEST, 21_402, "Url is not valid"),
+            Self::InvalidMethod => (StatusCode::BAD_REQUEST, 21_403, "Method is not valid"),
+            Self::Told(status, code) => {
+                (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, "as told")
+            }
             Self::Invalid(message) => (StatusCode::BAD_REQUEST, 20_001, message),
         }
     }

@@ -5,7 +5,9 @@ use http::Method;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 use shared::agent::Agent;
+use shared::checks::Checks;
 use shared::hold_music::MusicFile;
+use shared::twilio::numbers::AccountNumber;
 use shared::twilio::setup::Setup;
 
 use super::super::{answers, operator, transfer};
@@ -156,6 +158,8 @@ fn service(of: &mut Schemas) -> Vec<Operation> {
         .answers::<answers::Sessions>(200, of),
         Operation::get("/api/twilio", ("twilio", tag), "What Twilio knows of us, what is wrong with it, and its mend")
             .answers::<Setup>(200, of),
+        Operation::get("/api/checks", ("checks", tag), "Whether calls can come, what is wrong, and its mend")
+            .answers::<Checks>(200, of),
     ]
 }
 
@@ -342,6 +346,22 @@ fn rest(of: &mut Schemas) -> Vec<Operation> {
             .sends_any(vec![(JSON, choice)])
             .answers::<answers::Assignment>(200, of),
         Operation::delete("/api/numbers/{number}", ("releaseNumber", numbers), "The default agent answers it").done(),
+        Operation::get(
+            "/api/twilio/numbers",
+            ("accountNumbers", numbers),
+            "The account's numbers, and where they lead",
+        )
+        .query(LIMIT)
+        .query(AFTER)
+        .answers::<answers::AccountNumbers>(200, of),
+        Operation::post("/api/twilio/numbers/{phone}/point", ("pointNumber", numbers), "Its calls come here")
+            .answers::<AccountNumber>(200, of),
+        Operation::post(
+            "/api/twilio/numbers/{phone}/undo",
+            ("undoNumber", numbers),
+            "Its calls go where they went before",
+        )
+        .answers::<AccountNumber>(200, of),
         Operation::get("/hold-music/built-in", ("builtInMusic", music), "The piece that is always there").sound(),
         Operation::get("/hold-music/status", ("musicStatus", music), "How much there is, and what may be added")
             .answers::<answers::MusicStatus>(200, of),
