@@ -95,7 +95,7 @@ where
         #[cfg(test)]
         let asked = event.clone();
         let answer: ApiGatewayV2httpResponse = match Request::read(event) {
-            Ok(request) => self.answer(&request).await,
+            Ok(request) => self.answer(&self.seen(request)).await,
             Err(bad) => bad.into(),
         }
         .into();

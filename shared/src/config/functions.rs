@@ -11,6 +11,7 @@ use crate::agent::Agent;
 use crate::calls::MediaPath;
 use crate::console::Keys;
 use crate::limits::{CallLimits, Gate};
+use crate::redact::Secret;
 use crate::tools::address::Guard;
 use crate::twilio::rest::Access;
 
@@ -174,6 +175,8 @@ pub struct ApiConfig {
     pub guard: Guard,
     /// What lets people in.
     pub console: Keys,
+    /// What the console's distribution proves itself with.
+    pub edge: Option<Secret>,
     /// Other sites whose pages may ask, as browsers write them: `https://console.example.com`.
     pub origins: Vec<String>,
 }
@@ -192,6 +195,7 @@ impl ApiConfig {
             telephony: Access::read(&mut reader),
             tool_call_function: reader.required("TOOL_CALL_FUNCTION", "the function that runs tools"),
             guard: guard(&mut reader),
+            edge: reader.secret("EDGE_TOKEN"),
             origins: origins(&mut reader),
         };
         reader.finish(config)
@@ -225,7 +229,6 @@ fn control_url<S: Source + ?Sized>(reader: &mut Reader<'_, S>) -> url::Url {
 mod tests {
     use super::super::testing::{Recording, keys};
     use super::*;
-    use crate::redact::Secret;
 
     const PUBLIC: [(&str, &str); 2] =
         [("PUBLIC_URL", "https://voice.example.com"), ("PUBLIC_WSS_URL", "wss://voice.example.com/call")];
@@ -280,7 +283,7 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
+                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL EDGE_TOKEN MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
                  TOOL_ALLOW_HOSTS TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
                  TWILIO_API_URL TWILIO_AUTH_TOKEN"
             )

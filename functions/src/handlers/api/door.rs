@@ -1,9 +1,12 @@
 //! Who comes in: tokens, roles, how often somebody may be wrong, which other sites may ask, and who did what.
 
+use std::net::IpAddr;
+
 use http::{StatusCode, header};
 use shared::console::{Act, Denied, Role, Visitor};
 use shared::limits::Rate;
 use shared::ports::Clock;
+use subtle::ConstantTimeEq as _;
 
 use super::super::http::{Request, Response};
 use super::needs::Records;
@@ -12,12 +15,25 @@ use super::{Api, nameless};
 
 /// Tokens that are not ours, from one address.
 pub(super) const SIGN_INS: Rate = Rate::per_minute(10);
+/// By this the console's distribution proves that it is the one that asks (infra/console.yaml).
+const EDGE: &str = "x-voicebridge-edge";
+const FORWARDED_FOR: &str = "x-forwarded-for";
 /// How long a browser remembers what it was told of another site.
 const PREFLIGHT_S: &str = "600";
 const MAY_BE_SENT: &str = "authorization, content-type, if-match, if-none-match, accept";
 const MAY_BE_READ: &str = "etag, location, retry-after";
 
 impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
+    /// Whoever comes by the console's distribution comes from where that saw them.
+    pub(super) fn seen(&self, mut request: Request) -> Request {
+        let Some(edge) = &self.config.edge else { return request };
+        let proof = request.headers.remove(EDGE);
+        if proof.is_some_and(|proof| proof.as_bytes().ct_eq(edge.reveal().as_bytes()).into()) {
+            request.address = before_the_edge(&request);
+        }
+        request
+    }
+
     pub(super) fn visitor(&self, request: &Request) -> Result<Visitor, Denied> {
         let given = request.header(header::AUTHORIZATION.as_str());
         let token = given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| is_bearer(scheme));
@@ -107,6 +123,14 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
         let origin = request.header(header::ORIGIN.as_str())?;
         self.config.origins.iter().any(|known| known == origin).then_some(origin)
     }
+}
+
+/// The gateway adds the distribution's address, as it sees it, to the list in which that has added the visitor's; what stands
+/// before these two is the visitor's own to make up.
+fn before_the_edge(request: &Request) -> Option<IpAddr> {
+    let mut passed = request.header(FORWARDED_FOR)?.rsplit(',').filter_map(|address| address.trim().parse().ok());
+    let last = passed.next()?;
+    if Some(last) == request.address { passed.next() } else { Some(last) }
 }
 
 fn is_bearer(scheme: &str) -> bool {

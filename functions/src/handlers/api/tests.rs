@@ -38,6 +38,7 @@ pub(super) fn api(
         tool_call_function: "tool-call".to_owned(),
         guard: Default::default(),
         console: Keys::new(token.map(Secret::new), &public_url.parse().unwrap()),
+        edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
