@@ -9,6 +9,7 @@ pub mod http_tools;
 pub mod lambda_tools;
 pub mod music_store;
 pub mod own_functions;
+pub mod provider;
 pub mod random;
 pub mod relay_frames;
 pub mod s3;

@@ -9,6 +9,8 @@ mod environment;
 mod relay;
 mod telemetry;
 
+use std::sync::Arc;
+
 use shared::config::{
     ApiConfig, ConfigErrors, ConnectConfig, DisconnectConfig, FramesConfig, LogsConfig, ToolsConfig, TwimlConfig,
 };
@@ -26,6 +28,7 @@ use crate::adapters::http_tools::{HttpTools, SystemResolver};
 use crate::adapters::lambda_tools::LambdaTools;
 use crate::adapters::music_store::MusicStore;
 use crate::adapters::own_functions::OwnFunctions;
+use crate::adapters::provider::OidcProvider;
 use crate::adapters::random::SystemRandom;
 use crate::adapters::relay_frames::FramePosts;
 use crate::adapters::s3::RecordingStore;
@@ -87,7 +90,8 @@ pub fn api(
     let relays = ControlSockets::new(aws.connections(&config.control_url));
     let carrier = config.telephony.clone().map(TwilioRest::new);
     let tools = aws.tools(&config.tool_call_function);
-    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config)
+    let api = Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config);
+    api.with_provider(Arc::new(OidcProvider::default()))
 }
 
 /// What a binary cannot start without.

@@ -824,6 +824,7 @@ class Nesting(Case):
             {"TwilioApiKey": "SK" + 32 * "0"},
             {"TwilioApiSecret": "s"},
             {"ConsoleDomainName": "console.example.com"},
+            {"OidcIssuer": "https://login.example.com"},
             {"ConsoleCertificateArn": CONSOLE["ConsoleCertificateArn"]},
             {"RelayCpu": 256, "RelayMemory": 4096},
             {"RelayCpu": 512, "RelayMemory": 512},

@@ -31,7 +31,7 @@ use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
-pub use self::console::{IndexCalls, NoteActs, ReadActs, SearchCalls};
+pub use self::console::{Answering, AskProvider, IndexCalls, NoteActs, ReadActs, SearchCalls};
 pub use self::watching::{KeepWatchers, ListWatchers, ReadMissed, WatcherSocket, WrittenEvent};
 
 /// Why a door did not open. Vendor errors end here; their text is for the log.

@@ -6,9 +6,9 @@ import {
   Activity, Bot, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, Sun,
 } from 'lucide-react';
 import { type ReactNode, useEffect, useRef } from 'react';
-import { signOut } from './api/client';
 import icon from './icon.svg';
 import { useNow } from './lib/now';
+import { leave } from './lib/provider';
 import { go, Link, usePath } from './lib/router';
 import { useSession } from './lib/session';
 import { setTheme, type Theme, useTheme } from './lib/theme';
@@ -113,7 +113,7 @@ function More({ isHere }: { isHere: boolean }) {
               ))}
             </Menu.RadioGroup>
             {!open && (
-              <Menu.Item className="option" onClick={signOut}>
+              <Menu.Item className="option" onClick={leave}>
                 <LogOut aria-hidden="true" /> Sign out
               </Menu.Item>
             )}
@@ -175,7 +175,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ConnectionState />
           <ThemeChoice />
           {!open && (
-            <button type="button" className={buttonClass('quiet', 'small')} onClick={signOut}>
+            <button type="button" className={buttonClass('quiet', 'small')} onClick={leave}>
               <LogOut aria-hidden="true" /> Sign out <span className="faint">({name ?? role})</span>
             </button>
           )}

@@ -58,6 +58,7 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
         console: Keys::new(Some(Secret::new("console-token")), &PUBLIC_URL.parse().unwrap()),
+        oidc: None,
         edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
         guard: Guard::default(),

@@ -14,6 +14,7 @@ mod music;
 mod needs;
 mod numbers;
 pub mod openapi;
+mod provider;
 mod recordings;
 mod routes;
 mod running;
@@ -23,6 +24,7 @@ mod tools;
 mod transfer;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::future::{join, join3, try_join_all};
@@ -37,7 +39,9 @@ use shared::control::Control;
 use shared::ids::CallSid;
 use shared::limits::Gate;
 use shared::page::{Cursor, NoCursor, Page};
-use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, RelayControl, RunTools};
+use shared::ports::{
+    AskProvider, CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, RelayControl, RunTools,
+};
 use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -46,6 +50,7 @@ use url::form_urlencoded;
 use self::answers::{ModelSession, OpenStream, TimedEvent};
 use self::door::SIGN_INS;
 use self::needs::{Records, Shelf};
+use self::provider::Provider;
 use self::routes::Route;
 use super::http::{Request, Response};
 use super::strangers::Strangers;
@@ -67,6 +72,8 @@ pub struct Api<S, B, M, R, T, X, C> {
     clock: C,
     config: ApiConfig,
     strangers: Strangers,
+    /// `None` where nobody signs in by one.
+    provider: Option<Provider>,
 }
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
@@ -88,7 +95,14 @@ where
         config: ApiConfig,
     ) -> Self {
         let strangers = Strangers::new(Gate { strangers: SIGN_INS, ..Gate::default() });
-        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers }
+        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers, provider: None }
+    }
+
+    /// Asked where one is configured.
+    #[must_use]
+    pub fn with_provider(mut self, door: Arc<dyn AskProvider>) -> Self {
+        self.provider = self.config.oidc.clone().map(|oidc| Provider::new(oidc, door));
+        self
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -114,7 +128,7 @@ where
         }
         let act = route.act(&request.method);
         let needed = route.needs(&request.method);
-        let visitor = self.visitor(request);
+        let visitor = self.visitor(request, &route).await;
         let answer = match self.refusal(request, needed, &visitor).await {
             Some(refusal) => refusal,
             None => self.route(route, request, &visitor).await.unwrap_or_else(|error| {
@@ -131,6 +145,7 @@ where
     async fn route(&self, route: Route, request: &Request, visitor: &Result<Visitor, Denied>) -> PortResult<Response> {
         match route {
             Route::Session => Ok(self.session(request, visitor)),
+            Route::SignIn => Ok(self.sign_in_by().await),
             Route::Passes => Ok(self.give_pass(request)),
             Route::Acts => self.acts(&request.query).await,
             Route::Health => Ok(Response::text("OK")),

@@ -124,6 +124,7 @@ async fn the_rest(world: &World) {
         tool_call_function: "tool-call".to_owned(),
         guard: Default::default(),
         console: Keys::new(Some(Secret::new(CONSOLE_TOKEN)), &PUBLIC_URL.parse().unwrap()),
+        oidc: None,
         edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
     };

@@ -10,6 +10,7 @@ use super::{ConfigErrors, Reader, Source, agent::agent};
 use crate::agent::Agent;
 use crate::calls::MediaPath;
 use crate::console::Keys;
+use crate::console::oidc::Oidc;
 use crate::limits::{CallLimits, Gate};
 use crate::redact::Secret;
 use crate::tools::address::Guard;
@@ -175,6 +176,8 @@ pub struct ApiConfig {
     pub guard: Guard,
     /// What lets people in.
     pub console: Keys,
+    /// By whom people sign in who have neither key nor pass.
+    pub oidc: Option<Oidc>,
     /// What the console's distribution proves itself with.
     pub edge: Option<Secret>,
     /// Other sites whose pages may ask, as browsers write them: `https://console.example.com`.
@@ -185,8 +188,10 @@ impl ApiConfig {
     pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(source);
         let public_url = public_url(&mut reader);
+        let key = reader.secret("CONSOLE_TOKEN");
         let config = Self {
-            console: Keys::new(reader.secret("CONSOLE_TOKEN"), &public_url),
+            oidc: Oidc::read(&mut reader, key.is_some()),
+            console: Keys::new(key, &public_url),
             public_url,
             media_path: media_path(&mut reader),
             table: table(&mut reader),
@@ -283,7 +288,8 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL EDGE_TOKEN MEDIA_PATH PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
+                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL EDGE_TOKEN MEDIA_PATH OIDC_CLIENT_ID OIDC_ISSUER \
+                 OIDC_NAME_CLAIM OIDC_ROLES OIDC_ROLE_CLAIM PUBLIC_URL RECORDINGS_BUCKET TABLE_NAME \
                  TOOL_ALLOW_HOSTS TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
                  TWILIO_API_URL TWILIO_AUTH_TOKEN"
             )

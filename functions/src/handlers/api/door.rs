@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::{StatusCode, header};
+use shared::console::oidc::Refusal;
 use shared::console::{Act, Denied, Role, Visitor};
 use shared::limits::Rate;
 use shared::ports::Clock;
@@ -10,6 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::super::http::{Request, Response};
 use super::needs::Records;
+use super::provider::Provider;
 use super::routes::Route;
 use super::{Api, nameless};
 
@@ -34,10 +36,28 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
         request
     }
 
-    pub(super) fn visitor(&self, request: &Request) -> Result<Visitor, Denied> {
+    pub(super) async fn visitor(&self, request: &Request, route: &Route) -> Result<Visitor, Denied> {
         let given = request.header(header::AUTHORIZATION.as_str());
+        if given.is_none()
+            && *route == Route::Session
+            && !request.body.is_empty()
+            && let Some(provider) = &self.provider
+        {
+            return self.by_provider(provider, request).await;
+        }
         let token = given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| is_bearer(scheme));
         self.config.console.admit(token.map(|(_, token)| token.trim()), self.clock.unix_ms())
+    }
+
+    /// Whoever brings nothing of ours, but something of the provider's.
+    async fn by_provider(&self, provider: &Provider, request: &Request) -> Result<Visitor, Denied> {
+        let now_ms = self.clock.unix_ms();
+        // Who has had too many wrong ones is told so, and costs the provider nothing.
+        if self.strangers.have_had_enough(request.address, now_ms) {
+            return Err(Denied::Forged);
+        }
+        let pass = provider.admit(&request.body, now_ms).await.map_err(Denied::Provider)?;
+        Ok(Visitor { role: pass.role, pass: Some(pass), open: false })
     }
 
     /// What is answered instead, if this is not for them.
@@ -64,15 +84,19 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
     }
 
     async fn stranger(&self, request: &Request, denied: Denied, now_ms: u64) -> Response {
-        let forged = denied == Denied::Forged;
+        let status = status_of(denied);
+        // What is expired was good once, and what cannot be checked may be.
+        let forged =
+            denied == Denied::Forged || matches!(denied, Denied::Provider(_)) && status != StatusCode::BAD_GATEWAY;
         if forged && self.strangers.are_too_many(&self.store, request.address, now_ms).await {
             return too_many();
         }
         tracing::warn!(code = "console_token_refused", path = nameless(&request.path), %denied);
         if forged {
-            self.write(&act_of(request, None, now_ms, ("token.refused", None), StatusCode::UNAUTHORIZED)).await;
+            self.write(&act_of(request, None, now_ms, ("token.refused", None), status)).await;
         }
-        Response::problem(StatusCode::UNAUTHORIZED, &denied.to_string()).header(header::WWW_AUTHENTICATE, "Bearer")
+        let answer = Response::problem(status, &denied.to_string());
+        if status == StatusCode::UNAUTHORIZED { answer.header(header::WWW_AUTHENTICATE, "Bearer") } else { answer }
     }
 
     /// For the audit: what somebody did who was let in, or who may not.
@@ -131,6 +155,15 @@ fn before_the_edge(request: &Request) -> Option<IpAddr> {
     let mut passed = request.header(FORWARDED_FOR)?.rsplit(',').filter_map(|address| address.trim().parse().ok());
     let last = passed.next()?;
     if Some(last) == request.address { passed.next() } else { Some(last) }
+}
+
+fn status_of(denied: Denied) -> StatusCode {
+    match denied {
+        Denied::Provider(Refusal::NoSignIn) => StatusCode::BAD_REQUEST,
+        Denied::Provider(Refusal::Unreachable) => StatusCode::BAD_GATEWAY,
+        Denied::Provider(Refusal::NoRole) => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
+    }
 }
 
 fn is_bearer(scheme: &str) -> bool {

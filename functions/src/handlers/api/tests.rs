@@ -1,5 +1,6 @@
 mod agents;
 mod door;
+mod provider;
 mod recordings;
 mod search;
 
@@ -38,6 +39,7 @@ pub(super) fn api(
         tool_call_function: "tool-call".to_owned(),
         guard: Default::default(),
         console: Keys::new(token.map(Secret::new), &public_url.parse().unwrap()),
+        oidc: None,
         edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
     };
