@@ -136,6 +136,18 @@ invoke: .tools/infra/stamp .tools/emulator/stamp ## each packaged function under
 stack: build .tools/infra/stamp .tools/emulator/stamp ## deploys the package to an emulator of AWS, and makes a call
 	.tools/emulator/bin/python infra/stack/test_stack.py
 
+# What CloudFormation makes, and then what it has no word for: the console's files. CONFIG is a part of samconfig.toml.
+CONFIG ?= default
+STACK ?= $(shell sed -n '/^\[$(CONFIG)\.global\.parameters]/,/^$$/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml)
+.PHONY: deploy
+deploy: package ## to the cloud: the stack, and its console (CONFIG=staging, prod; the first time CONFIG=… GUIDED=1)
+	$(SAM) deploy --config-env $(CONFIG) $(if $(GUIDED),--guided) $(if $(AWS_REGION),,--region $(REGION))
+	$(MAKE) console
+
+.PHONY: console
+console: web .tools/infra/stamp ## the console's files alone, to where STACK serves them from
+	.tools/infra/bin/python infra/put_console.py --stack $(STACK) $(if $(AWS_REGION),,--region $(REGION))
+
 .PHONY: doctor
 doctor: .tools/infra/stamp ## what a deployed STACK gets wrong, each with its mend
 	.tools/infra/bin/python infra/doctor.py --stack $(STACK) $(if $(AWS_REGION),,--region $(REGION))

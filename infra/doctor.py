@@ -49,6 +49,8 @@ SKEW_WARN, SKEW_FAIL = 60.0, 300.0
 
 WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE")
 OUTPUTS = "VoiceWebhook CallStatusCallback ConsoleToken Logs Table Recordings FunctionLogs RelayLogs Cluster Service".split()
+# Of the console, where it is served by the stack.
+OF_THE_CONSOLE = "Console ConsoleFiles ConsoleDistribution".split()
 
 # What OpenAI had announced on 2026-11-21 (developers.openai.com/api/docs/deprecations): the model, its last day, its
 # successor. The API itself says it of other models, in `shutdown_date`.
@@ -370,6 +372,7 @@ class Doctor:
             ("relay tasks", self.relay_tasks),
             ("relays ready", self.relays_ready),
             ("console token", self.console_token),
+            ("console", self.console),
             ("clock", self.clock),
             ("errors", self.recent_errors),
         ]
@@ -826,6 +829,22 @@ class Doctor:
         else:
             mend = f"The function api cannot read the table, or is not ours.\n{self.log('FunctionLogs')}"
             yield fail(f"/streams answers {inside} with it, {outside} without", mend)
+
+    def console(self) -> Iterator[Row]:
+        """The page, and the API under its name: of CloudFront, where the stack has it."""
+        url = self.stack().outputs.get("Console")
+        if not url:
+            return
+        page, api = fetch(f"{url}/"), fetch(f"{url}/status")
+        if page.status in (403, 404):
+            yield fail("its files are not there", f"make console STACK={self.name} AWS_REGION={self.aws().region}")
+        elif page.status != 200 or b'id="root"' not in page.body:
+            yield fail(f"{url} answers {page.status}, and not with our page", "Somebody else has that name now.")
+        elif "ready" not in api.json():
+            mend = "While the distribution is being changed, wait some minutes. Otherwise deploy again."
+            yield fail(f"/status answers {api.status} under its name", f"{mend}\n{self.deploy()}")
+        else:
+            yield ok(f"{url} shows it, with the API")
 
     def clock(self) -> Iterator[Row]:
         if not self.clocks.ahead:

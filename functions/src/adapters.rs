@@ -10,6 +10,7 @@ pub mod lambda_tools;
 pub mod lookout;
 pub mod music_store;
 pub mod own_functions;
+pub mod provider;
 pub mod random;
 pub mod relay_frames;
 pub mod s3;

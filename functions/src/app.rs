@@ -29,6 +29,7 @@ use crate::adapters::lambda_tools::LambdaTools;
 use crate::adapters::lookout::Lookout;
 use crate::adapters::music_store::MusicStore;
 use crate::adapters::own_functions::OwnFunctions;
+use crate::adapters::provider::OidcProvider;
 use crate::adapters::random::SystemRandom;
 use crate::adapters::relay_frames::FramePosts;
 use crate::adapters::s3::RecordingStore;
@@ -92,6 +93,7 @@ pub fn api(
     let tools = aws.tools(&config.tool_call_function);
     let lookout = Arc::new(Lookout::new(config.model_url.clone(), config.model_key.clone()));
     Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config, lookout)
+        .with_provider(Arc::new(OidcProvider::default()))
 }
 
 /// What a binary cannot start without.

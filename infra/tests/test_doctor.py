@@ -138,6 +138,7 @@ class World(Server):
         self.function_token: str | None = TOKEN  # None: whoever asks is Twilio
         self.console_token: str | None = None
         self.broken: dict[str, int] = {}  # a path, and what it answers instead
+        self.page: Said | None = None  # the console's
         self.status = {"version": "1", "media_path": "gateway", "relays": 2, "calls": 3, "ready": True}
 
     def number(self, number: str, **settings: Any) -> dict[str, Any]:
@@ -164,6 +165,8 @@ class World(Server):
             return 200, {"Content-Type": "text/plain"}, b"OK"
         if (method, url.path) == ("GET", "/status"):
             return as_json(200, self.status)
+        if (method, url.path) == ("GET", "/") and self.page:
+            return self.page
         if (method, url.path) == ("GET", "/streams"):
             inside = self.console_token is None or headers.get("authorization") == f"Bearer {self.console_token}"
             return as_json(200, {"streams": []}) if inside else as_json(401, {"title": "Unauthorized"})
@@ -332,7 +335,7 @@ def start_ministack(folder: Path) -> int:
 # --- The stack
 
 
-def template(url: str, templates: str, without: str) -> str:
+def template(url: str, templates: str, without: str, console: str) -> str:
     """The root's parameters and outputs as far as they are read; infra/secrets.yaml and infra/data.yaml as they are."""
     secrets = {name: {"Ref": name} for name in ("TwilioAuthToken", "TwilioApiSecret", "OpenaiApiKey")}
     nested = {"Stack": {"Ref": "AWS::StackName"}}
@@ -361,6 +364,8 @@ def template(url: str, templates: str, without: str) -> str:
         "Cluster": {"Ref": "Cluster"},
         "Service": {"Fn::GetAtt": ["Service", "Name"]},
     }
+    if console:
+        outputs["Console"] = console
     return json.dumps(
         {
             "Parameters": {name: {"Type": "String", "Default": ""} for name in names.split()},
@@ -424,12 +429,12 @@ class Case(unittest.TestCase):
         self.name = f"voicebridge-test{next(self.count)}"
         point_number.KEPT = self.folder / self.name
 
-    def deploy(self, without: str = "", url: str = "", **parameters: str) -> dict[str, str]:
+    def deploy(self, without: str = "", url: str = "", console: str = "", **parameters: str) -> dict[str, str]:
         client = self.clients["cloudformation"]
         given = [
             {"ParameterKey": name, "ParameterValue": value} for name, value in (PARAMETERS | parameters).items()
         ]
-        body = template(url or self.world.url, self.templates, without)
+        body = template(url or self.world.url, self.templates, without, console)
         client.create_stack(StackName=self.name, TemplateBody=body, Parameters=given)
         client.get_waiter("stack_create_complete").wait(StackName=self.name, WaiterConfig={"Delay": 0})
         found = client.describe_stacks(StackName=self.name)["Stacks"][0]
@@ -583,8 +588,10 @@ class Well(Case):
 
     def test_it_reads_what_the_templates_give(self) -> None:
         root, secrets = (ROOT / "template.yaml").read_text(), (INFRA / "secrets.yaml").read_text()
-        self.assertEqual(sorted(doctor.OUTPUTS), sorted(section(root, "Outputs")))
-        self.assertEqual(sorted(kind.output for kind in doctor.SECRETS.values()), sorted(section(secrets, "Outputs")))
+        self.assertEqual(sorted(doctor.OUTPUTS + doctor.OF_THE_CONSOLE), sorted(section(root, "Outputs")))
+        # Nobody ever types that one, and the console works without it.
+        named = {"EdgeTokenArn"} | {kind.output for kind in doctor.SECRETS.values()}
+        self.assertEqual(named, set(section(secrets, "Outputs")))
         read = set(re.findall(r'parameters\.get\("(\w+)"', (INFRA / "doctor.py").read_text())) | doctor.SECRETS.keys()
         self.assertLessEqual(read - {"ConsoleToken"}, set(section(root, "Parameters")))
 
@@ -1045,6 +1052,27 @@ class Relays(Case):
         self.deploy()
         self.world.console_token = OTHER_TOKEN
         self.expect("console token", "FAIL", "refused (401)", "LogLevel=debug")
+
+
+class Console(Case):
+    """Of a stack that serves it."""
+
+    def said(self, level: str, seen: str, *mends: str) -> None:
+        if "Console" not in getattr(self, "outputs", {}):
+            self.deploy(console=self.world.url)
+        self.expect("console", level, seen, *mends)
+
+    def test_its_page_is_shown_and_the_api_is_under_the_same_name(self) -> None:
+        self.world.page = (200, {}, b'<div id="root"></div>')
+        self.said("ok", "shows it, with the API")
+
+    def test_its_files_were_never_brought(self) -> None:
+        self.world.page = (404, {}, b"")
+        self.said("FAIL", "its files are not there", f"make console STACK={self.name}")
+
+    def test_its_name_is_somebody_elses(self) -> None:
+        self.world.page = (200, {}, b"Buy this domain")
+        self.said("FAIL", "not with our page")
 
 
 class Watching(Case):

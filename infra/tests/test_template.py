@@ -32,18 +32,23 @@ T = TypeVar("T")
 
 GIVEN = {"TwilioAccountSid": "AC" + 32 * "0", "TwilioAuthToken": 32 * "0", "OpenaiApiKey": 20 * "k"}
 DOMAIN = {"DomainName": "voice.example.com", "HostedZoneId": "Z0"}
+CONSOLE = {
+    "ConsoleDomainName": "console.example.com",
+    "ConsoleCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/0",
+}
 WAYS: list[list[dict[str, Any]]] = [
     [{}, DOMAIN, DOMAIN | {"MediaPath": "direct"}],
     [{}, {"AutoScaling": "false", "RelayCount": 2}],
     [{}, {"EmulatorUrl": "http://localhost:4566"}],
     [{}, {"TwilioApiKey": "SK" + 32 * "0", "TwilioApiSecret": "s"}],
-    [{}, {"RelayImageUri": "example.com/relay@sha256:0"}],
+    [{}, {"RelayImageUri": "example.com/relay@sha256:0"} | CONSOLE],
     [
         {},
         {
             "CertificateArn": "arn:aws:acm:eu-central-1:000000000000:certificate/0",
             "AlarmTopicArn": "arn:aws:sns:eu-central-1:000000000000:people",
             "Architecture": "arm64",
+            "Console": "false",
             "MetricMath": "false",
             "RelayMaxCount": 1,
             "ToolSecretsArn": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:tools-0",
@@ -818,6 +823,9 @@ class Nesting(Case):
             {"DomainName": "voice.example.com"},
             {"TwilioApiKey": "SK" + 32 * "0"},
             {"TwilioApiSecret": "s"},
+            {"ConsoleDomainName": "console.example.com"},
+            {"OidcIssuer": "https://login.example.com"},
+            {"ConsoleCertificateArn": CONSOLE["ConsoleCertificateArn"]},
             {"RelayCpu": 256, "RelayMemory": 4096},
             {"RelayCpu": 512, "RelayMemory": 512},
             {"RelayCpu": 1024, "RelayMemory": 1024},

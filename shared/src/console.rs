@@ -4,6 +4,7 @@
 //! be checked without a store. Another key ends all passes that the one before has signed.
 
 mod act;
+pub mod oidc;
 mod pass;
 
 use schemars::JsonSchema;
@@ -57,6 +58,9 @@ pub enum Denied {
     Forged,
     #[error("the token has expired; sign in again")]
     Expired,
+    /// By a provider that is trusted to say who somebody is.
+    #[error("{0}")]
+    Provider(oidc::Refusal),
 }
 
 /// What lets people in.

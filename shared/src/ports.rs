@@ -33,7 +33,7 @@ use crate::tools::{ToolError, ToolOutcome, ToolRequest};
 use crate::twilio::rest::NewCall;
 use crate::twilio::{setup, twiml};
 
-pub use self::console::{IndexCalls, NoteActs, ReadActs, SearchCalls};
+pub use self::console::{Answering, AskProvider, IndexCalls, NoteActs, ReadActs, SearchCalls};
 pub use self::lookout::{LookAround, Looking};
 pub use self::numbers::{CarrierNumbers, KeepPointed};
 pub use self::watching::{KeepWatchers, ListWatchers, ReadMissed, WatcherSocket, WrittenEvent};

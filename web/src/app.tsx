@@ -4,6 +4,7 @@ import { Compass } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect } from 'react';
 import { onSignedOut, renew, session } from './api/client';
 import type { Session } from './api/types';
+import { arrive } from './lib/provider';
 import { Link, usePath } from './lib/router';
 import { SessionContext } from './lib/session';
 import { live } from './live/use';
@@ -98,7 +99,7 @@ function Signed({ session }: { session: Session }) {
 
 export function App() {
   const queries = useQueryClient();
-  const who = useQuery({ queryKey: ['session'], queryFn: session, staleTime: Infinity });
+  const who = useQuery({ queryKey: ['session'], queryFn: async () => (await arrive()) ?? session(), staleTime: Infinity });
   useEffect(
     () =>
       onSignedOut(() => {

@@ -3,10 +3,10 @@ import {
   Activity, Bot, ChartColumn, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, ScrollText, Sun,
 } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
-import { signOut } from './api/client';
 import type { Role } from './api/types';
 import icon from './icon.svg';
 import { useNow } from './lib/now';
+import { leave } from './lib/provider';
 import { Link, usePath } from './lib/router';
 import { mayBe, useSession } from './lib/session';
 import { useNarrow } from './lib/narrow';
@@ -168,7 +168,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ConnectionState />
           <ThemeChoice />
           {!open && (
-            <button type="button" className={buttonClass('quiet', 'small')} onClick={signOut}>
+            <button type="button" className={buttonClass('quiet', 'small')} onClick={leave}>
               <LogOut aria-hidden="true" /> Sign out <span className="faint">({name ?? role})</span>
             </button>
           )}

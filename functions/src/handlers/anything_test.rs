@@ -10,7 +10,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use shared::agent::Agent;
 use shared::calls::{CallStatus, MediaPath};
-use shared::config::{ApiConfig, ConnectConfig, TwimlConfig, WebhookAuth};
+use shared::config::{ApiConfig, ConnectConfig, LogsConfig, TwimlConfig, WebhookAuth};
 use shared::console::Keys;
 use shared::limits::{CallLimits, Gate};
 use shared::redact::Secret;
@@ -25,6 +25,7 @@ use super::twiml::Twiml;
 use super::ws_connect::WsConnect;
 use super::ws_default::WsDefault;
 use super::ws_disconnect::WsDisconnect;
+use super::ws_logs::WsLogs;
 
 fn on_clock<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(future)
@@ -59,6 +60,8 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
         control_url: "https://control.example.com/control".parse().unwrap(),
         telephony: None,
         console: Keys::new(Some(Secret::new("console-token")), &PUBLIC_URL.parse().unwrap()),
+        oidc: None,
+        edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
         guard: Guard::default(),
         model_url: "wss://api.openai.com/v1/realtime".parse().unwrap(),
@@ -68,6 +71,27 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
     };
     let stores = (world.clone(), world.clone(), world.clone());
     Api::new(stores, world.clone(), None, world.clone(), world.clone(), config, Arc::new(world.clone()))
+}
+
+fn logs(world: &World) -> WsLogs<World, World, World, World> {
+    let config = LogsConfig {
+        table: "t".to_owned(),
+        logs_url: "https://logs.example.com/logs".parse().unwrap(),
+        control_url: "https://control.example.com/control".parse().unwrap(),
+        console: Keys::new(Some(Secret::new("console-token")), &PUBLIC_URL.parse().unwrap()),
+    };
+    WsLogs::new(world.clone(), world.clone(), world.clone(), world.clone(), &config)
+}
+
+/// What a console might say, and never with a token of ours.
+fn watchers_message() -> impl Strategy<Value = String> {
+    let action = one_of(&["hello", "subscribe", "listen", "unlisten", "ping"]);
+    let token = one_of(&["console-toke", "vb1.sa.0.9.QWRh.AAAA", "vb1", "...", ""]);
+    let since = one_of(&["0", "-1", "18446744073709551615", "now", ""]);
+    let message = (action, token, since, one_of(&[CALL, "CA1", "*"])).prop_map(|(action, token, since, call)| {
+        json!({ "action": action, "token": token, "since": since, "call": call }).to_string()
+    });
+    prop_oneof![3 => message, 1 => any::<String>()]
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -240,6 +264,25 @@ proptest! {
     }
 
     #[test]
+    fn whatever_a_console_says_is_answered_and_without_a_token_it_watches_nothing(
+        messages in prop::collection::vec(watchers_message(), 1..6),
+    ) {
+        let world = world();
+        let logs = logs(&world);
+        on_clock(async {
+            for text in &messages {
+                let mut event: Value = serde_json::from_str(MESSAGE).unwrap();
+                event["body"] = json!(text);
+                prop_assert_eq!(logs.handle(&to_raw_value(&event).unwrap()).await.status_code, 200);
+            }
+            Ok(())
+        })?;
+        let state = world.state();
+        prop_assert!(state.watching.watchers.is_empty() && state.sent.is_empty());
+        prop_assert!(state.watching.told.iter().all(|(_, text)| text.contains("\"refused\"")), "{:?}", state.watching.told);
+    }
+
+    #[test]
     fn any_upgrade_and_any_farewell_is_answered(
         headers in headers(), query in any::<String>(), rest in any::<String>(), cut in 0_usize..2_000,
     ) {
@@ -264,8 +307,10 @@ proptest! {
                 prop_assert!((400..500).contains(&connect.handle(event).await.status_code));
             }
             let disconnect = WsDisconnect::new(world.clone(), world.clone());
+            let logs = logs(&world);
             for event in [&farewell, &torn] {
                 prop_assert_eq!(disconnect.handle(event).await.status_code, 200);
+                prop_assert!([200, 400, 403].contains(&logs.handle(event).await.status_code));
             }
             Ok(())
         })?;

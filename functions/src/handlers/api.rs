@@ -17,6 +17,7 @@ mod numbers;
 pub mod openapi;
 mod operator;
 mod phone_numbers;
+mod provider;
 mod recordings;
 mod routes;
 mod running;
@@ -42,8 +43,8 @@ use shared::ids::CallSid;
 use shared::limits::Gate;
 use shared::page::{Cursor, NoCursor, Page};
 use shared::ports::{
-    CarrierAccount, CarrierNumbers, Clock, FoundRecording, KeepMusic, LookAround, PortError, PortResult, RelayControl,
-    RunTools,
+    AskProvider, CarrierAccount, CarrierNumbers, Clock, FoundRecording, KeepMusic, LookAround, PortError, PortResult,
+    RelayControl, RunTools,
 };
 use shared::session::OperatorCommand;
 use shared::summary::Summary;
@@ -53,6 +54,7 @@ use url::form_urlencoded;
 use self::answers::{ModelSession, OpenStream, TimedEvent};
 use self::door::SIGN_INS;
 use self::needs::{Records, Shelf};
+use self::provider::Provider;
 use self::routes::Route;
 use super::http::{Request, Response};
 use super::strangers::Strangers;
@@ -76,6 +78,8 @@ pub struct Api<S, B, M, R, T, X, C> {
     strangers: Strangers,
     lookout: Arc<dyn LookAround>,
     seen: checks::Seen,
+    /// `None` where nobody signs in by one.
+    provider: Option<Provider>,
 }
 
 impl<S, B, M, R, T, X, C> Api<S, B, M, R, T, X, C>
@@ -99,14 +103,21 @@ where
     ) -> Self {
         let strangers = Strangers::new(Gate { strangers: SIGN_INS, ..Gate::default() });
         let seen = checks::Seen::default();
-        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers, lookout, seen }
+        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers, lookout, seen, provider: None }
+    }
+
+    /// Asked where one is configured.
+    #[must_use]
+    pub fn with_provider(mut self, door: Arc<dyn AskProvider>) -> Self {
+        self.provider = self.config.oidc.clone().map(|oidc| Provider::new(oidc, door));
+        self
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         #[cfg(test)]
         let asked = event.clone();
         let answer: ApiGatewayV2httpResponse = match Request::read(event) {
-            Ok(request) => self.answer(&request).await,
+            Ok(request) => self.answer(&self.seen(request)).await,
             Err(bad) => bad.into(),
         }
         .into();
@@ -125,7 +136,7 @@ where
         }
         let act = route.act(&request.method);
         let needed = route.needs(&request.method);
-        let visitor = self.visitor(request);
+        let visitor = self.visitor(request, &route).await;
         let answer = match self.refusal(request, needed, &visitor).await {
             Some(refusal) => refusal,
             None => self.route(route, request, &visitor).await.unwrap_or_else(|error| {
@@ -142,6 +153,7 @@ where
     async fn route(&self, route: Route, request: &Request, visitor: &Result<Visitor, Denied>) -> PortResult<Response> {
         match route {
             Route::Session => Ok(self.session(request, visitor)),
+            Route::SignIn => Ok(self.sign_in_by().await),
             Route::Passes => Ok(self.give_pass(request)),
             Route::Acts => self.acts(&request.query).await,
             Route::Health => Ok(Response::text("OK")),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use shared::agent::Agent;
 use shared::calls::{CallStatus, Ending, MediaPath};
-use shared::config::{ApiConfig, ConnectConfig, ToolsConfig, TwimlConfig, WebhookAuth};
+use shared::config::{ApiConfig, ConnectConfig, LogsConfig, ToolsConfig, TwimlConfig, WebhookAuth};
 use shared::console::Keys;
 use shared::limits::{CallLimits, Gate, Rate};
 use shared::ownership::Outcome;
@@ -26,6 +26,7 @@ use super::twiml::Twiml;
 use super::ws_connect::WsConnect;
 use super::ws_default::WsDefault;
 use super::ws_disconnect::WsDisconnect;
+use super::ws_logs::WsLogs;
 
 const CONSOLE_TOKEN: &str = "console-token-4711";
 const STREAM_TOKEN: &str = "stream-token-4711";
@@ -126,6 +127,8 @@ async fn the_rest(world: &World) {
         model_key: Some(Secret::new("sk-1")),
         model: "gpt-realtime-2.1".to_owned(),
         console: Keys::new(Some(Secret::new(CONSOLE_TOKEN)), &PUBLIC_URL.parse().unwrap()),
+        oidc: None,
+        edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
     };
     let api = Api::new(
@@ -153,6 +156,7 @@ async fn the_rest(world: &World) {
             api.handle(request.header("authorization", &format!("Bearer {token}")).event()).await;
         }
     }
+    consoles(world).await;
     let nowhere: url::Url = "http://127.0.0.1:9".parse().unwrap();
     let config = ToolsConfig {
         table: "t".to_owned(),
@@ -187,6 +191,28 @@ async fn the_rest(world: &World) {
             })
             .await;
     }
+}
+
+/// Consoles that watch, with a token and without.
+async fn consoles(world: &World) {
+    let config = LogsConfig {
+        table: "t".to_owned(),
+        logs_url: "https://logs.example.com/logs".parse().unwrap(),
+        control_url: "https://control.example.com/control".parse().unwrap(),
+        console: Keys::new(Some(Secret::new(CONSOLE_TOKEN)), &PUBLIC_URL.parse().unwrap()),
+    };
+    let logs = WsLogs::new(world.clone(), world.clone(), world.clone(), world.clone(), &config);
+    logs.handle(&ws_event(CONNECT, |event| event["headers"]["Origin"] = json!("https://console.example.com"))).await;
+    for said in [
+        json!({ "action": "hello", "token": "wrong-token-4711" }),
+        json!({ "action": "hello", "token": CONSOLE_TOKEN }),
+        json!({ "action": "listen", "call": CALL }),
+        json!({ "action": "subscribe", "call": CALL }),
+        json!({ "action": SPOKEN }),
+    ] {
+        logs.handle(&frame(&said.to_string())).await;
+    }
+    logs.handle(&ws_event(DISCONNECT, |_| {})).await;
 }
 
 /// Everything that can be done in one world, and what was logged at `level` and above.
@@ -231,6 +257,7 @@ fn no_number_no_word_and_no_secret_is_said_aloud() {
         "agent_saved",
         "caller_erased",
         "console_token_refused",
+        "console_watches",
     ]) {
         assert!(log.contains(&format!("\"code\":\"{code}\"")), "`{code}` was not provoked:\n{log}");
     }

@@ -85,6 +85,6 @@ pub(super) fn refused(denied: Denied) -> &'static str {
     match denied {
         Denied::NoToken => "token.missing",
         Denied::Expired => "token.expired",
-        Denied::Forged | Denied::Closed => "token.refused",
+        Denied::Forged | Denied::Closed | Denied::Provider(_) => "token.refused",
     }
 }

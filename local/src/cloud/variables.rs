@@ -14,7 +14,7 @@ use super::{LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, StartError};
 use crate::call::exchange::rest;
 
 /// What a person may set, and every process may read.
-const FOR_ALL: [&str; 35] = [
+const FOR_ALL: [&str; 40] = [
     "AGENT_GREETING",
     "AGENT_HOLD_MUSIC",
     "AGENT_INSTRUCTIONS",
@@ -32,6 +32,11 @@ const FOR_ALL: [&str; 35] = [
     "LOG_LEVEL",
     "MAX_CALLS",
     "MAX_RECONNECT_ATTEMPTS",
+    "OIDC_CLIENT_ID",
+    "OIDC_ISSUER",
+    "OIDC_NAME_CLAIM",
+    "OIDC_ROLES",
+    "OIDC_ROLE_CLAIM",
     "OPEN_METEO_GEOCODING_URL",
     "OPEN_METEO_URL",
     "REALTIME_MODEL",

@@ -10,6 +10,7 @@ use super::{ConfigErrors, Reader, Source, agent::agent};
 use crate::agent::Agent;
 use crate::calls::MediaPath;
 use crate::console::Keys;
+use crate::console::oidc::Oidc;
 use crate::limits::{CallLimits, Gate};
 use crate::redact::Secret;
 use crate::tools::address::Guard;
@@ -180,6 +181,10 @@ pub struct ApiConfig {
     pub model: String,
     /// What lets people in.
     pub console: Keys,
+    /// By whom people sign in who have neither key nor pass.
+    pub oidc: Option<Oidc>,
+    /// What the console's distribution proves itself with.
+    pub edge: Option<Secret>,
     /// Other sites whose pages may ask, as browsers write them: `https://console.example.com`.
     pub origins: Vec<String>,
 }
@@ -188,8 +193,10 @@ impl ApiConfig {
     pub fn read<S: Source + ?Sized>(source: &S) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(source);
         let public_url = public_url(&mut reader);
+        let key = reader.secret("CONSOLE_TOKEN");
         let config = Self {
-            console: Keys::new(reader.secret("CONSOLE_TOKEN"), &public_url),
+            oidc: Oidc::read(&mut reader, key.is_some()),
+            console: Keys::new(key, &public_url),
             public_url,
             media_path: media_path(&mut reader),
             table: table(&mut reader),
@@ -201,6 +208,7 @@ impl ApiConfig {
             model_url: model_url(&mut reader),
             model_key: reader.secret("OPENAI_API_KEY"),
             model: reader.text("REALTIME_MODEL").unwrap_or_else(|| Agent::default().model),
+            edge: reader.secret("EDGE_TOKEN"),
             origins: origins(&mut reader),
         };
         reader.finish(config)
@@ -288,8 +296,9 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL MEDIA_PATH OPENAI_API_KEY OPENAI_REALTIME_URL \
-                 PUBLIC_URL REALTIME_MODEL RECORDINGS_BUCKET TABLE_NAME \
+                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL EDGE_TOKEN MEDIA_PATH OIDC_CLIENT_ID OIDC_ISSUER \
+                 OIDC_NAME_CLAIM OIDC_ROLES OIDC_ROLE_CLAIM OPENAI_API_KEY OPENAI_REALTIME_URL PUBLIC_URL REALTIME_MODEL \
+                 RECORDINGS_BUCKET TABLE_NAME \
                  TOOL_ALLOW_HOSTS TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
                  TWILIO_API_URL TWILIO_AUTH_TOKEN"
             )

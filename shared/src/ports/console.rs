@@ -1,6 +1,11 @@
 //! What is there for the console alone.
 
+use std::fmt::Debug;
 use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::Value;
+use url::Url;
 
 use super::PortResult;
 use crate::calls::Call;
@@ -9,6 +14,16 @@ use crate::ids::CallSid;
 use crate::insights::Review;
 use crate::page::{Cursor, Page};
 use crate::search::{Search, Term};
+
+pub type Answering<'a, T> = Pin<Box<dyn Future<Output = PortResult<T>> + Send + 'a>>;
+
+/// A provider of OpenID Connect, over HTTPS.
+pub trait AskProvider: Debug + Send + Sync {
+    /// What it says of itself, or its keys.
+    fn document<'a>(&'a self, url: &'a Url) -> Answering<'a, Value>;
+    /// What it gives for a code, or why it gives nothing.
+    fn redeem<'a>(&'a self, url: &'a Url, form: &'a [(&'a str, &'a str)]) -> Answering<'a, Value>;
+}
 
 /// `dynamodb:BatchWriteItem`: what a call is found by, once it is over; and how it went.
 pub trait IndexCalls: Send + Sync {

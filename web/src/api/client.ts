@@ -97,8 +97,8 @@ interface NewSession extends Session {
   token?: string;
 }
 
-async function begin(bearer: string): Promise<Session> {
-  const response = await fetch('/api/session', { method: 'POST', headers: { authorization: `Bearer ${bearer}` }, cache: 'no-store' });
+async function begin(init: RequestInit): Promise<Session> {
+  const response = await fetch('/api/session', { method: 'POST', cache: 'no-store', ...init });
   if (!response.ok) throw await problem(response);
   const session = (await response.json()) as NewSession;
   if (session.token) sessionStorage.setItem(TOKEN, session.token);
@@ -107,13 +107,18 @@ async function begin(bearer: string): Promise<Session> {
 
 /** What a person types, a key or a pass, is exchanged for a session. */
 export function signIn(secret: string): Promise<Session> {
-  return begin(secret);
+  return begin({ headers: { authorization: `Bearer ${secret}` } });
+}
+
+/** What a provider gave, as well. */
+export function signInBy(given: Record<string, string>): Promise<Session> {
+  return begin({ headers: { 'content-type': 'application/json' }, body: JSON.stringify(given) });
 }
 
 /** A session that is used goes on, as long as the server lets it. */
 export async function renew(): Promise<Session | null> {
   const held = token();
-  return held ? begin(held) : null;
+  return held ? signIn(held) : null;
 }
 
 /** `null`: somebody has to sign in first. */

@@ -5,6 +5,7 @@ type S = components['schemas'];
 
 export type Role = S['Role'];
 export type Session = Omit<S['Me'], 'token'>;
+export type SignInBy = S['SignInBy'];
 export type Problem = S['Problem'];
 /** Its pointer is a JSON Pointer with `#` before it. */
 export type Fault = S['DocumentFault'];

@@ -1,7 +1,7 @@
 /** What has no room in a phone's navigation. */
 import { Menu } from '@base-ui/react/menu';
 import { Ellipsis, LogOut } from 'lucide-react';
-import { signOut } from '../api/client';
+import { leave } from '../lib/provider';
 import { go } from '../lib/router';
 import { useSession } from '../lib/session';
 import { setTheme, type Theme, useTheme } from '../lib/theme';
@@ -38,7 +38,7 @@ export default function More({ places, themes, isHere }: MoreProps) {
               ))}
             </Menu.RadioGroup>
             {!open && (
-              <Menu.Item className="option" onClick={signOut}>
+              <Menu.Item className="option" onClick={leave}>
                 <LogOut aria-hidden="true" /> Sign out
               </Menu.Item>
             )}

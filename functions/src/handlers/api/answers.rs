@@ -279,6 +279,37 @@ pub(super) struct Me {
     pub(super) token: Option<String>,
 }
 
+/// How one may sign in, beside with a key or a pass.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SignInBy {
+    /// A provider of OpenID Connect; null if none is configured, or if it does not answer.
+    pub(super) provider: Option<Provider>,
+    /// There is one, and it does not answer.
+    pub(super) is_down: bool,
+}
+
+/// Where a page leads somebody who signs in, by an authorization code with PKCE.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Provider {
+    pub(super) client_id: String,
+    pub(super) authorization_endpoint: Url,
+    pub(super) scope: &'static str,
+}
+
+/// What a provider gave to somebody.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum WantedSignIn {
+    /// To a page: what stands for a token, and what only that page knows.
+    Code { code: Pii<String>, code_verifier: Pii<String>, redirect_uri: String, nonce: String },
+    /// To a program: an ID token, or an access token of Cognito's.
+    Token {
+        token: Pii<String>,
+        /// What it was asked for with, if it was.
+        nonce: Option<String>,
+    },
+}
+
 /// A pass for somebody else.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Given {

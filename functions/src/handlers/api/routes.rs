@@ -51,6 +51,7 @@ pub(super) enum Route {
     MusicFile(MusicId),
     MusicUploads,
     Session,
+    SignIn,
     Passes,
     Acts,
 }
@@ -97,6 +98,7 @@ impl Route {
             ["api", "agents", ref rest @ ..] => agents::Route::find(rest).map(Self::Agents),
             ["api", "numbers", ref rest @ ..] => numbers::Route::find(rest).map(Self::Numbers),
             ["api", "session"] => Some(Self::Session),
+            ["api", "sign-in"] => Some(Self::SignIn),
             ["api", "passes"] => Some(Self::Passes),
             ["api", "audit"] => Some(Self::Acts),
             ["api", "tools", "try"] => Some(Self::TryTool),
@@ -143,6 +145,7 @@ impl Route {
             | Self::PublicUrl
             | Self::Tools
             | Self::Session
+            | Self::SignIn
             | Self::HoldMusic => None,
             Self::Calls
             | Self::Search

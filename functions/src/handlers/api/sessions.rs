@@ -8,7 +8,7 @@ use shared::ports::{Clock, PortResult};
 use shared::rfc3339;
 
 use super::super::http::{Request, Response};
-use super::answers::{Acts, Given, Me, WantedPass};
+use super::answers::{Acts, Given, Me, SignInBy, WantedPass};
 use super::needs::Records;
 use super::{Api, after, limit, no_such_place};
 
@@ -22,6 +22,14 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
         let session = Pass::session(visitor, self.clock.unix_ms());
         let token = self.config.console.sign(&session).map(|token| token.reveal().to_owned());
         Response::json(&Me { token, ..who(visitor, Some(&session)) }).status(StatusCode::CREATED)
+    }
+
+    /// How else one may sign in.
+    pub(super) async fn sign_in_by(&self) -> Response {
+        match &self.provider {
+            Some(provider) => provider.tell().await,
+            None => Response::json(&SignInBy { provider: None, is_down: false }),
+        }
     }
 
     pub(super) fn give_pass(&self, request: &Request) -> Response {

@@ -2,6 +2,7 @@ mod agents;
 mod checks;
 mod door;
 mod phone_numbers;
+mod provider;
 mod recordings;
 mod search;
 
@@ -43,6 +44,8 @@ pub(super) fn api(
         model_key: Some(Secret::new("sk-1")),
         model: "gpt-realtime-2.1".to_owned(),
         console: Keys::new(token.map(Secret::new), &public_url.parse().unwrap()),
+        oidc: None,
+        edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
     };
     let carrier = world.state().account.is_some().then(|| world.clone());

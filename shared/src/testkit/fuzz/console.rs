@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use crate::console::{Denied, Keys};
+use crate::console::oidc::{Jwt, Oidc};
+use crate::console::{Denied, Keys, Role};
 use crate::page::Cursor;
 use crate::redact::Secret;
 use crate::search::words;
@@ -15,6 +16,7 @@ pub(super) fn console(bytes: &[u8]) {
     let Some((&kind, rest)) = bytes.split_first() else { return };
     let Ok(text) = core::str::from_utf8(rest) else { return };
     match kind % 3 {
+        _ if kind == b'j' => jwt(text),
         0 => token(text),
         1 => place(text),
         _ => search(text),
@@ -33,6 +35,19 @@ fn token(text: &str) {
             assert_eq!(keys.admit(Some(again.reveal()), NOW_MS).map(|visitor| visitor.pass), Ok(Some(pass)));
         }
         Err(denied) => assert!(matches!(denied, Denied::Forged | Denied::Expired), "{denied}"),
+    }
+}
+
+/// Of a provider of OpenID Connect. Whatever it says, somebody who is let in has a name and a role that was given to them.
+fn jwt(text: &str) {
+    let roles = [("staff".to_owned(), Role::Viewer)].into();
+    let (role_claim, name_claim) = ("cognito:groups".to_owned(), "sub".to_owned());
+    let issuer = "https://login.example.com".to_owned();
+    let oidc = Oidc { issuer, client_id: "client".to_owned(), role_claim, name_claim, roles };
+    let Ok(jwt) = Jwt::read(text) else { return };
+    assert!(text.starts_with(jwt.message));
+    if let Ok(pass) = oidc.admit(&jwt, None, NOW_MS) {
+        assert!(pass.role == Role::Viewer && !pass.name.reveal().is_empty());
     }
 }
 

@@ -81,6 +81,12 @@ impl Operation {
         self.sends_any(vec![(JSON, schema)])
     }
 
+    fn may_send<T: JsonSchema>(mut self, schemas: &mut Schemas) -> Self {
+        let schema = schemas.sent::<T>();
+        self.sends = Some(Sends { required: false, content: vec![(JSON, schema)] });
+        self
+    }
+
     fn sends_any(mut self, content: Content) -> Self {
         self.sends = Some(Sends { required: true, content });
         self
@@ -170,10 +176,13 @@ fn people(of: &mut Schemas) -> Vec<Operation> {
         Operation::post(
             "/api/session",
             ("signIn", tag),
-            "A session for the token that the request carries, or a longer one",
+            "A session for the token that the request carries, or a longer one; without one, for what the provider gave",
         )
+        .may_send::<answers::WantedSignIn>(of)
         .answers::<answers::Me>(201, of)
         .answers::<answers::Me>(200, of),
+        Operation::get("/api/sign-in", ("signInBy", tag), "How else one may sign in")
+            .answers::<answers::SignInBy>(200, of),
         Operation::post("/api/passes", ("givePass", tag), "A pass for somebody else, or for a script")
             .sends::<answers::WantedPass>(of)
             .answers::<answers::Given>(201, of),

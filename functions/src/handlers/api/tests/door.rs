@@ -206,3 +206,23 @@ async fn a_page_of_another_site_may_ask_only_if_it_is_configured() {
         assert!(!answer.headers.contains_key("access-control-allow-origin"), "{method}");
     }
 }
+
+#[tokio::test]
+async fn whoever_comes_by_the_consoles_distribution_comes_from_where_it_saw_them() {
+    const EDGE: &str = "203.0.113.200";
+    for (proof, passed, from) in [
+        ("edge-token", format!("198.51.100.1, {EDGE}"), "198.51.100.1"),
+        ("edge-token", format!("192.0.2.66, 198.51.100.1, {EDGE}"), "198.51.100.1"),
+        ("edge-token", format!("198.51.100.1,2001:db8::1, {EDGE}"), "2001:db8::1"),
+        ("edge-token", "198.51.100.1".to_owned(), "198.51.100.1"),
+        ("guessed", format!("198.51.100.1, {EDGE}"), EDGE),
+        ("", format!("198.51.100.1, {EDGE}"), EDGE),
+    ] {
+        let world = World::new();
+        let request = Http::get("/calls").header("authorization", "Bearer guess").from(EDGE);
+        let request = request.header("x-voicebridge-edge", proof).header("x-forwarded-for", &passed);
+        api(&world, PUBLIC_URL, Some(TOKEN)).handle(request.event()).await;
+        let noted = world.state().acts[0].address.clone().unwrap();
+        assert_eq!(noted.reveal(), from, "{proof} {passed}");
+    }
+}
