@@ -87,7 +87,14 @@ pub fn api(
     let relays = ControlSockets::new(aws.connections(&config.control_url));
     let carrier = config.telephony.clone().map(TwilioRest::new);
     let tools = aws.tools(&config.tool_call_function);
-    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config)
+    Api::new(
+        (aws.store(&config.table), recordings, music),
+        relays,
+        carrier,
+        tools,
+        (SystemClock, Box::new(SystemRandom)),
+        config,
+    )
 }
 
 /// What a binary cannot start without.

@@ -18,6 +18,7 @@ use shared::twilio::signature::Signer;
 use super::api::Api;
 use super::testing::{
     AUTH_TOKEN, CALL, CONNECT, CONNECTION, DISCONNECT, MESSAGE, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL, STREAM, World,
+    test_calls,
 };
 use super::twiml::Twiml;
 use super::ws_connect::WsConnect;
@@ -58,11 +59,12 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
         telephony: None,
         console: Keys::new(Some(Secret::new("console-token")), &PUBLIC_URL.parse().unwrap()),
         origins: vec!["https://console.example.com".to_owned()],
+        test_calls: test_calls(),
         guard: Guard::default(),
         tool_call_function: "tool-call".to_owned(),
     };
     let stores = (world.clone(), world.clone(), world.clone());
-    Api::new(stores, world.clone(), None, world.clone(), world.clone(), config)
+    Api::new(stores, world.clone(), None, world.clone(), (world.clone(), Box::new(world.clone())), config)
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = String> {

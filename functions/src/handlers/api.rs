@@ -19,6 +19,7 @@ mod routes;
 mod running;
 mod search;
 mod sessions;
+mod test_calls;
 mod tools;
 mod transfer;
 
@@ -37,7 +38,9 @@ use shared::control::Control;
 use shared::ids::CallSid;
 use shared::limits::Gate;
 use shared::page::{Cursor, NoCursor, Page};
-use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, RelayControl, RunTools};
+use shared::ports::{
+    CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, Random, RelayControl, RunTools,
+};
 use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -65,6 +68,7 @@ pub struct Api<S, B, M, R, T, X, C> {
     /// `None` where no account is configured.
     carrier: Option<T>,
     clock: C,
+    random: Box<dyn Random>,
     config: ApiConfig,
     strangers: Strangers,
 }
@@ -84,11 +88,11 @@ where
         relays: R,
         carrier: Option<T>,
         tools: X,
-        clock: C,
+        (clock, random): (C, Box<dyn Random>),
         config: ApiConfig,
     ) -> Self {
         let strangers = Strangers::new(Gate { strangers: SIGN_INS, ..Gate::default() });
-        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers }
+        Self { store, recordings, music, relays, tools, carrier, clock, random, config, strangers }
     }
 
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -158,6 +162,8 @@ where
             Route::Hold(sid) => self.send(&sid, Control::Hold { sid: sid.clone() }).await,
             Route::Resume(sid) => self.send(&sid, Control::Resume { sid: sid.clone() }).await,
             Route::Transfer(sid) => self.transfer(&sid, &request.body).await,
+            Route::TestCalls => self.test_call(request).await,
+            Route::TestStream(sid) => self.test_stream(&sid, request).await,
             Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
             Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
             Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,

@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::api::Api;
 use super::testing::{
     AUTH_TOKEN, CALL, CALLED, CALLER, CONNECT, CONNECTION, CRM_KEY, DISCONNECT, Http, NOW_MS, PUBLIC_URL,
-    PUBLIC_WSS_URL, STRANGER, STREAM, World, frame, media, start, ws_event,
+    PUBLIC_WSS_URL, STRANGER, STREAM, World, frame, media, start, test_calls, ws_event,
 };
 use super::tool_call::{OwnDoors, ToolCall};
 use super::twiml::Twiml;
@@ -124,13 +124,14 @@ async fn the_rest(world: &World) {
         guard: Default::default(),
         console: Keys::new(Some(Secret::new(CONSOLE_TOKEN)), &PUBLIC_URL.parse().unwrap()),
         origins: vec!["https://console.example.com".to_owned()],
+        test_calls: test_calls(),
     };
     let api = Api::new(
         (world.clone(), world.clone(), world.clone()),
         world.clone(),
         Some(world.clone()),
         world.clone(),
-        world.clone(),
+        (world.clone(), Box::new(world.clone())),
         config,
     );
     for token in [CONSOLE_TOKEN, "wrong-token-4711"] {

@@ -452,6 +452,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/test-calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a call from a browser */
+        post: operations["testCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/test-calls/{sid}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another stream of such a call, if one is lost */
+        post: operations["testStream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tools/try": {
         parameters: {
             query?: never;
@@ -1094,6 +1128,8 @@ export interface components {
              * @description Unix milliseconds of the webhook: CallTime zero.
              */
             began_at_ms: number;
+            /** @default telephone */
+            channel: components["schemas"]["Channel"];
             /**
              * @description A value about a person. It prints as a stub; whoever needs it says reveal, which is easy to
              *     search for in review. It serialises as itself, because the store and the model are meant to have it.
@@ -1174,6 +1210,8 @@ export interface components {
             /** @description For `after`; none of the last page. */
             next: components["schemas"]["Cursor"] | null;
         };
+        /** @description Where a caller calls from. */
+        Channel: "telephone" | "browser";
         /** @description Which version a running call is told to go on with. */
         ChosenAgent: {
             agent: components["schemas"]["AgentId"];
@@ -2451,6 +2489,17 @@ export interface components {
         };
         /** @description Twilio's name of one media stream of a call: `MZ` and 32 hex digits. */
         StreamSid: string;
+        /**
+         * @description Where a stream may be opened, once: with the subprotocols `voicebridge.call` and `voicebridge.token.` followed by the token,
+         *     and the token as a parameter of its `start`.
+         */
+        StreamTicket: {
+            /** @description RFC 3339. */
+            expires_at: string;
+            token: string;
+            /** Format: uri */
+            url: string;
+        };
         Streams: {
             streams: components["schemas"]["OpenStream"][];
         };
@@ -2550,6 +2599,18 @@ export interface components {
             /** @constant */
             type: "lambda";
         };
+        /** @description A call that a page of a browser may open a stream for. */
+        TestCall: {
+            agent: components["schemas"]["AgentId"];
+            call: components["schemas"]["CallSid"];
+            /** @description What a telephone call would be told at this hour, and nothing more. A test call goes through all the same. */
+            closed?: string | null;
+            /** @description What a telephone call hears before its stream begins, because it is recorded. */
+            consent?: string | null;
+            stream: components["schemas"]["StreamTicket"];
+            /** Format: uint32 */
+            version: number;
+        };
         TimedEvent: {
             at: components["schemas"]["CallTime"];
             event: components["schemas"]["Event"];
@@ -2633,7 +2694,7 @@ export interface components {
             model: string;
         };
         /** @description Why a caller was not put through. One of a few words, so that the model and a metric can tell them apart. */
-        TransferFailure: ("busy" | "no_answer" | "voicemail") | "declined" | "canceled" | "failed";
+        TransferFailure: ("busy" | "no_answer" | "voicemail") | "declined" | "canceled" | "failed" | "no_telephone";
         TransferKind: "cold" | "warm";
         TransferKindSent: "cold" | "warm";
         /** @description Somebody, or some desk, by the name that the model and the keypad know it by. */
@@ -2783,6 +2844,17 @@ export interface components {
             /** @description Whose it is, for the audit. */
             name: string;
             role: components["schemas"]["RoleSent"];
+        };
+        /** @description Who is to be talked to. `{}`: whoever answers a number that nobody was given. */
+        WantedTestCallSent: {
+            /** @default null */
+            agent?: components["schemas"]["AgentIdSent"] | null;
+            /**
+             * Format: uint32
+             * @description Another than the one that counts.
+             * @default null
+             */
+            version?: number | null;
         };
         WantedTransferSent: {
             to: components["schemas"]["WhomSent"];
@@ -3880,6 +3952,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedTestCallSent"];
+            };
+        };
+        responses: {
+            /** @description as asked */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestCall"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testStream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamTicket"];
                 };
             };
             /** @description why not */

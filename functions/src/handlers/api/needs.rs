@@ -1,8 +1,8 @@
 //! What the API asks of its stores, said once.
 
 use shared::ports::{
-    CountRates, EraseCalls, EraseRecordings, NoteActs, OpenMailbox, ReadActs, ReadAgents, ReadAudit, ReadCall,
-    ReadHistory, ReadRecording, SearchCalls, WriteAgents,
+    CountRates, EraseCalls, EraseRecordings, NoteActs, OpenMailbox, Placements, ReadActs, ReadAgents, ReadAudit,
+    ReadCall, ReadHistory, ReadRecording, SearchCalls, Tokens, WaitingLine, WriteAgents, WriteCall,
 };
 
 /// The table.
@@ -11,13 +11,17 @@ pub trait Records:
     + EraseCalls
     + NoteActs
     + OpenMailbox
+    + Placements
     + ReadActs
     + ReadAgents
     + ReadAudit
     + ReadCall
     + ReadHistory
     + SearchCalls
+    + Tokens
+    + WaitingLine
     + WriteAgents
+    + WriteCall
 {
 }
 
@@ -26,13 +30,17 @@ impl<S> Records for S where
         + EraseCalls
         + NoteActs
         + OpenMailbox
+        + Placements
         + ReadActs
         + ReadAgents
         + ReadAudit
         + ReadCall
         + ReadHistory
         + SearchCalls
+        + Tokens
+        + WaitingLine
         + WriteAgents
+        + WriteCall
 {
 }
 

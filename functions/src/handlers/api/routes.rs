@@ -33,6 +33,8 @@ pub(super) enum Route {
     Hold(CallSid),
     Resume(CallSid),
     Transfer(CallSid),
+    TestCalls,
+    TestStream(CallSid),
     Messages,
     MessagesOf(CallSid),
     Callbacks,
@@ -74,6 +76,8 @@ impl Route {
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
             ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
+            ["api", "test-calls"] => Some(Self::TestCalls),
+            ["api", "test-calls", sid, "stream"] => call(sid).map(Self::TestStream),
             ["api", "messages"] => Some(Self::Messages),
             ["api", "callbacks"] => Some(Self::Callbacks),
             ["api", "callbacks", sid, id] => Some(Self::Callback(call(sid)?, mailbox::id(id)?)),
@@ -106,6 +110,8 @@ impl Route {
             | Self::ResumeRecording(_)
             | Self::Transfer(_)
             | Self::ChangeAgent(_)
+            | Self::TestCalls
+            | Self::TestStream(_)
             | Self::TryTool
             | Self::Passes
             | Self::MusicUploads => "POST",
@@ -155,6 +161,8 @@ impl Route {
             | Self::Hold(_)
             | Self::Resume(_)
             | Self::Transfer(_)
+            | Self::TestCalls
+            | Self::TestStream(_)
             | Self::Callback(..) => Some(Role::Operator),
             Self::Agents(_) | Self::Numbers(_) | Self::MusicFiles | Self::MusicFile(_) if reads => Some(Role::Viewer),
             Self::Agents(_)
@@ -180,6 +188,8 @@ impl Route {
             Self::Hold(sid) => ("call.hold", of(sid)),
             Self::Resume(sid) => ("call.resume", of(sid)),
             Self::Transfer(sid) => ("call.transfer", of(sid)),
+            Self::TestCalls => ("call.test", None),
+            Self::TestStream(sid) => ("call.test_stream", of(sid)),
             Self::PauseRecording(sid) => ("recording.pause", of(sid)),
             Self::ResumeRecording(sid) => ("recording.resume", of(sid)),
             Self::Callback(sid, _) => ("callback.cancel", of(sid)),

@@ -2,6 +2,7 @@ mod agents;
 mod door;
 mod recordings;
 mod search;
+mod test_calls;
 
 use aws_lambda_events::encodings::Body;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use shared::twilio::setup::{Account, Number};
 
 use shared::messages::{Callback, CallbackState, Message};
 
-use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
+use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay, test_calls};
 use super::*;
 
 mod music;
@@ -39,10 +40,11 @@ pub(super) fn api(
         guard: Default::default(),
         console: Keys::new(token.map(Secret::new), &public_url.parse().unwrap()),
         origins: vec!["https://console.example.com".to_owned()],
+        test_calls: test_calls(),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
     let stores = (world.clone(), world.clone(), world.clone());
-    Api::new(stores, world.clone(), carrier, world.clone(), world.clone(), config)
+    Api::new(stores, world.clone(), carrier, world.clone(), (world.clone(), Box::new(world.clone())), config)
 }
 
 pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {
