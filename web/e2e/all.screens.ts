@@ -14,7 +14,7 @@ test('every page', async ({ browser }) => {
   const pages: Record<string, string> = {
     live: 'live', call: `calls/${past.over}`, 'call-live': `calls/${past.live}`, history: 'calls', messages: 'messages', agents: 'agents',
     agent: 'agents/pharmacy', 'agent-tools': 'agents/restaurant?tab=tools', 'agent-hours': 'agents/pharmacy?tab=routing',
-    'agent-versions': 'agents/pharmacy?tab=versions', numbers: 'numbers', 'hold-music': 'hold-music', setup: 'setup',
+    'agent-versions': 'agents/pharmacy?tab=versions', numbers: 'numbers', 'hold-music': 'hold-music', setup: 'setup', 'test-call': 'test-call?agent=pharmacy',
   };
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [size, viewport] of Object.entries(SIZES)) {

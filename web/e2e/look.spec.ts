@@ -19,7 +19,7 @@ test.afterAll(() => bridge.stop());
 const pages = (): string[] => [
   'live', 'calls', `calls/${past.over}`, `calls/${past.live}`, 'messages', 'agents', 'agents/pharmacy', 'agents/pharmacy?tab=listening',
   'agents/pharmacy?tab=tools', 'agents/pharmacy?tab=routing', 'agents/pharmacy?tab=waiting', 'agents/pharmacy?tab=limits',
-  'agents/pharmacy?tab=yaml', 'agents/pharmacy?tab=versions', 'numbers', 'hold-music', 'setup', 'nowhere',
+  'agents/pharmacy?tab=yaml', 'agents/pharmacy?tab=versions', 'numbers', 'hold-music', 'setup', 'test-call', 'nowhere',
 ];
 
 for (const colorScheme of ['light', 'dark'] as const) {

@@ -3,7 +3,7 @@ import { Menu } from '@base-ui/react/menu';
 import { ToggleGroup } from '@base-ui/react/toggle-group';
 import { Toggle } from '@base-ui/react/toggle';
 import {
-  Activity, Bot, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, Sun,
+  Activity, Bot, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, PhoneCall, Sun,
 } from 'lucide-react';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { signOut } from './api/client';
@@ -28,6 +28,7 @@ const PLACES: Place[] = [
   { to: '/calls', name: 'History', icon: History },
   { to: '/messages', name: 'Messages', icon: Inbox },
   { to: '/agents', name: 'Agents', icon: Bot },
+  { to: '/test-call', name: 'Test call', icon: PhoneCall, rest: true },
   { to: '/numbers', name: 'Numbers', icon: Hash, rest: true },
   { to: '/hold-music', name: 'Hold music', icon: Music, rest: true },
   { to: '/setup', name: 'Setup', icon: CircleCheck, rest: true },

@@ -45,3 +45,5 @@ export type Message = S['Message'];
 export type Callback = S['Callback'];
 export type TwilioSetup = S['Setup'];
 export type Trial = S['Tried'];
+export type TestCall = S['TestCall'];
+export type StreamTicket = S['StreamTicket'];
