@@ -91,6 +91,7 @@ impl Bench {
             Plan {
                 facts: Facts::default(),
                 sid: "CA00000000000000000000000000000001".into(),
+                channel: Default::default(),
                 tools: Vec::new(),
                 capabilities: dialect.capabilities(),
                 mark_every: Samples::from_millis(200),

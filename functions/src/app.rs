@@ -91,8 +91,9 @@ pub fn api(
     let relays = ControlSockets::new(aws.connections(&config.control_url));
     let carrier = config.telephony.clone().map(TwilioRest::new);
     let tools = aws.tools(&config.tool_call_function);
+    let (clock, random) = (SystemClock, Box::new(SystemRandom));
     let lookout = Arc::new(Lookout::new(config.model_url.clone(), config.model_key.clone()));
-    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, SystemClock, config, lookout)
+    Api::new((aws.store(&config.table), recordings, music), relays, carrier, tools, (clock, random), config, lookout)
         .with_provider(Arc::new(OidcProvider::default()))
 }
 

@@ -5,6 +5,7 @@
 
 pub mod api;
 mod http;
+mod reception;
 mod strangers;
 mod tally;
 pub mod tool_call;

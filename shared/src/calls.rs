@@ -3,6 +3,7 @@
 mod admission;
 mod kept;
 mod line;
+mod pass;
 
 use std::str::FromStr;
 
@@ -19,6 +20,7 @@ use crate::session::Journal;
 pub use self::admission::{OVERLOADED_CPU, OVERLOADED_LAG_MS};
 pub use self::kept::{Recorded, Trace, caller_hash};
 pub use self::line::Waiting;
+pub use self::pass::{Bearer, PROTOCOL, StreamPass, token_offered};
 
 /// Where the caller's audio travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +49,20 @@ impl FromStr for MediaPath {
 #[error("a media path is `gateway` or `direct`")]
 pub struct UnknownMediaPath;
 
+/// Where a caller calls from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// The carrier has a call of this name, and can be told what to do with it.
+    #[default]
+    Telephone,
+    /// A page of the console, which streams as the carrier does. The carrier knows nothing of it.
+    Browser,
+}
+
+/// Who calls and who is called where neither has a number.
+pub const BROWSER: &str = "browser";
+
 /// What is known of a call, as stored under `CALL#{sid}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
@@ -55,6 +71,8 @@ pub struct Call {
     pub to: Pii<String>,
     pub agent: Agent,
     pub media_path: MediaPath,
+    #[serde(default)]
+    pub channel: Channel,
     pub status: CallStatus,
     /// Unix milliseconds of the webhook: [`CallTime`](crate::time::CallTime) zero.
     pub began_at_ms: u64,

@@ -10,7 +10,9 @@ mod relay;
 #[cfg(test)]
 mod testing;
 
-pub use functions::{ApiConfig, ConnectConfig, DisconnectConfig, FramesConfig, LogsConfig, ToolsConfig, TwimlConfig};
+pub use functions::{
+    ApiConfig, ConnectConfig, DisconnectConfig, FramesConfig, LogsConfig, TestCallConfig, ToolsConfig, TwimlConfig,
+};
 pub use parts::{WebhookAuth, is_loopback};
 pub use relay::RelayConfig;
 

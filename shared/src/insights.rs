@@ -180,6 +180,7 @@ mod tests {
             to: "+15557654321".into(),
             agent: Default::default(),
             media_path: MediaPath::Direct,
+            channel: Default::default(),
             status: review.as_ref().map_or(CallStatus::InProgress, ended),
             began_at_ms,
             lease: None,

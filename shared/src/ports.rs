@@ -14,7 +14,9 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::agent::{Agent, Entitled, Saved};
-use crate::calls::{Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Recorded, Relay, Trace, Waiting};
+use crate::calls::{
+    Binding, Call, CallStatus, Claimed, Connection, Holder, Lease, Recorded, Relay, StreamPass, Trace, Waiting,
+};
 use crate::control::Control;
 use crate::hold_music::MusicFile;
 use crate::ids::{AgentId, CallSid, ConferenceSid, ConnectionId, MusicId, RelayId, StreamSid, ToolCallId, UploadId};
@@ -65,7 +67,7 @@ pub trait Clock: Send + Sync {
 }
 
 /// What cannot be guessed.
-pub trait Random: Send + Sync {
+pub trait Random: fmt::Debug + Send + Sync {
     /// At least 128 bits, as text that needs no escaping anywhere.
     fn token(&self) -> PortResult<Secret>;
 }
@@ -215,14 +217,15 @@ pub trait Holdings: Send + Sync {
 
 /// Single-use tokens: what ties a stream to the webhook that asked for it. Stored as a hash, with an expiry.
 pub trait Tokens: Send + Sync {
-    fn issue_token(
-        &self,
-        token: &Secret,
-        call: &CallSid,
-        expires_at_ms: u64,
-    ) -> impl Future<Output = PortResult<()>> + Send;
+    fn issue_token(&self, token: &Secret, pass: &StreamPass) -> impl Future<Output = PortResult<()>> + Send;
     /// [`PortError::Gone`] if unknown, expired or used.
     fn redeem_token(&self, token: &Secret) -> impl Future<Output = PortResult<CallSid>> + Send;
+}
+
+/// `dynamodb:GetItem` on tokens: what one is good for, without using it up.
+pub trait LookAtTokens: Send + Sync {
+    /// `None` if unknown, expired or used.
+    fn stream_pass(&self, token: &Secret) -> impl Future<Output = PortResult<Option<StreamPass>>> + Send;
 }
 
 /// How often something happened within a minute, by whomever it was counted. Of whom is kept as a hash.

@@ -66,7 +66,7 @@ pub use transfer::TransferredBy;
 
 use crate::agent::Agent;
 use crate::agent::words::Facts;
-use crate::calls::Ending;
+use crate::calls::{Channel, Ending};
 use crate::ids::{CallSid, StreamSid};
 use crate::model::{Capabilities, Usage};
 use crate::money::Rates;
@@ -93,6 +93,9 @@ use watched::Watched;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub sid: CallSid,
+    /// Whether there is a telephone call that somebody else can be given.
+    #[serde(default)]
+    pub channel: Channel,
     pub agent: Agent,
     /// For the variables in what the agent says and is told.
     pub facts: Facts,

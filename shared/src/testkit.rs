@@ -19,7 +19,7 @@ pub mod written;
 
 use crate::agent::words::Facts;
 use crate::agent::{Agent, TransferKind, TransferTarget};
-use crate::calls::MediaPath;
+use crate::calls::{Channel, MediaPath};
 use crate::ids::CallSid;
 use crate::model::Capabilities;
 use crate::money::price_list;
@@ -39,6 +39,7 @@ pub fn plan(agent: Agent) -> Plan {
     let facts = Facts { call: sid.clone(), from: "+15551234567".into(), to: "+15557654321".into(), began_at_ms };
     Plan {
         sid,
+        channel: Channel::Telephone,
         agent,
         facts,
         tools,

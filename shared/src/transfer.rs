@@ -94,6 +94,8 @@ pub enum TransferFailure {
     Canceled,
     /// The carrier could not do it.
     Failed,
+    /// The caller is in a browser: the carrier has no call that could be put through.
+    NoTelephone,
 }
 
 impl TransferFailure {
@@ -105,6 +107,7 @@ impl TransferFailure {
             Self::Voicemail => "voicemail",
             Self::Canceled => "canceled",
             Self::Failed => "failed",
+            Self::NoTelephone => "no_telephone",
         }
     }
 
@@ -117,6 +120,7 @@ impl TransferFailure {
             Self::Voicemail => "only a voicemail answered",
             Self::Canceled => "it was called off",
             Self::Failed => "the connection could not be made",
+            Self::NoTelephone => "this is a test call from a browser, and only a telephone call can be put through",
         }
     }
 

@@ -8,14 +8,14 @@ const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, heig
 
 test('every page', async ({ browser }) => {
   test.setTimeout(600_000);
-  const bridge = await Bridge.start({}, 'past.model');
+  const bridge = await Bridge.start({}, 'past.model', ['--numbers']);
   const closed = await Bridge.start({ CONSOLE_TOKEN: 'x' });
   const past = await fill(bridge);
   const pages: Record<string, string> = {
     live: 'live', call: `calls/${past.over}`, 'call-live': `calls/${past.live}`, history: 'calls', search: 'calls?q=prescription+ready', insights: 'insights?days=1',
     messages: 'messages', agents: 'agents',
     agent: 'agents/pharmacy', 'agent-tools': 'agents/restaurant?tab=tools', 'agent-hours': 'agents/pharmacy?tab=routing',
-    'agent-versions': 'agents/pharmacy?tab=versions', numbers: 'numbers', 'hold-music': 'hold-music', setup: 'setup', audit: 'audit',
+    'agent-versions': 'agents/pharmacy?tab=versions', numbers: 'numbers', 'hold-music': 'hold-music', setup: 'setup', 'test-call': 'test-call?agent=pharmacy', audit: 'audit',
   };
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [size, viewport] of Object.entries(SIZES)) {

@@ -12,7 +12,7 @@ let bridge: Bridge;
 let past: Past;
 test.beforeAll(async () => {
   test.setTimeout(180_000);
-  bridge = await Bridge.start({}, 'past.model');
+  bridge = await Bridge.start({}, 'past.model', ['--numbers']);
   past = await fill(bridge);
 });
 test.afterAll(() => bridge.stop());
@@ -20,7 +20,7 @@ test.afterAll(() => bridge.stop());
 const pages = (): string[] => [
   'live', 'calls', 'calls?q=prescription&from=2026-01-01', 'insights', 'insights?days=1', 'audit', `calls/${past.over}`, `calls/${past.live}`, 'messages', 'agents', 'agents/pharmacy', 'agents/pharmacy?tab=listening',
   'agents/pharmacy?tab=tools', 'agents/pharmacy?tab=routing', 'agents/pharmacy?tab=waiting', 'agents/pharmacy?tab=limits',
-  'agents/pharmacy?tab=yaml', 'agents/pharmacy?tab=versions', 'numbers', 'hold-music', 'setup', 'nowhere',
+  'agents/pharmacy?tab=yaml', 'agents/pharmacy?tab=versions', 'numbers', 'hold-music', 'setup', 'test-call', 'nowhere',
 ];
 
 /** What axe finds; by the debugger, for the page's policy lets no script in that is not its own. */

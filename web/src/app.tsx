@@ -23,6 +23,7 @@ const NumbersPage = lazy(() => import('./pages/numbers'));
 const MusicPage = lazy(() => import('./pages/music'));
 const MessagesPage = lazy(() => import('./pages/messages'));
 const SetupPage = lazy(() => import('./pages/setup'));
+const TestCallPage = lazy(() => import('./pages/test-call'));
 
 function page(path: string): ReactNode {
   const [, section = '', id] = path.split('/');
@@ -42,6 +43,7 @@ function page(path: string): ReactNode {
     case 'hold-music': return <MusicPage />;
     case 'messages': return <MessagesPage />;
     case 'setup': return <SetupPage />;
+    case 'test-call': return <TestCallPage />;
     default: return null;
   }
 }

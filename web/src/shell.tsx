@@ -1,6 +1,6 @@
 /** Around every page: where one can go, whether what one sees is live, how it looks, who is signed in. */
 import {
-  Activity, Bot, ChartColumn, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, ScrollText, Sun,
+  Activity, Bot, ChartColumn, CircleCheck, Ellipsis, Hash, History, Inbox, LogOut, type LucideIcon, Monitor, Moon, Music, PhoneCall, ScrollText, Sun,
 } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import type { Role } from './api/types';
@@ -32,6 +32,7 @@ const PLACES: Place[] = [
   { to: '/insights', name: 'Insights', icon: ChartColumn, rest: true },
   { to: '/messages', name: 'Messages', icon: Inbox },
   { to: '/agents', name: 'Agents', icon: Bot },
+  { to: '/test-call', name: 'Test call', icon: PhoneCall, rest: true },
   { to: '/numbers', name: 'Numbers', icon: Hash, rest: true },
   { to: '/hold-music', name: 'Hold music', icon: Music, rest: true },
   { to: '/setup', name: 'Setup', icon: CircleCheck, rest: true },

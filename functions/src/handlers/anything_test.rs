@@ -20,6 +20,7 @@ use shared::twilio::signature::Signer;
 use super::api::Api;
 use super::testing::{
     AUTH_TOKEN, CALL, CONNECT, CONNECTION, DISCONNECT, MESSAGE, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL, STREAM, World,
+    test_calls,
 };
 use super::twiml::Twiml;
 use super::ws_connect::WsConnect;
@@ -63,6 +64,7 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
         oidc: None,
         edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
+        test_calls: test_calls(),
         guard: Guard::default(),
         model_url: "wss://api.openai.com/v1/realtime".parse().unwrap(),
         model_key: Some(Secret::new("sk-1")),
@@ -70,7 +72,8 @@ fn api(world: &World) -> Api<World, World, World, World, World, World, World> {
         tool_call_function: "tool-call".to_owned(),
     };
     let stores = (world.clone(), world.clone(), world.clone());
-    Api::new(stores, world.clone(), None, world.clone(), world.clone(), config, Arc::new(world.clone()))
+    let random = Box::new(world.clone());
+    Api::new(stores, world.clone(), None, world.clone(), (world.clone(), random), config, Arc::new(world.clone()))
 }
 
 fn logs(world: &World) -> WsLogs<World, World, World, World> {

@@ -23,6 +23,7 @@ mod routes;
 mod running;
 mod search;
 mod sessions;
+mod test_calls;
 mod tools;
 mod transfer;
 
@@ -44,7 +45,7 @@ use shared::limits::Gate;
 use shared::page::{Cursor, NoCursor, Page};
 use shared::ports::{
     AskProvider, CarrierAccount, CarrierNumbers, Clock, FoundRecording, KeepMusic, LookAround, PortError, PortResult,
-    RelayControl, RunTools,
+    Random, RelayControl, RunTools,
 };
 use shared::session::OperatorCommand;
 use shared::summary::Summary;
@@ -74,6 +75,7 @@ pub struct Api<S, B, M, R, T, X, C> {
     /// `None` where no account is configured.
     carrier: Option<T>,
     clock: C,
+    random: Box<dyn Random>,
     config: ApiConfig,
     strangers: Strangers,
     lookout: Arc<dyn LookAround>,
@@ -97,13 +99,27 @@ where
         relays: R,
         carrier: Option<T>,
         tools: X,
-        clock: C,
+        (clock, random): (C, Box<dyn Random>),
         config: ApiConfig,
         lookout: Arc<dyn LookAround>,
     ) -> Self {
         let strangers = Strangers::new(Gate { strangers: SIGN_INS, ..Gate::default() });
         let seen = checks::Seen::default();
-        Self { store, recordings, music, relays, tools, carrier, clock, config, strangers, lookout, seen, provider: None }
+        Self {
+            store,
+            recordings,
+            music,
+            relays,
+            tools,
+            carrier,
+            clock,
+            random,
+            config,
+            strangers,
+            lookout,
+            seen,
+            provider: None,
+        }
     }
 
     /// Asked where one is configured.
@@ -183,6 +199,8 @@ where
             Route::Whisper(sid) => self.prompt(&sid, &request.body, |text| OperatorCommand::Whisper { text }).await,
             Route::Say(sid) => self.prompt(&sid, &request.body, |text| OperatorCommand::Say { text }).await,
             Route::Transfer(sid) => self.transfer(&sid, &request.body).await,
+            Route::TestCalls => self.test_call(request).await,
+            Route::TestStream(sid) => self.test_stream(&sid, request).await,
             Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
             Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
             Route::Callbacks => mailbox::callbacks(&self.store, limit(&request.query)).await,

@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::api::Api;
 use super::testing::{
     AUTH_TOKEN, CALL, CALLED, CALLER, CONNECT, CONNECTION, CRM_KEY, DISCONNECT, Http, NOW_MS, PUBLIC_URL,
-    PUBLIC_WSS_URL, STRANGER, STREAM, World, frame, media, start, ws_event,
+    PUBLIC_WSS_URL, STRANGER, STREAM, World, frame, media, start, test_calls, ws_event,
 };
 use super::tool_call::{OwnDoors, ToolCall};
 use super::twiml::Twiml;
@@ -130,13 +130,14 @@ async fn the_rest(world: &World) {
         oidc: None,
         edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
+        test_calls: test_calls(),
     };
     let api = Api::new(
         (world.clone(), world.clone(), world.clone()),
         world.clone(),
         Some(world.clone()),
         world.clone(),
-        world.clone(),
+        (world.clone(), Box::new(world.clone())),
         config,
         Arc::new(world.clone()),
     );

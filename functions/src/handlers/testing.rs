@@ -17,19 +17,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use shared::agent::{Agent, Saved};
-use shared::calls::{Binding, Call, CallStatus, Claimed, Connection, Ending, Holder, Lease, Relay, Waiting};
+use shared::calls::{
+    Bearer, Binding, Call, CallStatus, Channel, Claimed, Connection, Ending, Holder, Lease, Relay, StreamPass, Waiting,
+};
+use shared::config::TestCallConfig;
 use shared::console::Act;
 use shared::control::Control;
 use shared::hold_music::MusicFile;
 use shared::ids::{AgentId, CallSid, ConferenceSid, ConnectionId, MusicId, RelayId, ToolCallId};
-use shared::limits::Window;
+use shared::limits::{CallLimits, Window};
 use shared::messages::{Callback, Message};
 use shared::ownership::{Lost, Outcome};
 use shared::page::{Cursor, Page};
 use shared::ports::{
-    CarrierAccount, Clock, Conferences, Connections, CountRates, Fetch, FoundRecording, Frame, Placements, PortError,
-    PortResult, Random, ReadCall, ReadHistory, ReferenceData, RelayControl, RelayFrames, Relays, Tokens, ToolLedger,
-    WaitingLine, WriteCall,
+    CarrierAccount, Clock, Conferences, Connections, CountRates, Fetch, FoundRecording, Frame, LookAtTokens,
+    Placements, PortError, PortResult, Random, ReadCall, ReadHistory, ReferenceData, RelayControl, RelayFrames, Relays,
+    Tokens, ToolLedger, WaitingLine, WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Journal, Line};
@@ -61,7 +64,7 @@ pub(super) struct State {
     pub(super) calls: BTreeMap<CallSid, Call>,
     pub(super) journals: BTreeMap<CallSid, Journal>,
     /// By their text; `None` once redeemed.
-    pub(super) tokens: BTreeMap<String, Option<(CallSid, u64)>>,
+    pub(super) tokens: BTreeMap<String, Option<StreamPass>>,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
     pub(super) relays: Vec<Relay>,
     pub(super) controls: BTreeMap<ConnectionId, RelayId>,
@@ -156,7 +159,12 @@ impl World {
     }
 
     pub(super) fn with_token(self, token: &str, expires_at_ms: u64) -> Self {
-        self.state().tokens.insert(token.to_owned(), Some((CALL.into(), expires_at_ms)));
+        self.with_pass(token, Bearer::Carrier, expires_at_ms)
+    }
+
+    pub(super) fn with_pass(self, token: &str, bearer: Bearer, valid_until_ms: u64) -> Self {
+        let pass = StreamPass { call: CALL.into(), bearer, valid_until_ms };
+        self.state().tokens.insert(token.to_owned(), Some(pass));
         self
     }
 
@@ -198,6 +206,14 @@ pub(super) fn relay(id: &str, calls: u32) -> Relay {
     }
 }
 
+pub(super) fn test_calls() -> TestCallConfig {
+    TestCallConfig {
+        public_wss_url: PUBLIC_WSS_URL.parse().unwrap(),
+        limits: CallLimits::default(),
+        agent: Agent::default(),
+    }
+}
+
 pub(super) fn call(status: CallStatus) -> Call {
     Call {
         sid: CALL.into(),
@@ -205,6 +221,7 @@ pub(super) fn call(status: CallStatus) -> Call {
         to: CALLED.into(),
         agent: Agent::default(),
         media_path: shared::calls::MediaPath::Gateway,
+        channel: Channel::Telephone,
         status,
         began_at_ms: NOW_MS,
         lease: Some(relay("relay-1", 0).holder().lease(1)),
@@ -335,15 +352,22 @@ impl ReadHistory for World {
 }
 
 impl Tokens for World {
-    async fn issue_token(&self, token: &Secret, call: &CallSid, expires_at_ms: u64) -> PortResult<()> {
-        self.write()?.tokens.insert(token.reveal().to_owned(), Some((call.clone(), expires_at_ms)));
+    async fn issue_token(&self, token: &Secret, pass: &StreamPass) -> PortResult<()> {
+        self.write()?.tokens.insert(token.reveal().to_owned(), Some(pass.clone()));
         Ok(())
     }
 
     async fn redeem_token(&self, token: &Secret) -> PortResult<CallSid> {
         let mut state = self.write()?;
         let kept = state.tokens.get_mut(token.reveal()).and_then(Option::take);
-        kept.filter(|(_, until)| *until > NOW_MS).map(|(call, _)| call).ok_or(PortError::Gone)
+        kept.filter(|pass| pass.valid_until_ms > NOW_MS).map(|pass| pass.call).ok_or(PortError::Gone)
+    }
+}
+
+impl LookAtTokens for World {
+    async fn stream_pass(&self, token: &Secret) -> PortResult<Option<StreamPass>> {
+        let kept = self.read()?.tokens.get(token.reveal()).cloned().flatten();
+        Ok(kept.filter(|pass| pass.valid_until_ms > NOW_MS))
     }
 }
 

@@ -13,11 +13,11 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use futures_util::future::{join, join3, join4};
 use http::{Method, StatusCode, header};
 use shared::agent::Agent;
-use shared::calls::{Call, CallStatus, Ending, Relay, Waiting};
+use shared::calls::{Bearer, Call, CallStatus, Ending, Relay, Waiting};
 use shared::config::TwimlConfig;
 use shared::control::Control;
 use shared::ids::CallSid;
-use shared::limits::{self, Window};
+use shared::limits;
 use shared::ports::{Clock, Conferences, PortError, PortResult, Random, RelayControl};
 use shared::redact::Secret;
 use shared::twilio::twiml::{self, Stream};
@@ -28,13 +28,8 @@ use self::line::Ticket;
 use self::needs::FrontDesk;
 use self::webhook::{Fault, Webhook};
 use super::http::{Request, Response};
+use super::reception::{Reception, Standing};
 use super::strangers::Strangers;
-
-/// Twilio opens the stream at once; a token that is older was stolen.
-const TOKEN_LIVES_MS: u64 = 60_000;
-/// Streams of one call within a minute: the breaker against a loop of streams that close at once. A call that lives on
-/// through many deaths of relays is none.
-const MOST_STREAMS: u32 = 20;
 
 const BUSY: &str = "All our lines are busy at the moment. Please try again in a few minutes.";
 
@@ -164,10 +159,10 @@ impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S
     /// A new call, or a webhook that Twilio sent twice: then the call that is there gets a fresh token.
     async fn incoming(&self, incoming: &IncomingCall, ticket: Ticket) -> PortResult<Next> {
         let now = self.clock.unix_ms();
-        let asked = (self.store.relays(), self.line(), self.calls_too_often(incoming, now), self.answering(incoming));
+        let asked = (self.store.relays(), self.line(), self.calls_too_often(incoming), self.answering(incoming));
         let (relays, line, too_often, agent) = join4(asked.0, asked.1, asked.2, asked.3).await;
         let (relays, agent) = (relays?, agent?);
-        if self.is_one_too_many(incoming, too_often, self.is_full(&relays, now)).await? {
+        if self.is_one_too_many(incoming, too_often, self.is_full(&relays)).await? {
             return Ok(Next::Busy { answered: !incoming.status.is_before_answer() });
         }
         if let Some(words) = self.closed(incoming, &agent, now).await? {
@@ -207,7 +202,7 @@ impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S
     ) -> PortResult<Next> {
         let now = self.clock.unix_ms();
         let waiting = ticket.waiting(&incoming.call);
-        match waiting.turn(line, relays, now).filter(|_| !self.is_full(relays, now)) {
+        match waiting.turn(line, relays, now).filter(|_| !self.is_full(relays)) {
             Some(relay) => {
                 let stood = line.contains(&waiting).then_some(&waiting);
                 self.open(self.new_call(incoming, agent, relay), relay, relays, stood).await
@@ -221,7 +216,7 @@ impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S
         match self.store.open_call(&call).await {
             Ok(()) => {
                 tracing::info!(code = "call_opened", call = %call.sid, relay = %relay.id);
-                join(self.give(relay, &call), self.leave(stood)).await;
+                join(self.reception().give(relay, &call), self.leave(stood)).await;
                 Ok(Next::Stream { call: Box::new(call), again: false })
             }
             Err(PortError::Conflict(_)) => self.proceed(&call.sid, relays).await,
@@ -229,24 +224,18 @@ impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S
         }
     }
 
-    /// Counts this caller's calls; who says no number is nobody in particular. A store that cannot be asked limits nobody.
-    async fn calls_too_often(&self, incoming: &IncomingCall, now: u64) -> bool {
-        let rate = self.config.limits.of_a_caller;
-        let caller = limits::caller(incoming.from.reveal()).filter(|_| rate.is_limited());
-        let Some(caller) = caller else { return false };
-        match self.store.count_rate("CALLER", caller, Window::at(now)).await {
-            Ok(count) => rate.exceeded_by(count),
-            Err(error) => {
-                tracing::warn!(code = "rate_not_counted", call = %incoming.call, %error);
-                false
-            }
-        }
+    /// Who says no number is nobody in particular, and not counted.
+    async fn calls_too_often(&self, incoming: &IncomingCall) -> bool {
+        let caller = limits::caller(incoming.from.reveal());
+        self.reception().calls_too_often(&self.config.limits, caller, &incoming.call).await
     }
 
-    /// By what relays said with their last heartbeats.
-    fn is_full(&self, relays: &[Relay], now: u64) -> bool {
-        let held = || relays.iter().filter(|relay| relay.alive(now)).map(|relay| u64::from(relay.calls)).sum::<u64>();
-        self.config.limits.at_once.is_some_and(|most| held() >= u64::from(most))
+    fn is_full(&self, relays: &[Relay]) -> bool {
+        self.reception().is_full(&self.config.limits, relays)
+    }
+
+    fn reception(&self) -> Reception<'_, S, R> {
+        Reception { store: &self.store, relays: &self.relays, now_ms: self.clock.unix_ms() }
     }
 
     /// A call that was let in before stays in: this is its webhook once more.
@@ -295,64 +284,20 @@ impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S
         let relays = self.store.relays().await?;
         let next = self.proceed(&incoming.call, &relays).await?;
         let Next::Stream { call, .. } = next else { return Ok(next) };
-        let window = Window::at(self.clock.unix_ms());
-        let lately = self.store.count_rate("STREAM", call.sid.as_str(), window);
-        let (counted, lately) = join(self.store.count_stream(&call.sid), lately).await;
-        counted?;
-        if lately? > MOST_STREAMS {
-            tracing::error!(code = "too_many_streams", call = %call.sid);
+        if self.reception().counts_too_many_streams(&call.sid).await? {
             return Ok(self.apologise());
         }
         Ok(Next::Stream { call, again: true })
     }
 
-    /// A call that is there already: with the relay that has it, or with another if that one is gone or about to go.
     async fn proceed(&self, sid: &CallSid, relays: &[Relay]) -> PortResult<Next> {
-        let Some(mut call) = self.store.call(sid).await? else {
-            tracing::warn!(code = "call_unknown", call = %sid);
-            return Ok(self.apologise());
-        };
-        if let Some(ending) = call.status.ended() {
-            let sorry = ending == Ending::ModelUnavailable;
-            return Ok(if sorry { Next::Tell(Words::unavailable(&call.agent)) } else { Next::HangUp });
-        }
-        let now = self.clock.unix_ms();
-        let holds = |relay: &&Relay| call.lease.as_ref().is_some_and(|lease| lease.relay == relay.id);
-        let holder = relays.iter().find(holds).filter(|relay| relay.alive(now));
-        match (holder, Relay::pick(relays, now)) {
-            (Some(holder), _) if !holder.draining => {}
-            (_, Some(relay)) => {
-                let held = call.lease.as_ref().map(|lease| lease.fence);
-                call.lease = Some(self.store.claim(sid, &relay.holder(), held).await?.lease);
-                tracing::warn!(code = "call_moved", call = %sid, relay = %relay.id);
-                self.give(relay, &call).await;
-            }
-            // It is about to go, and there is no other.
-            (Some(_), None) => {}
-            (None, None) => {
-                tracing::error!(code = "no_relay", call = %sid);
-                return Ok(Next::Hold(None, Box::new(call.agent)));
-            }
-        }
-        let again = call.status != CallStatus::Ringing;
-        Ok(Next::Stream { call: Box::new(call), again })
-    }
-
-    /// Whoever chooses a relay next sees that this one has a call more, before its own heartbeat says so.
-    async fn give(&self, relay: &Relay, call: &Call) {
-        let (noted, ()) = join(self.store.note_placed(&relay.id), self.prepare(relay, call)).await;
-        if let Err(error) = noted {
-            tracing::warn!(code = "placement_not_noted", call = %call.sid, relay = %relay.id, %error);
-        }
-    }
-
-    /// Lets the relay dial the model while Twilio is still opening the stream. If it does not hear of it, it will
-    /// dial when the stream is there.
-    async fn prepare(&self, relay: &Relay, call: &Call) {
-        let command = Control::Prepare { call: Box::new(call.clone()) };
-        if let Err(error) = self.relays.send(relay, &command).await {
-            tracing::warn!(code = "relay_not_prepared", call = %call.sid, relay = %relay.id, %error);
-        }
+        Ok(match self.reception().proceed(sid, relays).await? {
+            Standing::Held(call) => Next::Stream { again: call.status != CallStatus::Ringing, call },
+            Standing::Stranded(call) => Next::Hold(None, Box::new(call.agent)),
+            Standing::Over(call, Ending::ModelUnavailable) => Next::Tell(Words::unavailable(&call.agent)),
+            Standing::Over(..) => Next::HangUp,
+            Standing::Unknown => self.apologise(),
+        })
     }
 
     /// What is found out in time; otherwise they wait, and come back.
@@ -400,9 +345,7 @@ impl<S: FrontDesk, R: RelayControl, P: Conferences, C: Clock, T: Random> Twiml<S
     }
 
     async fn stream(&self, call: &Call, again: bool) -> PortResult<twiml::Response> {
-        let token = self.random.token()?;
-        let expires_at_ms = self.clock.unix_ms() + TOKEN_LIVES_MS;
-        self.store.issue_token(&token, &call.sid, expires_at_ms).await?;
+        let (token, _) = self.reception().issue(&self.random, &call.sid, Bearer::Carrier).await?;
         let stream = self.stream_verb(&token)?;
         let consent = call.agent.recording.consent.as_deref().filter(|_| !again);
         let response = match consent {

@@ -69,6 +69,11 @@ impl WsEvent {
         self.source_ip.as_deref()?.parse().ok()
     }
 
+    /// Each value of a header that may come more than once.
+    pub(super) fn headers_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared::agent::Agent;
 use shared::audio::hold_music::Piece;
-use shared::calls::{Call, Holder, Lease, Relay};
+use shared::calls::{Call, Channel, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, MusicId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
 use shared::ports::{Clock as _, Holdings as _, PortError, ReadHistory as _};
@@ -59,6 +59,14 @@ pub struct Common<D: Doors> {
 }
 
 impl<D: Doors> Common<D> {
+    /// Who can be told what to do with a call. Nobody, where the carrier has no call of its name, or there is no account.
+    pub(super) fn telephony_of(&self, channel: Channel) -> Option<&Arc<D::Telephony>> {
+        match channel {
+            Channel::Telephone => self.ports.telephony.as_ref(),
+            Channel::Browser => None,
+        }
+    }
+
     /// The best other relay, if there is one and it is known in time.
     pub(super) async fn successor(&self, patience: Duration) -> Option<Holder> {
         let relays = tokio::time::timeout(patience, self.ports.store.relays()).await.ok()?.ok()?;

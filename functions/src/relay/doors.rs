@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use shared::ports::{
-    CallerSocket, Chronicle, Clock, CountSpending, Holdings, IndexCalls, ListWatchers, Peers, Placements, PortResult,
-    Pulses, ReadCall, ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens, WatcherSocket,
-    WriteCall,
+    CallerSocket, Chronicle, Clock, CountSpending, Holdings, IndexCalls, ListWatchers, LookAtTokens, Peers, Placements,
+    PortResult, Pulses, ReadCall, ReadHistory, ReadMusic, Recordings, Relays, RunTools, Telephony, Tokens,
+    WatcherSocket, WriteCall,
 };
 
 /// What a relay is made of in one world: the cloud, or a test.
@@ -20,6 +20,7 @@ pub trait Doors: Debug + Send + Sync + 'static {
         + Holdings
         + IndexCalls
         + ListWatchers
+        + LookAtTokens
         + Placements
         + Pulses
         + Tokens

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::agent::Agent;
-use shared::calls::{Call, Ending, Lease, MediaPath};
+use shared::calls::{Call, Channel, Ending, Lease, MediaPath};
 use shared::ids::{CallSid, SocketNumber};
 use shared::model::{Capabilities, Dialect, ModelEvent};
 use shared::money::price_list;
@@ -52,6 +52,7 @@ pub struct Driver<D: Doors> {
     sid: CallSid,
     lease: Lease,
     path: MediaPath,
+    channel: Channel,
     common: Arc<Common<D>>,
     calls: Arc<Calls<D>>,
     clock: CallClock,
@@ -126,6 +127,7 @@ impl<D: Doors> Driver<D> {
             told: Told::default(),
             showing: Showing::new(Arc::clone(&common.gallery), call.clone(), lease.fence, clock),
             path: call.media_path,
+            channel: call.channel,
             sid: call.sid,
             lease,
             common,
@@ -287,9 +289,9 @@ fn command_input(command: Command) -> Input {
     }
 }
 
-/// `None`: no account, or nobody knows where Twilio reaches us.
+/// `None`: the call is none of Twilio's, there is no account, or nobody knows where Twilio reaches us.
 fn desk<D: Doors>(call: &Call, common: &Common<D>) -> Option<Desk<D::Telephony>> {
-    let telephony = Arc::clone(common.ports.telephony.as_ref()?);
+    let telephony = Arc::clone(common.telephony_of(call.channel)?);
     let documents = Documents::new(common.public_url.as_ref()?.as_str(), &call.sid);
     Some(Desk { telephony, documents, called: call.to.clone() })
 }
@@ -316,6 +318,7 @@ fn plan(call: &Call, capabilities: Capabilities) -> Plan {
     };
     Plan {
         sid: call.sid.clone(),
+        channel: call.channel,
         tools: tools_of(&call.agent),
         facts: call.facts(),
         agent: call.agent.clone(),
@@ -323,7 +326,7 @@ fn plan(call: &Call, capabilities: Capabilities) -> Plan {
         mark_every: Samples::from_millis(mark_every_ms),
         reorder_ms: u64::try_from(reorder.as_millis()).unwrap_or_default(),
         seed: seed(&call.sid),
-        rates: price_list().rates(&call.agent.model, call.media_path),
+        rates: price_list().rates(&call.agent.model, call.media_path).on(call.channel),
     }
 }
 

@@ -13,11 +13,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
 use functions::adapters::dynamo::{Store, seed};
 use serde_json::{Value, json};
-use shared::calls::{Binding, Call, CallStatus, Connection, Ending, Relay, Waiting};
+use shared::calls::{Bearer, Binding, Call, CallStatus, Connection, Ending, Relay, StreamPass, Waiting};
 use shared::ids::{CallSid, ConnectionId, RelayId};
 use shared::ports::{
-    Chronicle, Connections, Entry, Placements, PortError, ReadCall, ReadHistory, ReferenceData, Relays, Tokens,
-    ToolLedger, WaitingLine, WriteCall,
+    Chronicle, Connections, Entry, LookAtTokens, Placements, PortError, ReadCall, ReadHistory, ReferenceData, Relays,
+    Tokens, ToolLedger, WaitingLine, WriteCall,
 };
 use shared::redact::Secret;
 use shared::session::{Event, Line, Speaker};
@@ -87,7 +87,7 @@ async fn streams_are_counted() {
 async fn a_token_is_redeemed_by_one_of_sixty_four() {
     let store = store().await;
     let token = Secret::new("token");
-    store.issue_token(&token, &sid(), now_ms() + 60_000).await.unwrap();
+    store.issue_token(&token, &pass(now_ms() + 60_000)).await.unwrap();
     let (won, faults) = race(64, |_| {
         let (store, token) = (store.clone(), token.clone());
         async move { store.redeem_token(&token).await }
@@ -96,14 +96,33 @@ async fn a_token_is_redeemed_by_one_of_sixty_four() {
     assert_eq!((won, faults), (1, BTreeSet::from(["gone".to_owned()])));
 }
 
+fn pass(valid_until_ms: u64) -> StreamPass {
+    StreamPass { call: sid(), bearer: Bearer::Browser { origin: Some("https://a.example".to_owned()) }, valid_until_ms }
+}
+
+#[tokio::test]
+async fn a_token_may_be_looked_at_until_it_is_used() {
+    let store = store().await;
+    let (token, pass) = (Secret::new("looked-at"), pass(now_ms() + 60_000));
+    store.issue_token(&token, &pass).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.stream_pass(&token).await.unwrap(), Some(pass.clone()));
+    }
+    assert_eq!(store.redeem_token(&token).await, Ok(sid()));
+    assert_eq!(store.stream_pass(&token).await.unwrap(), None, "used");
+    assert_eq!(store.stream_pass(&Secret::new("never")).await.unwrap(), None);
+    store.issue_token(&token, &self::pass(now_ms())).await.unwrap();
+    assert_eq!(store.stream_pass(&token).await.unwrap(), None, "expired");
+}
+
 #[tokio::test]
 async fn a_token_that_expired_or_never_was_is_gone() {
     let dynamo = dynamo().await;
     let store = Store::new(dynamo.clone(), TABLE);
-    store.issue_token(&Secret::new("old"), &sid(), now_ms()).await.unwrap();
+    store.issue_token(&Secret::new("old"), &pass(now_ms())).await.unwrap();
     assert_eq!(store.redeem_token(&Secret::new("old")).await, Err(PortError::Gone));
     assert_eq!(store.redeem_token(&Secret::new("never")).await, Err(PortError::Gone));
-    store.issue_token(&Secret::new("a-secret-word"), &sid(), now_ms() + 60_000).await.unwrap();
+    store.issue_token(&Secret::new("a-secret-word"), &pass(now_ms() + 60_000)).await.unwrap();
     assert_eq!(store.redeem_token(&Secret::new("a-secret-word")).await, Ok(sid()));
     let items = dynamo.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
     assert!(!format!("{items:?}").contains("a-secret-word"), "stored as a hash");

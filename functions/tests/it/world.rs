@@ -16,7 +16,7 @@ use functions::adapters::s3::RecordingStore;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use shared::agent::Agent;
-use shared::calls::{Call, CallStatus, Holder, MediaPath};
+use shared::calls::{Call, CallStatus, Channel, Holder, MediaPath};
 use shared::ports::PortResult;
 use tokio::net::TcpListener;
 use url::Url;
@@ -103,6 +103,7 @@ pub(crate) fn call(number: u32) -> Call {
         to: "+15557654321".into(),
         agent: Agent::default(),
         media_path: MediaPath::Gateway,
+        channel: Channel::Telephone,
         status: CallStatus::Ringing,
         began_at_ms: 1_795_000_000_000 + u64::from(number),
         lease: None,

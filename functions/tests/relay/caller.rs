@@ -55,6 +55,13 @@ impl Caller {
         Self { socket, stream, sequence: 1 }
     }
 
+    /// On a socket that was let in already.
+    pub async fn on(mut socket: Socket, sid: &str, token: &str) -> Self {
+        let stream = format!("MZ{sid}");
+        socket.send(Message::text(start(&stream, sid, token).to_string())).await.unwrap();
+        Self { socket, stream, sequence: 1 }
+    }
+
     pub async fn send(&mut self, text: String) {
         self.socket.send(Message::text(text)).await.unwrap();
     }

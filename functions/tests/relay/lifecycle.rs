@@ -14,7 +14,7 @@ use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::control::Control;
 use shared::ids::{CallSid, ConnectionId};
 use shared::search::Term;
-use shared::session::Event;
+use shared::session::{Event, OperatorCommand};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
@@ -132,6 +132,10 @@ async fn a_call_that_outlasts_the_drain_is_let_go_and_not_ended() {
     assert_eq!(*carrier.hung_up.borrow(), []);
 }
 
+fn operator(asks: OperatorCommand) -> Control {
+    Control::Operator { sid: "CA1".into(), asks }
+}
+
 fn command(command: &Control) -> Message {
     Message::text(serde_json::to_string(command).unwrap())
 }
@@ -174,7 +178,7 @@ async fn commands_come_over_the_control_channel_which_is_opened_again_when_it_is
     assert_eq!(update["session"]["audio"]["output"]["voice"], Value::Null);
     session.say(json!({ "type": "session.updated", "event_id": "e", "session": {} })).await;
     until(&house.store.books, |books| (books.calls[&"CA1".into()].agent == pirate).then_some(())).await;
-    control.send(command(&Control::HangUp { sid: "CA1".into() })).await.unwrap();
+    control.send(command(&operator(OperatorCommand::HangUp))).await.unwrap();
     assert_eq!(house.store.ended(&"CA1".into()).await, Ending::OperatorHungUp);
     until(&house.carrier.hung_up, |hung_up| hung_up.contains(&"CA1".into()).then_some(())).await;
     soon(house.relay.stop()).await;
@@ -192,12 +196,36 @@ async fn an_operator_puts_a_caller_on_hold_and_back() {
     session.expect("response.create").await;
     session.say(json!({ "type": "response.created", "response": { "id": "r1" } })).await;
     session.say(json!({ "type": "response.done", "response": { "id": "r1", "status": "completed" } })).await;
-    control.send(command(&Control::Hold { sid: "CA1".into() })).await.unwrap();
+    control.send(command(&operator(OperatorCommand::Hold))).await.unwrap();
     let music = caller.hear(4_000).await;
     assert!(music.iter().any(|&byte| byte != 0xFF));
-    control.send(command(&Control::Resume { sid: "CA1".into() })).await.unwrap();
+    control.send(command(&operator(OperatorCommand::Resume))).await.unwrap();
     let asked = session.expect("response.create").await;
     assert!(asked["response"]["instructions"].as_str().unwrap().contains("on hold"));
+    caller.stop().await;
+    assert_eq!(house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
+    soon(house.relay.stop()).await;
+}
+
+#[tokio::test]
+async fn an_operator_whispers_to_the_model_and_has_it_say_something() {
+    let mut model = Model::new().await;
+    let (house, mut control) = under_control(&model).await;
+    let call = house.webhook("CA1", MediaPath::Direct).await;
+    control.send(command(&Control::Prepare { call: Box::new(call) })).await.unwrap();
+    let mut session = model.ready().await;
+    let mut caller = Caller::call(&house, "CA1").await;
+    session.expect("response.create").await;
+    session.say(json!({ "type": "response.created", "response": { "id": "r1" } })).await;
+    session.say(json!({ "type": "response.done", "response": { "id": "r1", "status": "completed" } })).await;
+    let whisper = OperatorCommand::Whisper { text: "Offer a refund.".into() };
+    control.send(command(&operator(whisper))).await.unwrap();
+    let told = session.expect("conversation.item.create").await;
+    assert_eq!(told["item"]["role"], "system");
+    assert!(told["item"]["content"][0]["text"].as_str().unwrap().ends_with("Offer a refund."));
+    control.send(command(&operator(OperatorCommand::Say { text: "One moment.".into() }))).await.unwrap();
+    let asked = session.expect("response.create").await;
+    assert!(asked["response"]["instructions"].as_str().unwrap().ends_with("One moment."));
     caller.stop().await;
     assert_eq!(house.store.ended(&"CA1".into()).await, Ending::CallerHungUp);
     soon(house.relay.stop()).await;
@@ -291,11 +319,11 @@ async fn in_a_pause_neither_side_is_recorded_and_the_model_hears_all() {
     let mut caller = Caller::call(&house, "CA1").await;
     let paused = |event: &Event| matches!(event, Event::RecordingPaused { .. }).then_some(());
     let resumed = |event: &Event| matches!(event, Event::RecordingResumed { .. }).then_some(());
-    control.send(command(&Control::PauseRecording { sid: "CA1".into() })).await.unwrap();
+    control.send(command(&operator(OperatorCommand::PauseRecording))).await.unwrap();
     house.store.event(&"CA1".into(), paused).await;
     caller.speak(&[0x22; 160]).await;
     session.hear(1).await;
-    control.send(command(&Control::ResumeRecording { sid: "CA1".into() })).await.unwrap();
+    control.send(command(&operator(OperatorCommand::ResumeRecording))).await.unwrap();
     house.store.event(&"CA1".into(), resumed).await;
     // By their stamps the first of these were said in the pause.
     for _ in 0..60 {

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod admission;
+mod browser;
 mod caller;
 mod faults;
 mod lifecycle;

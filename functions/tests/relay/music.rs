@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::caller::Caller;
 use crate::model::{Model, Session};
-use crate::world::House;
+use crate::world::{House, pass};
 
 const ID: &str = "0123456789abcdef01234567";
 /// What was uploaded: three seconds of it, and then again.
@@ -28,7 +28,7 @@ async fn waiting(model: &mut Model, house: &House) -> (Session, Caller) {
     call.agent.hold_music = HoldMusic::File(MusicId::from(ID));
     call.agent.limits.hold_after = Duration::from_millis(300);
     house.store.open_call(&call).await.unwrap();
-    house.store.issue_token(&Secret::new("token-CA1"), &call.sid, u64::MAX).await.unwrap();
+    house.store.issue_token(&Secret::new("token-CA1"), &pass(&call.sid)).await.unwrap();
     let (sid, claim) = (call.sid.clone(), Claim::Announced(Box::new(call)));
     house.relay.calls.find_or_open(&sid, claim).await.unwrap();
     (model.session().await, Caller::call(house, "CA1").await)

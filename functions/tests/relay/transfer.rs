@@ -6,12 +6,12 @@ use shared::agent::{Agent, Whom};
 use shared::calls::{CallStatus, Ending, MediaPath};
 use shared::ports::{PortError, Tokens as _, WriteCall as _};
 use shared::redact::Secret;
-use shared::session::Event;
+use shared::session::{Event, OperatorCommand};
 use shared::transfer::{LegState, News, TransferFailure};
 
 use crate::caller::Caller;
 use crate::model::{Model, Session};
-use crate::world::{House, LEG, SECOND_LEG, settings, until};
+use crate::world::{House, LEG, SECOND_LEG, pass, settings, until};
 
 /// A caller who is greeted, and an agent that knows a reception and a doctor.
 struct Desk {
@@ -44,7 +44,7 @@ impl Desk {
     }
 
     async fn transfer_to(&mut self, to: Whom, announced: &str) {
-        self.tell(Command::Transfer { to, why: "It hurts.".into() }).await;
+        self.tell(Command::Operator(OperatorCommand::Transfer { to, why: "It hurts.".into() })).await;
         let asked = self.session.expect("response.create").await;
         assert!(asked["response"]["instructions"].as_str().unwrap().contains(announced));
         answer(&mut self.session, "r2").await;
@@ -92,7 +92,7 @@ impl Desk {
 
     /// On another stream, as `/twiml/resume` gives it.
     async fn comes_back(&mut self) -> String {
-        self.house.store.issue_token(&Secret::new("again"), &"CA1".into(), u64::MAX).await.unwrap();
+        self.house.store.issue_token(&Secret::new("again"), &pass(&"CA1".into())).await.unwrap();
         self.caller = Caller::with_token(&self.house, "CA1", "again").await;
         let asked = self.session.expect("response.create").await;
         asked["response"]["instructions"].as_str().unwrap().to_owned()

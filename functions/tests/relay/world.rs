@@ -14,7 +14,7 @@ use functions::relay::spool::SpoolSettings;
 use functions::relay::{Doors, ModelSettings, Ports, Relay, Settings, SignHandshake, SocketLimits};
 use http::{HeaderName, HeaderValue};
 use shared::agent::Agent;
-use shared::calls::{Call, CallStatus, MediaPath, Recorded};
+use shared::calls::{Bearer, Call, CallStatus, Channel, MediaPath, Recorded, StreamPass};
 use shared::ids::{CallSid, ConnectionId, MusicId, RelayId};
 use shared::limits::Gate;
 use shared::ports::*;
@@ -47,6 +47,11 @@ pub async fn until<T: Debug, R>(watched: &watch::Sender<T>, mut ready: impl FnMu
     })
     .await;
     waited.unwrap_or_else(|_| panic!("never came to be; there is {:#?}", *watched.borrow()))
+}
+
+/// What a webhook's token is good for.
+pub fn pass(call: &CallSid) -> StreamPass {
+    StreamPass { call: call.clone(), bearer: Bearer::Carrier, valid_until_ms: u64::MAX }
 }
 
 /// Bounds a wait on a socket.
@@ -394,7 +399,8 @@ impl House {
 
     async fn expect(&self, call: &Call) {
         self.store.open_call(call).await.unwrap();
-        self.store.issue_token(&Secret::new(format!("token-{}", call.sid)), &call.sid, u64::MAX).await.unwrap();
+        let token = Secret::new(format!("token-{}", call.sid));
+        self.store.issue_token(&token, &pass(&call.sid)).await.unwrap();
     }
 
     pub fn call(&self, sid: &str, path: MediaPath) -> Call {
@@ -407,6 +413,7 @@ impl House {
             to: "+15559990000".into(),
             agent,
             media_path: path,
+            channel: Channel::Telephone,
             status: CallStatus::Ringing,
             began_at_ms: WallClock.unix_ms(),
             lease: Some(self.relay.calls.common().me.lease(1)),

@@ -44,9 +44,11 @@ impl<'a> Page<'a> {
 }
 
 impl Console {
-    /// `objects`: where recordings are fetched from and music is put, by links that the API signs.
-    pub(crate) fn new(folder: PathBuf, objects: &str) -> Self {
-        let policy = HeaderValue::try_from(policy(objects)).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    /// `objects`: where recordings are fetched from and music is put, by links that the API signs. `streams`: where a test
+    /// call's stream goes, which need not be where the page is from.
+    pub(crate) fn new(folder: PathBuf, objects: &str, streams: &str) -> Self {
+        let policy =
+            HeaderValue::try_from(policy(objects, streams)).unwrap_or(HeaderValue::from_static("default-src 'none'"));
         Self { folder, policy }
     }
 
@@ -96,14 +98,14 @@ impl Console {
 }
 
 /// Nothing but our own, and no script or style that is not a file.
-fn policy(objects: &str) -> String {
+fn policy(objects: &str, streams: &str) -> String {
     [
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "font-src 'self'",
         "img-src 'self' data:",
-        &format!("connect-src 'self' {objects}"),
+        &format!("connect-src 'self' {objects} {streams}"),
         &format!("media-src 'self' blob: {objects}"),
         "base-uri 'none'",
         "form-action 'none'",
@@ -182,6 +184,7 @@ mod tests {
     use super::*;
 
     const OBJECTS: &str = "http://127.0.0.1:4000";
+    const STREAMS: &str = "wss://tunnel.example";
 
     /// A built console, in a folder of its own that goes with the test.
     struct Built(PathBuf);
@@ -199,7 +202,7 @@ mod tests {
         }
 
         fn console(&self) -> Console {
-            Console::new(self.0.join("dist"), OBJECTS)
+            Console::new(self.0.join("dist"), OBJECTS, STREAMS)
         }
     }
 
@@ -264,7 +267,7 @@ mod tests {
             let (_, headers, _) = get(&console, path, "").await.unwrap();
             let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
             assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
-            assert!(policy.contains("connect-src 'self' http://127.0.0.1:4000;"), "{policy}");
+            assert!(policy.contains("connect-src 'self' http://127.0.0.1:4000 wss://tunnel.example;"), "{policy}");
             assert!(!policy.contains("unsafe"), "{policy}");
             assert_eq!(headers["x-content-type-options"], "nosniff");
         }
@@ -274,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_build_the_page_says_how_to_make_one() {
-        let console = Console::new(PathBuf::from("nowhere"), OBJECTS);
+        let console = Console::new(PathBuf::from("nowhere"), OBJECTS, STREAMS);
         let (status, _, body) = get(&console, "/", "").await.unwrap();
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(body.contains("make web"), "{body}");

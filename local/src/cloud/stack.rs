@@ -100,7 +100,7 @@ pub(super) async fn start(options: Options) -> Result<Cloud, StartError> {
     let origin = Origin {
         media_path: options.media_path,
         sockets: sockets.clone(),
-        console: Console::new(options.console.clone(), &services.s3_url()),
+        console: Console::new(options.console.clone(), &services.s3_url(), &addresses.streams()),
         http: http_api(&options, &functions)?,
         relays: Arc::clone(&relays),
     };

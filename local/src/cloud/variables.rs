@@ -84,6 +84,14 @@ impl Addresses {
         Ok(Self { public_url, public_wss_url, origin, origin_port, backend_port })
     }
 
+    /// From where a page may open streams, as its policy says it.
+    pub(crate) fn streams(&self) -> String {
+        let url = &self.public_wss_url;
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{host}{port}", url.scheme())
+    }
+
     fn is_loopback(&self) -> bool {
         match self.public_url.host() {
             Some(Host::Domain(name)) => name == "localhost",
@@ -242,6 +250,7 @@ mod tests {
             ("https://abc.example/base/", "wss://abc.example/base/call"),
         ] {
             assert_eq!(addresses(public).public_wss_url.as_str(), streams);
+            assert!(streams.starts_with(&format!("{}/", addresses(public).streams())));
         }
     }
 

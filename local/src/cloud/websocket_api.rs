@@ -1,8 +1,8 @@
 //! The WebSocket API of API Gateway, strict where the real one is strict.
 //!
-//! The upgrade waits for `$connect`; after it each message is an invocation of its own, in no order. No
-//! sub-protocol is negotiated, binary messages and large ones end the connection, and what a function answers to
-//! a message is dropped, unless it fails: then the gateway's own error goes into the socket.
+//! The upgrade waits for `$connect`, which says by a header of its answer what subprotocol is spoken; after it each message
+//! is an invocation of its own, in no order. Binary messages and large ones end the connection, and what a function answers
+//! to a message is dropped, unless it fails: then the gateway's own error goes into the socket.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -132,15 +132,15 @@ impl WebSocketApi {
             tracing::warn!(stage = self.stage, %error, "a WebSocket was not let in");
             return error_response(403, &peer, &request_id);
         }
-        let status = self.ask_connect_route(&peer, &parts, &request_id).await;
-        let Some(upgrade) = parts.extensions.remove::<OnUpgrade>().filter(|_| (200..300).contains(&status)) else {
-            return error_response(status, &peer, &request_id);
+        let ConnectAnswer { status_code, headers } = self.ask_connect_route(&peer, &parts, &request_id).await;
+        let Some(upgrade) = parts.extensions.remove::<OnUpgrade>().filter(|_| (200..300).contains(&status_code)) else {
+            return error_response(status_code, &peer, &request_id);
         };
         let (connection, outbox) = Connection::new(peer);
         self.connections.add(&connection);
         let carrying = socket::run(Arc::clone(self), connection, upgrade, outbox);
         self.tasks.spawn(self.stopping.clone().run_until_cancelled_owned(carrying));
-        switching(&accept)
+        switching(&accept, protocol_of(&headers))
     }
 
     fn peer(&self, from: SocketAddr, parts: &Parts) -> Peer {
@@ -155,19 +155,19 @@ impl WebSocketApi {
         }
     }
 
-    /// The status of the handshake: the function's, or the gateway's if the function has none to give.
-    async fn ask_connect_route(&self, peer: &Peer, parts: &Parts, request_id: &str) -> u16 {
-        let Some((_, function)) = self.function("$connect") else { return 200 };
+    /// The answer to the handshake: the function's, or the gateway's if the function has none to give.
+    async fn ask_connect_route(&self, peer: &Peer, parts: &Parts, request_id: &str) -> ConnectAnswer {
+        let Some((_, function)) = self.function("$connect") else { return ConnectAnswer::of(200) };
         let moment = Moment { request_id, at_ms: peer.connected_at_ms };
         let event = peer.connect_event(moment, &parts.headers, parts.uri.query().unwrap_or_default());
         let invocation = function.invoke(event, WhenBusy::Wait);
         match tokio::time::timeout(self.limits.integration, invocation).await {
-            Ok(Ok(answer)) => serde_json::from_slice(&answer).map_or(502, |Status { status_code }| status_code),
+            Ok(Ok(answer)) => serde_json::from_slice(&answer).unwrap_or_else(|_| ConnectAnswer::of(502)),
             Ok(Err(error)) => {
                 tracing::warn!(stage = self.stage, %error, "$connect failed");
-                502
+                ConnectAnswer::of(502)
             }
-            Err(_) => 504,
+            Err(_) => ConnectAnswer::of(504),
         }
     }
 
@@ -235,8 +235,23 @@ fn selection(text: &str) -> Option<String> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+struct ConnectAnswer {
     status_code: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+impl ConnectAnswer {
+    fn of(status_code: u16) -> Self {
+        Self { status_code, headers: BTreeMap::new() }
+    }
+}
+
+/// The one header of a function's that reaches the client.
+fn protocol_of(headers: &BTreeMap<String, String>) -> Option<HeaderValue> {
+    let named = |name: &str| name.eq_ignore_ascii_case(header::SEC_WEBSOCKET_PROTOCOL.as_str());
+    let (_, protocol) = headers.iter().find(|(name, _)| named(name))?;
+    HeaderValue::try_from(protocol).ok()
 }
 
 impl Jitter {
@@ -252,7 +267,7 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
     (is_upgrade(headers) && version == "13").then(|| derive_accept_key(key.as_bytes()))
 }
 
-fn switching(accept: &str) -> Response {
+fn switching(accept: &str, protocol: Option<HeaderValue>) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -260,6 +275,9 @@ fn switching(accept: &str) -> Response {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Ok(accept) = HeaderValue::try_from(accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(protocol) = protocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     response
 }

@@ -99,12 +99,21 @@ async fn the_status_of_connect_is_the_handshakes() {
 }
 
 #[tokio::test]
-async fn no_sub_protocol_is_negotiated() {
+async fn a_sub_protocol_is_spoken_only_if_connect_says_so() {
     let cloud = toy_cloud(|_| {}).await;
-    let mut request = request(&cloud, "call");
-    request.headers_mut().insert("sec-websocket-protocol", "audio.twilio.com".parse().unwrap());
-    let error = connect_async(request).await.unwrap_err();
+    let offer = || {
+        let mut request = request(&cloud, "call");
+        request.headers_mut().insert("sec-websocket-protocol", "one, two".parse().unwrap());
+        request
+    };
+    let error = connect_async(offer()).await.unwrap_err();
     assert!(error.to_string().contains("SubProtocol"), "{error}");
+    let told = json!({ "do": "answer", "answer": { "statusCode": 200, "headers": { "Sec-WebSocket-Protocol": "two", "x-more": "1" } } });
+    let mut request = offer();
+    request.headers_mut().insert("x-told", told.to_string().parse().unwrap());
+    let (_socket, response) = connect_async(request).await.unwrap();
+    assert_eq!(response.headers()["sec-websocket-protocol"], "two");
+    assert!(!response.headers().contains_key("x-more"));
     cloud.stop().await;
 }
 

@@ -54,7 +54,7 @@ impl Call {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CallStatus, Ending, MediaPath};
+    use super::super::{CallStatus, Channel, Ending, MediaPath};
     use super::*;
     use crate::agent::Agent;
 
@@ -67,6 +67,7 @@ mod tests {
             to: "+15557654321".into(),
             agent: Agent::default(),
             media_path: MediaPath::Gateway,
+            channel: Channel::Telephone,
             status,
             began_at_ms: BEGAN_MS,
             lease: None,

@@ -187,6 +187,16 @@ pub struct ApiConfig {
     pub edge: Option<Secret>,
     /// Other sites whose pages may ask, as browsers write them: `https://console.example.com`.
     pub origins: Vec<String>,
+    pub test_calls: TestCallConfig,
+}
+
+/// What a call from a browser has in common with one that Twilio brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestCallConfig {
+    pub public_wss_url: url::Url,
+    pub limits: CallLimits,
+    /// Who answers if nobody is stored.
+    pub agent: Agent,
 }
 
 impl ApiConfig {
@@ -210,6 +220,11 @@ impl ApiConfig {
             model: reader.text("REALTIME_MODEL").unwrap_or_else(|| Agent::default().model),
             edge: reader.secret("EDGE_TOKEN"),
             origins: origins(&mut reader),
+            test_calls: TestCallConfig {
+                public_wss_url: public_wss_url(&mut reader),
+                limits: call_limits(&mut reader),
+                agent: agent(&mut reader),
+            },
         };
         reader.finish(config)
     }
@@ -296,11 +311,13 @@ mod tests {
         assert_eq!(
             source.asked(),
             keys(
-                "CONSOLE_ORIGINS CONSOLE_TOKEN CONTROL_CONNECTIONS_URL EDGE_TOKEN MEDIA_PATH OIDC_CLIENT_ID OIDC_ISSUER \
-                 OIDC_NAME_CLAIM OIDC_ROLES OIDC_ROLE_CLAIM OPENAI_API_KEY OPENAI_REALTIME_URL PUBLIC_URL REALTIME_MODEL \
-                 RECORDINGS_BUCKET TABLE_NAME \
+                "AGENT_GREETING AGENT_HOLD_MUSIC AGENT_INSTRUCTIONS AGENT_KEYPAD AGENT_OVERFLOW_PLACE AGENT_OVERFLOW_SAY \
+                 AGENT_OVERFLOW_WAIT AGENT_TOOLS AGENT_TRANSFER_TARGETS AGENT_UNAVAILABLE CALLER_RATE CONSOLE_ORIGINS \
+                 CONSOLE_TOKEN CONTROL_CONNECTIONS_URL EDGE_TOKEN MAX_CALLS MAX_RECONNECT_ATTEMPTS MEDIA_PATH \
+                 OIDC_CLIENT_ID OIDC_ISSUER OIDC_NAME_CLAIM OIDC_ROLES OIDC_ROLE_CLAIM OPENAI_API_KEY OPENAI_REALTIME_URL \
+                 PUBLIC_URL PUBLIC_WSS_URL REALTIME_MODEL REALTIME_VOICE RECONNECT_DELAY RECORDINGS_BUCKET TABLE_NAME \
                  TOOL_ALLOW_HOSTS TOOL_CALL_FUNCTION TWILIO_ACCOUNT_SID TWILIO_API_KEY TWILIO_API_SECRET \
-                 TWILIO_API_URL TWILIO_AUTH_TOKEN"
+                 TWILIO_API_URL TWILIO_AUTH_TOKEN WEBSOCKET_TIMEOUT"
             )
         );
     }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::Usd;
-use crate::calls::MediaPath;
+use crate::calls::{Channel, MediaPath};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +87,16 @@ impl PriceList {
             million_messages_in: way.million_messages_in,
             million_messages_out: way.million_messages_out,
             relay_minute: way.relay_minute,
+        }
+    }
+}
+
+impl Rates {
+    /// A page of a browser calls by no carrier.
+    pub fn on(self, channel: Channel) -> Self {
+        match channel {
+            Channel::Telephone => self,
+            Channel::Browser => Self { voice_minute: Usd::ZERO, stream_minute: Usd::ZERO, ..self },
         }
     }
 }

@@ -21,7 +21,7 @@ use super::responses::{Reason, Wish};
 use super::turns::Back;
 use super::{Phase, Session, Timer};
 use crate::agent::{TransferKind, TransferTarget, Whom};
-use crate::calls::Ending;
+use crate::calls::{Channel, Ending};
 use crate::ids::{CallSid, StreamSid, ToolCallId};
 use crate::model::{ModelCommand, ToolUse};
 use crate::redact::Pii;
@@ -56,6 +56,11 @@ impl Session {
         }
         match self.plan.agent.transfer_to(to) {
             Err(fault) => self.on_tool_outcome(now, call, refuse(ToolErrorKind::InvalidArguments, fault.to_string())),
+            Ok(_) if self.plan.channel == Channel::Browser => {
+                let why = TransferFailure::NoTelephone.explanation();
+                let message = format!("{why}; tell the caller so, and that on the telephone you would do it now");
+                self.on_tool_outcome(now, call, refuse(ToolErrorKind::Unavailable, message));
+            }
             Ok(targets) => {
                 let state = r#"{"ok":true,"state":"the caller is being put through; say nothing more"}"#;
                 self.give_output(now, call, Ok(Pii::new(state.to_owned())));
@@ -73,7 +78,12 @@ impl Session {
             });
         }
         match self.plan.agent.transfer_to(to) {
-            Ok(targets) => self.begin_transfer(now, by, targets, why, false),
+            Ok(targets) => {
+                self.begin_transfer(now, by, targets, why, false);
+                if self.plan.channel == Channel::Browser {
+                    self.fail(now, vec![TransferFailure::NoTelephone]);
+                }
+            }
             Err(fault) => self.note(Event::Unexpected { what: format!("a transfer to nowhere: {fault}") }),
         }
     }

@@ -8,6 +8,7 @@
 //! session 3600000                         the vendor ends the model's sessions after so many milliseconds
 //! recall 40                               tokens that a fresh session is told, 8000 otherwise
 //! seed 7                                  spreads redials
+//! caller in a browser                     not on a telephone
 //! carrier 30                              the carrier plays and echoes marks; 30 ms each way
 //! history caller "I am back"              said before, to another relay that left no journal
 //!
@@ -43,6 +44,7 @@ use super::written::Written;
 use crate::agent::{Agent, Whom};
 use crate::audio::Payload;
 use crate::audio::hold_music::Piece;
+use crate::calls::Channel;
 use crate::hold_music::file_id;
 use crate::ids::SocketNumber;
 use crate::model::{ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage};
@@ -143,6 +145,9 @@ impl Run {
         }
         if let Some(seed) = directive("seed ").first() {
             plan.seed = seed.parse().unwrap();
+        }
+        if text.lines().any(|line| line == "caller in a browser") {
+            plan.channel = Channel::Browser;
         }
         plan.capabilities.interrupts_itself = !text.lines().any(|line| line == "model never interrupts itself");
         let carrier = directive("carrier ").first().map(|ms| ms.parse().expect("milliseconds each way"));

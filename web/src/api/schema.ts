@@ -495,8 +495,59 @@ export interface paths {
         /** Who I am to the console */
         get: operations["me"];
         put?: never;
-        /** A session for the token that the request carries, or a longer one */
+        /** A session for the token that the request carries, or a longer one; without one, for what the provider gave */
         post: operations["signIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How else one may sign in */
+        get: operations["signInBy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/test-calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a call from a browser */
+        post: operations["testCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/test-calls/{sid}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another stream of such a call, if one is lost */
+        post: operations["testStream"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1237,6 +1288,8 @@ export interface components {
              * @description Unix milliseconds of the webhook: CallTime zero.
              */
             began_at_ms: number;
+            /** @default telephone */
+            channel: components["schemas"]["Channel"];
             /**
              * @description A value about a person. It prints as a stub; whoever needs it says reveal, which is easy to
              *     search for in review. It serialises as itself, because the store and the model are meant to have it.
@@ -1317,6 +1370,8 @@ export interface components {
             /** @description For `after`; none of the last page. */
             next: components["schemas"]["Cursor"] | null;
         };
+        /** @description Where a caller calls from. */
+        Channel: "telephone" | "browser";
         Check: {
             item: components["schemas"]["CheckedItem"];
             /** @description What to do about it; none where nothing is to be done. */
@@ -2414,6 +2469,13 @@ export interface components {
             title: string;
             type: string;
         };
+        /** @description Where a page leads somebody who signs in, by an authorization code with PKCE. */
+        Provider: {
+            /** Format: uri */
+            authorization_endpoint: string;
+            client_id: string;
+            scope: string;
+        };
         PublicUrl: {
             /** Format: uri */
             public_url: string;
@@ -2608,6 +2670,13 @@ export interface components {
             mend: string;
             what: string;
         };
+        /** @description How one may sign in, beside with a key or a pass. */
+        SignInBy: {
+            /** @description There is one, and it does not answer. */
+            is_down: boolean;
+            /** @description A provider of OpenID Connect; null if none is configured, or if it does not answer. */
+            provider: components["schemas"]["Provider"] | null;
+        };
         /** @description `09:00-12:30`: from the first minute up to the second, within one day; `24:00` is its end. */
         Span: string;
         /** @description `09:00-12:30`: from the first minute up to the second, within one day; `24:00` is its end. */
@@ -2641,6 +2710,17 @@ export interface components {
         };
         /** @description Twilio's name of one media stream of a call: `MZ` and 32 hex digits. */
         StreamSid: string;
+        /**
+         * @description Where a stream may be opened, once: with the subprotocols `voicebridge.call` and `voicebridge.token.` followed by the token,
+         *     and the token as a parameter of its `start`.
+         */
+        StreamTicket: {
+            /** @description RFC 3339. */
+            expires_at: string;
+            token: string;
+            /** Format: uri */
+            url: string;
+        };
         Streams: {
             streams: components["schemas"]["OpenStream"][];
         };
@@ -2740,6 +2820,18 @@ export interface components {
             /** @constant */
             type: "lambda";
         };
+        /** @description A call that a page of a browser may open a stream for. */
+        TestCall: {
+            agent: components["schemas"]["AgentId"];
+            call: components["schemas"]["CallSid"];
+            /** @description What a telephone call would be told at this hour, and nothing more. A test call goes through all the same. */
+            closed?: string | null;
+            /** @description What a telephone call hears before its stream begins, because it is recorded. */
+            consent?: string | null;
+            stream: components["schemas"]["StreamTicket"];
+            /** Format: uint32 */
+            version: number;
+        };
         TimedEvent: {
             at: components["schemas"]["CallTime"];
             event: components["schemas"]["Event"];
@@ -2823,7 +2915,7 @@ export interface components {
             model: string;
         };
         /** @description Why a caller was not put through. One of a few words, so that the model and a metric can tell them apart. */
-        TransferFailure: ("busy" | "no_answer" | "voicemail") | "declined" | "canceled" | "failed";
+        TransferFailure: ("busy" | "no_answer" | "voicemail") | "declined" | "canceled" | "failed" | "no_telephone";
         TransferKind: "cold" | "warm";
         TransferKindSent: "cold" | "warm";
         /** @description Somebody, or some desk, by the name that the model and the keypad know it by. */
@@ -2973,6 +3065,40 @@ export interface components {
             /** @description Whose it is, for the audit. */
             name: string;
             role: components["schemas"]["RoleSent"];
+        };
+        /** @description What a provider gave to somebody. */
+        WantedSignInSent: {
+            /**
+             * @description A value about a person. It prints as a stub; whoever needs it says reveal, which is easy to
+             *     search for in review. It serialises as itself, because the store and the model are meant to have it.
+             */
+            code: string;
+            /**
+             * @description A value about a person. It prints as a stub; whoever needs it says reveal, which is easy to
+             *     search for in review. It serialises as itself, because the store and the model are meant to have it.
+             */
+            code_verifier: string;
+            nonce: string;
+            redirect_uri: string;
+        } | {
+            /** @description What it was asked for with, if it was. */
+            nonce?: string | null;
+            /**
+             * @description A value about a person. It prints as a stub; whoever needs it says reveal, which is easy to
+             *     search for in review. It serialises as itself, because the store and the model are meant to have it.
+             */
+            token: string;
+        };
+        /** @description Who is to be talked to. `{}`: whoever answers a number that nobody was given. */
+        WantedTestCallSent: {
+            /** @default null */
+            agent?: components["schemas"]["AgentIdSent"] | null;
+            /**
+             * Format: uint32
+             * @description Another than the one that counts.
+             * @default null
+             */
+            version?: number | null;
         };
         WantedTransferSent: {
             to: components["schemas"]["WhomSent"];
@@ -4161,7 +4287,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WantedSignInSent"];
+            };
+        };
         responses: {
             /** @description as asked */
             200: {
@@ -4179,6 +4309,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInBy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBy"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedTestCallSent"];
+            };
+        };
+        responses: {
+            /** @description as asked */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestCall"];
+                };
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testStream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as asked */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamTicket"];
                 };
             };
             /** @description why not */

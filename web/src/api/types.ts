@@ -55,3 +55,5 @@ export type AccountNumber = S['AccountNumber'];
 export type AccountNumbers = S['AccountNumbers'];
 export type Hook = S['Hook'];
 export type Trial = S['Tried'];
+export type TestCall = S['TestCall'];
+export type StreamTicket = S['StreamTicket'];

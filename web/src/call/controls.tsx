@@ -254,9 +254,11 @@ export function Controls({ call, sum }: { call: Call; sum: Summary }) {
           <Pause aria-hidden="true" /> Hold
         </Button>
       )}
-      <Button onClick={() => setDialog('transfer')}>
-        <PhoneForwarded aria-hidden="true" /> Transfer
-      </Button>
+      {call.channel !== 'browser' && (
+        <Button onClick={() => setDialog('transfer')}>
+          <PhoneForwarded aria-hidden="true" /> Transfer
+        </Button>
+      )}
       <Menu.Root modal={false}>
         <Menu.Trigger className={buttonClass('plain', 'icon')} aria-label="More">
           <Ellipsis aria-hidden="true" />

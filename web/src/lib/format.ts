@@ -51,7 +51,10 @@ export function sentence(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Who calls from a page of the console, and whom. */
+const BROWSER = 'browser';
+
 /** Withheld numbers come as words or not at all. */
 export function phone(number: string): string {
-  return number === '' ? 'withheld' : number;
+  return number === '' ? 'withheld' : number === BROWSER ? 'Test call' : number;
 }

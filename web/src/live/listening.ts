@@ -2,10 +2,9 @@
  * Listening in: what sounds in a call, a moment later, through the browser's speakers. Both sides come in pieces with their place on
  * the call's clock; silence is not sent.
  */
-import { mulaw } from '../lib/wav';
+import { RATE, samples } from '../phone/codec';
 import type { Sounding } from './store';
 
-const RATE = 8_000;
 /** Kept in hand, so that a piece that comes late is still in time. */
 const IN_HAND_S = 0.4;
 /** What lies further ahead than this belongs to a clock that was wrong. */
@@ -24,20 +23,13 @@ export class Schedule {
   }
 }
 
-const VALUES = Float32Array.from({ length: 256 }, (_, byte) => mulaw(byte));
-
-export function samples(base64: string): Float32Array<ArrayBuffer> {
-  const bytes = atob(base64);
-  return Float32Array.from({ length: bytes.length }, (_, at) => VALUES[bytes.charCodeAt(at)]!);
-}
-
 export class Speakers {
   private readonly context = new AudioContext();
   private readonly schedule = new Schedule();
 
   hear({ from, mulaw: sound }: Sounding): void {
     const piece = samples(sound);
-    if (piece.length === 0) return;
+    if (!piece || piece.length === 0) return;
     const buffer = this.context.createBuffer(1, piece.length, RATE);
     buffer.copyToChannel(piece, 0);
     const source = this.context.createBufferSource();

@@ -2,7 +2,7 @@
 import './agent.css';
 import { Tabs } from '@base-ui/react/tabs';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Bot, CircleAlert, Download, Trash2 } from 'lucide-react';
+import { Bot, CircleAlert, Download, PhoneCall, Trash2 } from 'lucide-react';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { Basics } from '../agent/basics';
 import { keep, useDraft } from '../agent/drafts';
@@ -20,7 +20,7 @@ import { save as download } from '../lib/download';
 import { go, Link, useSearch } from '../lib/router';
 import { useMay } from '../lib/session';
 import { useTitle } from '../lib/title';
-import { Button } from '../ui/controls';
+import { Button, buttonClass } from '../ui/controls';
 import { Confirm } from '../ui/dialogs';
 import { Empty, tell, tellTrouble, Trouble, Waiting } from '../ui/feedback';
 
@@ -170,7 +170,7 @@ function SaveBar({ isStale, faults, isBusy, save, discard }: SaveBarProps) {
 
 function Editor({ saved, reload }: { saved: Agent; reload: () => Promise<unknown> }) {
   const queries = useQueryClient();
-  const mayEdit = useMay('admin');
+  const [mayEdit, mayCall] = [useMay('admin'), useMay('operator')];
   const draft = useDraft(saved.id);
   const tab = useSearch().get('tab') ?? 'agent';
   const show = (id: string) => go(`/agents/${saved.id}${id === 'agent' ? '' : `?tab=${id}`}`, 'replace');
@@ -233,8 +233,13 @@ function Editor({ saved, reload }: { saved: Agent; reload: () => Promise<unknown
           <h1>{agent.name ?? USUAL_NAME}</h1>
           <code className="faint">{saved.id}</code>
           <span className="badge">Version {saved.version}</span>
-          {mayEdit && (
-            <div className="actions">
+          <div className="actions">
+            {mayCall && (
+              <Link to={`/test-call?agent=${saved.id}`} className={buttonClass()}>
+                <PhoneCall aria-hidden="true" /> Talk to it
+              </Link>
+            )}
+            {mayEdit && (
               <Confirm
                 trigger={
                   <Button kind="danger">
@@ -247,8 +252,8 @@ function Editor({ saved, reload }: { saved: Agent; reload: () => Promise<unknown
               >
                 Its versions stay and can be restored. Calls that run keep it.
               </Confirm>
-            </div>
-          )}
+            )}
+          </div>
         </div>
         <Faults faults={faults} onShow={show} />
         <Tabs.Root className="panel" value={tab} onValueChange={(value) => show(String(value))}>

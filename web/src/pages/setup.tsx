@@ -161,12 +161,17 @@ function FirstCall({ calls }: Pick<Asked, 'calls'>) {
   const isGood = last && !(last.status.status === 'ended' && last.status.ending === 'model_unavailable');
   return (
     <Item state={!calls.data ? 'waiting' : isGood ? 'good' : last ? 'bad' : 'warn'} title="A call">
-      {calls.data && !last && <p className="soft">Nobody has called yet. → Call the number; the call appears on the page Live.</p>}
+      {calls.data && !last && (
+        <p className="soft">
+          Nobody has called yet. → Call the number, or <Link to="/test-call">talk to the agent from this browser</Link>; the call appears on
+          the page Live.
+        </p>
+      )}
       {last && (
         <p className="soft">
           The latest, from {phone(last.from)} at {moment(last.began_at_ms, now)}
           {isGood ? ', was answered.' : ', could not have the model. → Its timeline says why: the key, the account’s quota, the model’s name.'}{' '}
-          <Link to={`/calls/${last.sid}`}>Look</Link>
+          <Link to={`/calls/${last.sid}`}>Look</Link>, or <Link to="/test-call">call from this browser</Link>
         </p>
       )}
     </Item>

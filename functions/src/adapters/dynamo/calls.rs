@@ -20,7 +20,8 @@ use super::transact::{Outcome, Part};
 /// Keeps a call's ending: the first cause counts.
 const NOT_ENDED: &str = "attribute_exists(pk) AND #status.#status <> :ended";
 /// What a call is read from. All of it, but for what is not needed as long as the call is only looked at: the journal.
-const CALL_FIELDS: [&str; 8] = ["sid", "from", "to", "agent", "media_path", "status", "began_at_ms", "streams"];
+const CALL_FIELDS: [&str; 9] =
+    ["sid", "from", "to", "agent", "media_path", "channel", "status", "began_at_ms", "streams"];
 
 impl ReadCall for Store {
     async fn call(&self, sid: &CallSid) -> PortResult<Option<Call>> {
@@ -183,7 +184,7 @@ pub(super) fn conflict(what: &str) -> PortError {
 
 #[cfg(test)]
 mod tests {
-    use shared::calls::MediaPath;
+    use shared::calls::{Channel, MediaPath};
 
     use super::*;
 
@@ -195,6 +196,7 @@ mod tests {
             to: "+15557654321".into(),
             agent: Agent::default(),
             media_path: MediaPath::Gateway,
+            channel: Channel::Telephone,
             status: CallStatus::Ringing,
             began_at_ms: 1,
             lease: None,

@@ -1,25 +1,27 @@
 //! Stream tokens: stored as a hash, redeemed once.
 
 use aws_sdk_dynamodb::types::ReturnValue;
+use shared::calls::{Bearer, StreamPass};
 use shared::ids::CallSid;
-use shared::ports::{PortError, PortResult, Random as _, Tokens};
+use shared::ports::{LookAtTokens, PortError, PortResult, Random as _, Tokens};
 use shared::redact::Secret;
 
 use super::super::random::SystemRandom;
 use super::super::sdk::port_error;
 use super::Store;
-use super::item::{number, part, text};
+use super::item::{number, part, text, value, whole};
 use super::schema::{EXPIRES, META, token_key};
 
 impl Tokens for Store {
-    async fn issue_token(&self, token: &Secret, call: &CallSid, expires_at_ms: u64) -> PortResult<()> {
+    async fn issue_token(&self, token: &Secret, pass: &StreamPass) -> PortResult<()> {
         let request = self.client.put_item().table_name(&self.table);
         let request = request
             .item("pk", text(token_key(token)))
             .item("sk", text(META))
-            .item("sid", text(call.as_str()))
-            .item("valid_until_ms", number(expires_at_ms))
-            .item(EXPIRES, number(expires_at_ms.div_ceil(1000)));
+            .item("sid", text(pass.call.as_str()))
+            .item("bearer", value(&pass.bearer)?)
+            .item("valid_until_ms", number(pass.valid_until_ms))
+            .item(EXPIRES, number(pass.valid_until_ms.div_ceil(1000)));
         request.send().await.map(drop).map_err(|error| port_error("issue token", &error))
     }
 
@@ -39,5 +41,18 @@ impl Tokens for Store {
         })?;
         let sid = answer.attributes.and_then(|mut item| item.remove("sid"));
         part(sid.ok_or_else(|| PortError::Corrupt("a token of no call".to_owned()))?)
+    }
+}
+
+impl LookAtTokens for Store {
+    async fn stream_pass(&self, token: &Secret) -> PortResult<Option<StreamPass>> {
+        let Some(mut item) = self.get(token_key(token), META).await? else { return Ok(None) };
+        let valid_until_ms = whole(&item, "valid_until_ms").unwrap_or_default();
+        let (Some(sid), Some(bearer)) = (item.remove("sid"), item.remove("bearer")) else { return Ok(None) };
+        if item.contains_key("used_by") || valid_until_ms <= self.now_ms() {
+            return Ok(None);
+        }
+        let (call, bearer): (CallSid, Bearer) = (part(sid)?, part(bearer)?);
+        Ok(Some(StreamPass { call, bearer, valid_until_ms }))
     }
 }

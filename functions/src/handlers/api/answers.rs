@@ -179,6 +179,31 @@ pub(super) struct ChosenAgent {
     pub(super) version: u32,
 }
 
+/// A call that a page of a browser may open a stream for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TestCall {
+    pub(super) call: CallSid,
+    pub(super) agent: AgentId,
+    pub(super) version: u32,
+    /// What a telephone call hears before its stream begins, because it is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) consent: Option<String>,
+    /// What a telephone call would be told at this hour, and nothing more. A test call goes through all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) closed: Option<Pii<String>>,
+    pub(super) stream: StreamTicket,
+}
+
+/// Where a stream may be opened, once: with the subprotocols `voicebridge.call` and `voicebridge.token.` followed by the token,
+/// and the token as a parameter of its `start`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct StreamTicket {
+    pub(super) url: Url,
+    pub(super) token: String,
+    /// RFC 3339.
+    pub(super) expires_at: String,
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Numbers {
     pub(super) numbers: Vec<Assignment>,
@@ -356,6 +381,17 @@ pub(super) struct WantedPass {
     /// Whose it is, for the audit.
     pub(super) name: Pii<String>,
     pub(super) days: u32,
+}
+
+/// Who is to be talked to. `{}`: whoever answers a number that nobody was given.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedTestCall {
+    #[serde(default)]
+    pub(super) agent: Option<AgentId>,
+    /// Another than the one that counts.
+    #[serde(default)]
+    pub(super) version: Option<u32>,
 }
 
 /// A tool, and arguments to try it with.

@@ -89,13 +89,13 @@ impl<S: Records, B, M, R, T, X, C: Clock> Api<S, B, M, R, T, X, C> {
     async fn stranger(&self, request: &Request, denied: Denied, now_ms: u64) -> Response {
         let status = status_of(denied);
         // What is expired was good once, and what cannot be checked may be.
-        let forged =
-            denied == Denied::Forged || matches!(denied, Denied::Provider(_)) && status != StatusCode::BAD_GATEWAY;
+        let unchecked = status == StatusCode::BAD_GATEWAY;
+        let forged = !unchecked && matches!(denied, Denied::Forged | Denied::Provider(_));
         if forged && self.strangers.are_too_many(&self.store, request.address, now_ms).await {
             return too_many();
         }
         tracing::warn!(code = "console_token_refused", path = nameless(&request.path), %denied);
-        if forged || self.strangers.is_worth_noting(request.address, now_ms) {
+        if forged || (!unchecked && self.strangers.is_worth_noting(request.address, now_ms)) {
             self.write(&act_of(request, None, now_ms, (refused(denied), None), status)).await;
         }
         turned_away(denied)

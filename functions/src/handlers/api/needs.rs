@@ -1,8 +1,8 @@
 //! What the API asks of its stores, said once.
 
 use shared::ports::{
-    CountRates, EraseCalls, EraseRecordings, KeepPointed, NoteActs, OpenMailbox, ReadActs, ReadAgents, ReadAudit,
-    ReadCall, ReadHistory, ReadRecording, SearchCalls, WriteAgents,
+    CountRates, EraseCalls, EraseRecordings, KeepPointed, NoteActs, OpenMailbox, Placements, ReadActs, ReadAgents,
+    ReadAudit, ReadCall, ReadHistory, ReadRecording, SearchCalls, Tokens, WaitingLine, WriteAgents, WriteCall,
 };
 
 /// The table.
@@ -12,13 +12,17 @@ pub trait Records:
     + KeepPointed
     + NoteActs
     + OpenMailbox
+    + Placements
     + ReadActs
     + ReadAgents
     + ReadAudit
     + ReadCall
     + ReadHistory
     + SearchCalls
+    + Tokens
+    + WaitingLine
     + WriteAgents
+    + WriteCall
 {
 }
 
@@ -28,13 +32,17 @@ impl<S> Records for S where
         + KeepPointed
         + NoteActs
         + OpenMailbox
+        + Placements
         + ReadActs
         + ReadAgents
         + ReadAudit
         + ReadCall
         + ReadHistory
         + SearchCalls
+        + Tokens
+        + WaitingLine
         + WriteAgents
+        + WriteCall
 {
 }
 

@@ -35,6 +35,8 @@ pub(super) enum Route {
     Transfer(CallSid),
     Whisper(CallSid),
     Say(CallSid),
+    TestCalls,
+    TestStream(CallSid),
     Messages,
     MessagesOf(CallSid),
     Callbacks,
@@ -81,6 +83,8 @@ impl Route {
             ["api", "calls", sid, "whisper"] => call(sid).map(Self::Whisper),
             ["api", "calls", sid, "say"] => call(sid).map(Self::Say),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
+            ["api", "test-calls"] => Some(Self::TestCalls),
+            ["api", "test-calls", sid, "stream"] => call(sid).map(Self::TestStream),
             ["api", "messages"] => Some(Self::Messages),
             ["api", "callbacks"] => Some(Self::Callbacks),
             ["api", "callbacks", sid, id] => Some(Self::Callback(call(sid)?, mailbox::id(id)?)),
@@ -118,6 +122,8 @@ impl Route {
             | Self::Whisper(_)
             | Self::Say(_)
             | Self::ChangeAgent(_)
+            | Self::TestCalls
+            | Self::TestStream(_)
             | Self::TryTool
             | Self::Passes
             | Self::MusicUploads => "POST",
@@ -173,6 +179,8 @@ impl Route {
             | Self::Transfer(_)
             | Self::Whisper(_)
             | Self::Say(_)
+            | Self::TestCalls
+            | Self::TestStream(_)
             | Self::Callback(..) => Some(Role::Operator),
             Self::Agents(_) | Self::Numbers(_) | Self::MusicFiles | Self::MusicFile(_) if reads => Some(Role::Viewer),
             Self::Agents(_)
@@ -201,6 +209,8 @@ impl Route {
             Self::Transfer(sid) => ("call.transfer", of(sid)),
             Self::Whisper(sid) => ("call.whisper", of(sid)),
             Self::Say(sid) => ("call.say", of(sid)),
+            Self::TestCalls => ("call.test", None),
+            Self::TestStream(sid) => ("call.test_stream", of(sid)),
             Self::PauseRecording(sid) => ("recording.pause", of(sid)),
             Self::ResumeRecording(sid) => ("recording.resume", of(sid)),
             Self::Callback(sid, _) => ("callback.cancel", of(sid)),

@@ -5,6 +5,7 @@ mod phone_numbers;
 mod provider;
 mod recordings;
 mod search;
+mod test_calls;
 
 use aws_lambda_events::encodings::Body;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use shared::twilio::setup::{Account, Number};
 
 use shared::messages::{Callback, CallbackState, Message};
 
-use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay};
+use super::super::testing::{CALL, CALLER, Http, NOW_MS, PUBLIC_URL, World, relay, test_calls};
 use super::*;
 
 mod music;
@@ -47,10 +48,12 @@ pub(super) fn api(
         oidc: None,
         edge: Some(Secret::new("edge-token")),
         origins: vec!["https://console.example.com".to_owned()],
+        test_calls: test_calls(),
     };
     let carrier = world.state().account.is_some().then(|| world.clone());
     let stores = (world.clone(), world.clone(), world.clone());
-    Api::new(stores, world.clone(), carrier, world.clone(), world.clone(), config, Arc::new(world.clone()))
+    let random = Box::new(world.clone());
+    Api::new(stores, world.clone(), carrier, world.clone(), (world.clone(), random), config, Arc::new(world.clone()))
 }
 
 pub(super) async fn ask(world: &World, request: Http) -> ApiGatewayV2httpResponse {

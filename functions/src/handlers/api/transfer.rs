@@ -4,6 +4,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::agent::Whom;
+use shared::calls::Channel;
 use shared::ids::CallSid;
 use shared::ports::{PortResult, RelayControl};
 use shared::redact::Pii;
@@ -35,6 +36,10 @@ impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
             return Ok(Response::problem(StatusCode::BAD_REQUEST, &mend));
         }
         let Some(call) = self.store.call(sid).await? else { return Ok(Response::not_found()) };
+        if call.channel == Channel::Browser {
+            let why = "a test call from a browser has no telephone call that could be put through";
+            return Ok(Response::problem(StatusCode::CONFLICT, why));
+        }
         if let Err(fault) = call.agent.transfer_to(&to) {
             return Ok(Response::problem(StatusCode::UNPROCESSABLE_ENTITY, &fault.to_string()));
         }

@@ -2,7 +2,7 @@
 
 use shared::agent::words::Facts;
 use shared::agent::{Agent, DEFAULT_ID, is_number};
-use shared::calls::{Call, CallStatus, Relay};
+use shared::calls::{Call, CallStatus, Channel, Relay};
 use shared::ids::AgentId;
 use shared::ports::{Clock, PortResult, ReadAgents, ReadCall};
 use shared::twilio::twiml;
@@ -62,6 +62,7 @@ impl<S: ReadAgents + ReadCall, R, P, C: Clock, T> Twiml<S, R, P, C, T> {
             to: incoming.to.clone(),
             agent,
             media_path: self.config.media_path,
+            channel: Channel::Telephone,
             status: CallStatus::Ringing,
             began_at_ms: self.clock.unix_ms(),
             lease: Some(relay.holder().lease(1)),

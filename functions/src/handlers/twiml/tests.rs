@@ -7,10 +7,11 @@ mod transfer;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use shared::agent::Agent;
-use shared::calls::{CallStatus, MediaPath};
+use shared::calls::{Bearer, CallStatus, MediaPath, StreamPass};
 use shared::config::WebhookAuth;
 use shared::limits::{CallLimits, Gate, Rate};
 
+use super::super::reception::MOST_STREAMS;
 use super::super::testing::{
     AUTH_TOKEN, CALL, CALLED, CALLER, Http, NOW_MS, PUBLIC_URL, PUBLIC_WSS_URL, STRANGER, STREAM, State, World, call,
     relay,
@@ -85,7 +86,8 @@ async fn a_call_is_opened_prepared_and_answered_with_a_stream() {
     let call = &state.calls[&CallSid::from(CALL)];
     assert_eq!(call.lease, Some(relay("relay-1", 0).holder().lease(1)));
     assert_eq!((call.from.reveal().as_str(), call.began_at_ms, call.streams), (CALLER, NOW_MS, 1));
-    assert_eq!(state.tokens["token-1"], Some((CALL.into(), NOW_MS + 60_000)));
+    let pass = StreamPass { call: CALL.into(), bearer: Bearer::Carrier, valid_until_ms: NOW_MS + 60_000 };
+    assert_eq!(state.tokens["token-1"], Some(pass));
     assert_eq!(state.sent, [("relay-1".into(), Control::Prepare { call: Box::new(call.clone()) })]);
 }
 

@@ -1,8 +1,9 @@
 use serde_json::json;
+use shared::calls::Bearer;
 use shared::limits::{Gate, Rate};
 use shared::redact::Secret;
 
-use super::super::testing::{AUTH_TOKEN, CONNECT, CONNECTION, PUBLIC_WSS_URL, State, World, ws_event};
+use super::super::testing::{AUTH_TOKEN, CONNECT, CONNECTION, NOW_MS, PUBLIC_WSS_URL, State, World, ws_event};
 use super::*;
 
 fn connect(world: &World) -> WsConnect<World> {
@@ -81,6 +82,70 @@ async fn a_socket_that_cannot_be_remembered_is_refused() {
     let world = World::new();
     world.state().broken = true;
     assert_eq!(connect(&world).handle(&signed(PUBLIC_WSS_URL, "x-twilio-signature")).await.status_code, 500);
+}
+
+const PAGE: &str = "https://console.example.com";
+
+/// What a browser's upgrade says.
+fn from_a_page(protocols: &str, origin: &str) -> Box<RawValue> {
+    ws_event(CONNECT, |event| {
+        for (name, value) in [("Sec-WebSocket-Protocol", protocols), ("Origin", origin)] {
+            event["headers"][name] = json!(value);
+            event["multiValueHeaders"][name] = json!([value]);
+        }
+    })
+}
+
+fn world_with_page() -> World {
+    let page = Bearer::Browser { origin: Some(PAGE.to_owned()) };
+    let anybody = Bearer::Browser { origin: None };
+    let until = NOW_MS + 60_000;
+    World::new().with_pass("pages", page, until).with_pass("anybodys", anybody, until).with_token("twilios", until)
+}
+
+#[tokio::test]
+async fn a_page_opens_a_socket_by_its_token_which_is_only_looked_at() {
+    for (token, origin) in [("pages", PAGE), ("anybodys", PAGE), ("anybodys", "https://elsewhere.example.com")] {
+        let world = world_with_page();
+        let protocols = format!("voicebridge.call, voicebridge.token.{token}");
+        for _ in 0..2 {
+            let answer = connect(&world).handle(&from_a_page(&protocols, origin)).await;
+            assert_eq!(answer.status_code, 200, "{token} {origin}");
+            assert_eq!(answer.headers["sec-websocket-protocol"], "voicebridge.call");
+        }
+        assert!(world.state().connections.contains_key(&CONNECTION.into()));
+        assert!(world.state().tokens.values().all(Option::is_some));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_the_pages_opens_nothing_whether_signatures_are_waived_or_not() {
+    for (protocols, origin) in [
+        ("voicebridge.call, voicebridge.token.made-up", PAGE),
+        ("voicebridge.call, voicebridge.token.twilios", PAGE),
+        ("voicebridge.call", PAGE),
+        ("voicebridge.call, voicebridge.token.pages", "https://evil.example.com"),
+    ] {
+        let world = world_with_page();
+        let open = WsConnect { signer: None, ..connect(&world) };
+        for connect in [connect(&world), open] {
+            let answer = connect.handle(&from_a_page(protocols, origin)).await;
+            assert_eq!((answer.status_code, answer.headers.len()), (403, 0), "{protocols} {origin}");
+        }
+        assert_eq!(world.state().writes, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_guesses_tokens_too_often_is_not_looked_at_any_more() {
+    let world = world_with_page();
+    let connect = behind(&world, Gate { strangers: Rate::per_minute(1), ..Gate::default() });
+    let mut answers = Vec::new();
+    for guess in ["one", "two", "pages"] {
+        let event = from_a_page(&format!("voicebridge.call, voicebridge.token.{guess}"), PAGE);
+        answers.push(connect.handle(&event).await.status_code);
+    }
+    assert_eq!(answers, [403, 429, 429]);
 }
 
 #[tokio::test]

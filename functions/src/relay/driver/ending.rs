@@ -54,7 +54,8 @@ impl<D: Doors> Driver<D> {
             return give_way(&self.sid, self.links, &self.calls, self.recorder).await;
         }
         self.showing.status(CallStatus::Ended(ending));
-        let telephony = self.common.ports.telephony.as_deref().filter(|_| carrier_must_be_told(ending));
+        let telephony = self.common.telephony_of(self.channel).filter(|_| carrier_must_be_told(ending));
+        let telephony = telephony.map(AsRef::as_ref);
         let errands = self.errands.finish(STEP, ending == Ending::Transferred);
         tokio::join!(tell_carrier(telephony, &self.sid), self.links.close(), errands);
         self.calls.ended(&self.sid);

@@ -1,6 +1,7 @@
-//! A stream of the direct path: the carrier's own WebSocket. It proves twice where it comes from, by the signature
-//! of the upgrade and by the token in its `start`, before a call hears of it.
+//! A stream of the direct path: the carrier's own WebSocket, or one of a page of the console. It proves twice where it comes
+//! from, by the signature of the upgrade, or a token beside it, and by the token in its `start`, before a call hears of it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,12 +10,13 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::stream::SplitStream;
 use futures_util::{SinkExt as _, StreamExt as _};
+use shared::calls::{PROTOCOL, token_offered};
 use shared::ids::CallSid;
 use shared::ports::{Clock as _, PortError, Tokens as _};
 use shared::redact::Secret;
@@ -72,20 +74,34 @@ pub(super) async fn upgrade<D: Doors>(
     let Ok(upgrade) = upgrade else {
         return (StatusCode::UPGRADE_REQUIRED, [(http::header::UPGRADE, "websocket")]).into_response();
     };
-    let now_ms = server.calls.common().ports.clock.unix_ms();
-    if let Err(refusal) = server.vetting.vouch(&headers, address, now_ms, server.metrics()) {
+    if let Err(refusal) = server.vouch(&headers, address).await {
         return refusal.into_response();
     }
     if server.calls.is_draining() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     upgrade
+        .protocols([PROTOCOL])
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
         .on_upgrade(move |socket| Box::pin(async move { server.host(socket, visitor).await }))
 }
 
 impl<D: Doors> Server<D> {
+    /// For the carrier its signature, for a page of the console its token.
+    async fn vouch(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<(), StatusCode> {
+        let ports = &self.calls.common().ports;
+        let now_ms = ports.clock.unix_ms();
+        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+        match token_offered(offered) {
+            Some(token) => {
+                let store = ports.store.as_ref();
+                self.vetting.vouch_for_page(store, &token, headers, (address, now_ms), self.metrics()).await
+            }
+            None => self.vetting.vouch(headers, address, now_ms, self.metrics()),
+        }
+    }
+
     async fn host(&self, socket: WebSocket, visitor: Arc<Visitor>) {
         let (mut sink, mut stream) = socket.split();
         let admitted = tokio::select! {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use shared::agent::Agent;
-use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord};
+use shared::calls::{Call, CallStatus, Claimed, Ending, Holder, Lease, Relay as RelayRecord, StreamPass};
 use shared::ids::{AgentId, CallSid, ConnectionId, RelayId};
 use shared::insights::Review;
 use shared::live::Watcher;
@@ -25,7 +25,7 @@ use super::until;
 #[derive(Debug, Default)]
 pub struct Books {
     pub calls: BTreeMap<CallSid, Call>,
-    pub tokens: BTreeMap<String, CallSid>,
+    pub tokens: BTreeMap<String, StreamPass>,
     pub relays: BTreeMap<RelayId, RelayRecord>,
     pub journals: BTreeMap<CallSid, Journal>,
     /// By number and fence.
@@ -310,12 +310,18 @@ impl Holdings for Store {
 }
 
 impl Tokens for Store {
-    async fn issue_token(&self, token: &Secret, call: &CallSid, _expires_at_ms: u64) -> PortResult<()> {
-        self.write(|books| books.tokens.insert(token.reveal().to_owned(), call.clone()));
+    async fn issue_token(&self, token: &Secret, pass: &StreamPass) -> PortResult<()> {
+        self.write(|books| books.tokens.insert(token.reveal().to_owned(), pass.clone()));
         Ok(())
     }
     async fn redeem_token(&self, token: &Secret) -> PortResult<CallSid> {
-        self.write(|books| books.tokens.remove(token.reveal())).ok_or(PortError::Gone)
+        self.write(|books| books.tokens.remove(token.reveal())).map(|pass| pass.call).ok_or(PortError::Gone)
+    }
+}
+
+impl LookAtTokens for Store {
+    async fn stream_pass(&self, token: &Secret) -> PortResult<Option<StreamPass>> {
+        Ok(self.books.borrow().tokens.get(token.reveal()).cloned())
     }
 }
 

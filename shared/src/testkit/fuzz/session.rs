@@ -13,6 +13,7 @@ use super::bytes::Bytes;
 use crate::agent::{Agent, HoldMusic, KeyAction};
 use crate::audio::hold_music::Piece;
 use crate::audio::recording::{FURTHEST_BACK, RecordOp, Timeline};
+use crate::calls::Channel;
 use crate::ids::{SocketNumber, StreamSid, ToolCallId};
 use crate::model::{
     Backend, ModelCommand, ModelError, ModelEvent, RemoteStage, ResponseStatus, Severity, Usage, dialect,
@@ -96,6 +97,7 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     plan.capabilities.longest_session = (manners & 64 != 0).then(|| Duration::from_millis(scale * 100));
     plan.seed = u64::from(manners >> 7);
     plan.reorder_ms = if manners & 16 == 0 { 100 } else { 0 };
+    plan.channel = if manners & 0b1010_1000 == 0b1010_1000 { Channel::Browser } else { Channel::Telephone };
     plan.mark_every = Samples::from_millis(if manners & 32 == 0 { 200 } else { 1_000 });
     plan
 }

@@ -126,6 +126,7 @@ pub(super) fn all(schemas: &mut Schemas) -> Vec<Operation> {
         people(schemas),
         calls(schemas),
         commands(schemas),
+        from_a_browser(schemas),
         left(schemas),
         agents(schemas),
         rest(schemas),
@@ -275,6 +276,21 @@ fn commands(of: &mut Schemas) -> Vec<Operation> {
         Operation::post("/api/calls/{sid}/agent", ("changeAgent", tag), "Another agent, or version, goes on")
             .sends_any(vec![(JSON, choice)])
             .answers::<answers::ChosenAgent>(202, of),
+    ]
+}
+
+fn from_a_browser(of: &mut Schemas) -> Vec<Operation> {
+    let tag = "commands";
+    vec![
+        Operation::post("/api/test-calls", ("testCall", tag), "Begins a call from a browser")
+            .sends::<answers::WantedTestCall>(of)
+            .answers::<answers::TestCall>(201, of),
+        Operation::post(
+            "/api/test-calls/{sid}/stream",
+            ("testStream", tag),
+            "Another stream of such a call, if one is lost",
+        )
+        .answers::<answers::StreamTicket>(201, of),
     ]
 }
 
