@@ -2,51 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{Agent, Whom};
+use crate::agent::Agent;
 use crate::calls::Call;
 use crate::ids::CallSid;
-use crate::redact::Pii;
+use crate::session::OperatorCommand;
 use crate::transfer::News;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Control {
     /// The webhook has arrived: dial the model, the caller will follow.
-    Prepare {
-        call: Box<Call>,
-    },
+    Prepare { call: Box<Call> },
     /// The carrier says that the call is over.
-    CallEnded {
-        sid: CallSid,
-    },
-    HangUp {
-        sid: CallSid,
-    },
+    CallEnded { sid: CallSid },
     /// Another agent is to answer from here on.
-    ChangeAgent {
-        sid: CallSid,
-        agent: Box<Agent>,
-    },
-    /// The caller hears music, until it is resumed.
-    Hold {
-        sid: CallSid,
-    },
-    Resume {
-        sid: CallSid,
-    },
-    /// Nothing that is said is kept, until it is resumed.
-    PauseRecording {
-        sid: CallSid,
-    },
-    ResumeRecording {
-        sid: CallSid,
-    },
-    /// To one of the agent's transfer targets, or to several.
-    Transfer {
-        sid: CallSid,
-        to: Whom,
-        why: Pii<String>,
-    },
+    ChangeAgent { sid: CallSid, agent: Box<Agent> },
     /// Somebody has come to watch, or wants to see something else: read the list.
     Watchers,
     /// What the carrier tells of a transfer.
@@ -54,5 +24,12 @@ pub enum Control {
         sid: CallSid,
         #[serde(flatten)]
         news: News,
+    },
+    /// What a person at the console asks of a call.
+    #[serde(untagged)]
+    Operator {
+        sid: CallSid,
+        #[serde(flatten)]
+        asks: OperatorCommand,
     },
 }

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::Call;
 use crate::console::Role;
-use crate::ids::{CallSid, ConnectionId};
+use crate::ids::{CallSid, ConnectionId, ToolCallId};
 use crate::redact::Pii;
-use crate::session::{Event, Line, LineQuality, Speaker};
+use crate::session::{Event, Line, LineQuality, Speaker, ToolWords};
 use crate::time::{CallTime, Samples};
 
 pub use audience::{Audience, Demand, Departure, Posted};
@@ -185,6 +185,12 @@ pub enum LiveEntry {
         #[serde(flatten)]
         quality: LineQuality,
     },
+    /// What a tool is asked, and what it answers.
+    Tool {
+        call: CallSid,
+        #[serde(flatten)]
+        words: ToolWords,
+    },
     /// What sounds on a side from this position of the call on: µ-law at 8 kHz in base64.
     Audio {
         call: CallSid,
@@ -201,6 +207,7 @@ pub enum Key {
     Line(CallSid, u64, u32),
     Event(CallSid, u64, CallTime, u64),
     Quality(CallSid),
+    Tool(CallSid, ToolCallId),
     Audio(CallSid, Samples, bool),
 }
 
@@ -211,6 +218,7 @@ impl LiveEntry {
             Self::Line { call, .. }
             | Self::Event { call, .. }
             | Self::Quality { call, .. }
+            | Self::Tool { call, .. }
             | Self::Audio { call, .. } => call,
         }
     }
@@ -221,6 +229,7 @@ impl LiveEntry {
             Self::Line { call, fence, line, .. } => Key::Line(call.clone(), *fence, line.number),
             Self::Event { call, fence, number, at, .. } => Key::Event(call.clone(), *fence, *at, *number),
             Self::Quality { call, .. } => Key::Quality(call.clone()),
+            Self::Tool { call, words } => Key::Tool(call.clone(), words.id.clone()),
             Self::Audio { call, from, side, .. } => Key::Audio(call.clone(), *from, *side == Speaker::Agent),
         }
     }
@@ -272,6 +281,13 @@ mod tests {
             serde_json::to_value(&entry).unwrap(),
             serde_json::json!({ "kind": "quality", "call": "CA1", "at": 5, "jitter_ms": 4, "late": 1, "lost": 2,
                 "mark_ms": null })
+        );
+        let words = ToolWords { id: "c1".into(), name: "look_up".to_owned(), arguments: "{}".into(), output: None };
+        let entry = LiveEntry::Tool { call: "CA1".into(), words };
+        assert_eq!(
+            serde_json::to_value(&entry).unwrap(),
+            serde_json::json!({ "kind": "tool", "call": "CA1", "id": "c1", "name": "look_up", "arguments": "{}",
+                "output": null })
         );
     }
 }

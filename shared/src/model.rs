@@ -119,7 +119,7 @@ pub enum ModelCommand {
     Note {
         text: Pii<String>,
     },
-    /// What was said in an earlier session of the same call.
+    /// A line of the conversation: what was said in an earlier session of the same call, or what an operator whispers.
     Remember {
         speaker: Speaker,
         text: Pii<String>,

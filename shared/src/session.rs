@@ -30,6 +30,7 @@ mod line;
 mod link;
 mod meter;
 mod on_hold;
+mod operator;
 mod output;
 mod playback;
 mod recall;
@@ -57,7 +58,7 @@ pub use input::{Input, ModelLoss, OperatorCommand};
 pub use journal::{Journal, Past, Succession, VERSION as JOURNAL_VERSION};
 pub use on_hold::{HeldBy, OffHold};
 pub use output::{
-    DigitsEnd, DropReason, Event, Interruption, Line, LineQuality, Mark, NotOurs, Output, Speaker, ToCaller,
+    DigitsEnd, DropReason, Event, Interruption, Line, LineQuality, Mark, NotOurs, Output, Speaker, ToCaller, ToolWords,
 };
 pub use recording::{NOT_RECORDED, PausedBy, ResumedBy};
 pub use timers::Timer;
@@ -284,6 +285,8 @@ impl Session {
             OperatorCommand::PauseRecording => _ = self.pause_recording(now, PausedBy::Operator),
             OperatorCommand::ResumeRecording => self.resume_recording(now, ResumedBy::Operator),
             OperatorCommand::Transfer { to, why } => self.transfer(now, TransferredBy::Operator, &to, why),
+            OperatorCommand::Whisper { text } => self.whisper(now, text),
+            OperatorCommand::Say { text } => self.say(now, text),
         }
     }
 

@@ -47,6 +47,8 @@ enum Step {
     KeyPressed(char),
     OperatorHolds,
     OperatorResumes,
+    OperatorWhispers,
+    OperatorSays,
     VendorPausesRecording,
     VendorResumesRecording,
     OperatorPausesRecording,
@@ -92,6 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
             1 => Just(OperatorResumesRecording),
         ],
         1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(VendorTransfers), 1 => Just(OperatorTransfers)],
+        1 => prop_oneof![2 => Just(Wait(5)), 1 => Just(OperatorWhispers), 2 => Just(OperatorSays)],
         3 => any::<u8>().prop_map(CarrierActs),
         2 => any::<u8>().prop_map(CarrierTells),
         3 => Just(VendorFinishes),
@@ -236,6 +239,10 @@ impl World {
             }
             Step::OperatorHolds => self.hand_in(Input::Operator(OperatorCommand::Hold)),
             Step::OperatorResumes => self.hand_in(Input::Operator(OperatorCommand::Resume)),
+            Step::OperatorWhispers => {
+                self.hand_in(Input::Operator(OperatorCommand::Whisper { text: "Be brief.".into() }));
+            }
+            Step::OperatorSays => self.hand_in(Input::Operator(OperatorCommand::Say { text: "One moment.".into() })),
             Step::VendorPausesRecording => self.vendor(|vendor| vendor.call_tool("pause_recording", "{}")),
             Step::VendorResumesRecording => self.vendor(|vendor| vendor.call_tool("resume_recording", "{}")),
             Step::OperatorPausesRecording => self.hand_in(Input::Operator(OperatorCommand::PauseRecording)),

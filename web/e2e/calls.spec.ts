@@ -22,6 +22,27 @@ test('a call is on the Live page while it runs, with its words, and an operator 
   await page.getByRole('button', { name: 'Resume' }).click();
   await expect(page.getByRole('button', { name: 'Hold' })).toBeVisible();
 
+  // Who whispers is heard by the agent alone; whoever has it say something is heard by the caller.
+  await page.getByLabel('Whisper to the agent').fill('Be kind: she has been waiting.');
+  await page.keyboard.press('Enter');
+  const whispered = transcript.getByRole('listitem').filter({ hasText: 'Be kind: she has been waiting.' });
+  await expect(whispered).toContainText('Operator');
+  await expect(page.getByLabel('Whisper to the agent')).toHaveValue('');
+  await page.getByText('Say', { exact: true }).first().click();
+  await page.getByLabel('Say to the caller').fill('One moment, I will check.');
+  await page.getByRole('button', { name: 'Say' }).click();
+  await expect(transcript.getByRole('listitem').filter({ hasText: 'One moment, I will check.' })).toContainText('Agent');
+
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('menuitem', { name: 'Edit instructions' }).click();
+  const instructions = page.getByRole('dialog').getByLabel('Instructions');
+  await instructions.fill('Say {{nothing_known}}.');
+  await page.getByRole('button', { name: 'Change' }).click();
+  await expect(page.getByRole('dialog')).toContainText('no variable is called "nothing_known"');
+  await instructions.fill('Be very brief.');
+  await page.getByRole('button', { name: 'Change' }).click();
+  await expect(transcript).toContainText('Another agent answers');
+
   await page.getByRole('button', { name: 'Hang up' }).click();
   const question = page.getByRole('alertdialog');
   await expect(question).toContainText('Hang up on this caller?');

@@ -14,6 +14,7 @@ mod music;
 mod needs;
 mod numbers;
 pub mod openapi;
+mod operator;
 mod recordings;
 mod routes;
 mod running;
@@ -38,6 +39,7 @@ use shared::ids::CallSid;
 use shared::limits::Gate;
 use shared::page::{Cursor, NoCursor, Page};
 use shared::ports::{CarrierAccount, Clock, FoundRecording, KeepMusic, PortError, PortResult, RelayControl, RunTools};
+use shared::session::OperatorCommand;
 use shared::summary::Summary;
 use shared::time::Samples;
 use shared::twilio::setup::Setup;
@@ -149,14 +151,16 @@ where
             Route::Recording(sid) => self.recording(&sid).await,
             Route::RecordingUrl(sid) => self.recording_url(&sid).await,
             Route::PauseRecording(sid) => self.pause_recording(&sid).await,
-            Route::ResumeRecording(sid) => self.send(&sid, Control::ResumeRecording { sid: sid.clone() }).await,
+            Route::ResumeRecording(sid) => self.operate(&sid, OperatorCommand::ResumeRecording).await,
             Route::Caller(number) => self.erase_caller(&number).await,
             Route::ChangeAgent(sid) => self.change_agent(&sid, request).await,
             Route::Agents(route) => self.agents(route, request).await,
             Route::Numbers(route) => self.numbers(route, request).await,
-            Route::HangUp(sid) => self.send(&sid, Control::HangUp { sid: sid.clone() }).await,
-            Route::Hold(sid) => self.send(&sid, Control::Hold { sid: sid.clone() }).await,
-            Route::Resume(sid) => self.send(&sid, Control::Resume { sid: sid.clone() }).await,
+            Route::HangUp(sid) => self.operate(&sid, OperatorCommand::HangUp).await,
+            Route::Hold(sid) => self.operate(&sid, OperatorCommand::Hold).await,
+            Route::Resume(sid) => self.operate(&sid, OperatorCommand::Resume).await,
+            Route::Whisper(sid) => self.prompt(&sid, &request.body, |text| OperatorCommand::Whisper { text }).await,
+            Route::Say(sid) => self.prompt(&sid, &request.body, |text| OperatorCommand::Say { text }).await,
             Route::Transfer(sid) => self.transfer(&sid, &request.body).await,
             Route::Messages => mailbox::messages(&self.store, limit(&request.query)).await,
             Route::MessagesOf(sid) => mailbox::messages_of(&self.store, &sid).await,
@@ -248,11 +252,6 @@ where
 }
 
 impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
-    async fn send(&self, sid: &CallSid, command: Control) -> PortResult<Response> {
-        let (call, relays) = join(self.store.call(sid), self.store.relays()).await;
-        self.command(call?, relays?, &command, Response::empty(StatusCode::ACCEPTED)).await
-    }
-
     /// To the relay that holds the call, if it runs.
     async fn command(
         &self,

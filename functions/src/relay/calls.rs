@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::agent::{Agent, Whom};
+use shared::agent::Agent;
 use shared::audio::hold_music::Piece;
 use shared::calls::{Call, Holder, Lease, Relay};
 use shared::ids::{CallSid, ConnectionId, MusicId, StreamSid};
 use shared::ownership::{Lost, YieldAnswer};
 use shared::ports::{Clock as _, Holdings as _, PortError, ReadHistory as _};
-use shared::redact::Pii;
-use shared::session::Past;
+use shared::session::{OperatorCommand, Past};
 use shared::transfer::News;
 use shared::twilio::media::StreamMessage;
 use tokio::sync::mpsc;
@@ -130,16 +129,8 @@ pub struct Taken {
 pub enum Command {
     /// The carrier says that it is over.
     CallEnded,
-    HangUp,
     ChangeAgent(Box<Agent>),
-    Hold,
-    Resume,
-    PauseRecording,
-    ResumeRecording,
-    Transfer {
-        to: Whom,
-        why: Pii<String>,
-    },
+    Operator(OperatorCommand),
     /// What the carrier tells of a transfer.
     News(News),
     /// The process is about to go, and there is another to go on.

@@ -136,18 +136,13 @@ async fn obey<D: Doors>(calls: &Arc<Calls<D>>, text: &Utf8Bytes) {
             }
         }
         Ok(Control::CallEnded { sid }) => tell(calls, &sid, Command::CallEnded),
-        Ok(Control::HangUp { sid }) => tell(calls, &sid, Command::HangUp),
+        Ok(Control::Operator { sid, asks }) => tell(calls, &sid, Command::Operator(asks)),
         Ok(Control::ChangeAgent { sid, agent }) => {
             if let Some(handle) = calls.find(&sid) {
                 calls.fetch_music(&agent, &handle);
             }
             tell(calls, &sid, Command::ChangeAgent(agent));
         }
-        Ok(Control::Hold { sid }) => tell(calls, &sid, Command::Hold),
-        Ok(Control::Resume { sid }) => tell(calls, &sid, Command::Resume),
-        Ok(Control::PauseRecording { sid }) => tell(calls, &sid, Command::PauseRecording),
-        Ok(Control::ResumeRecording { sid }) => tell(calls, &sid, Command::ResumeRecording),
-        Ok(Control::Transfer { sid, to, why }) => tell(calls, &sid, Command::Transfer { to, why }),
         Ok(Control::Watchers) => calls.common().gallery.look(),
         Ok(Control::News { sid, news }) => bring(calls, &sid, news).await,
         // Commands carry callers' numbers, and the parser may quote them.

@@ -25,7 +25,7 @@ use shared::ids::{CallSid, SocketNumber};
 use shared::model::{Capabilities, Dialect, ModelEvent};
 use shared::money::price_list;
 use shared::ports::Clock as _;
-use shared::session::{Input, Journal, OperatorCommand, Past, Plan, Session};
+use shared::session::{Input, Journal, Past, Plan, Session};
 use shared::time::{CallTime, Samples};
 use shared::tools::ToolSpec;
 use shared::transfer::documents::Documents;
@@ -276,16 +276,11 @@ fn begin(plan: Plan, past: Option<Past>, now: CallTime) -> Session {
 fn command_input(command: Command) -> Input {
     match command {
         Command::CallEnded => Input::CallEnded,
-        Command::HangUp => Input::Operator(OperatorCommand::HangUp),
         Command::ChangeAgent(agent) => {
             let tools = tools_of(&agent);
             Input::AgentChanged { agent, tools }
         }
-        Command::Hold => Input::Operator(OperatorCommand::Hold),
-        Command::Resume => Input::Operator(OperatorCommand::Resume),
-        Command::PauseRecording => Input::Operator(OperatorCommand::PauseRecording),
-        Command::ResumeRecording => Input::Operator(OperatorCommand::ResumeRecording),
-        Command::Transfer { to, why } => Input::Operator(OperatorCommand::Transfer { to, why }),
+        Command::Operator(asks) => Input::Operator(asks),
         Command::News(news) => Input::Transfer(news),
         Command::HandOver => Input::HandOver,
         Command::HoldMusic(file, piece) => Input::HoldMusic { file, piece },

@@ -360,6 +360,9 @@ impl Told {
             | Event::Dtmf { .. }
             | Event::Digits { .. }
             | Event::DtmfSent { .. }
+            | Event::Whispered
+            | Event::SayAsked { .. }
+            | Event::Said { .. }
             | Event::OnHold { .. }
             | Event::OffHold { .. }
             | Event::RecordingPaused { .. }

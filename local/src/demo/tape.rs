@@ -90,6 +90,7 @@ impl Tape {
         match speaker {
             Speaker::Caller => self.entry(at, "caller", "36", text),
             Speaker::Agent => self.entry(at, "agent", "32", text),
+            Speaker::Operator => self.entry(at, "operator", "35", text),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What can happen to a call.
 
+use serde::{Deserialize, Serialize};
+
 use crate::agent::{Agent, Whom};
 use crate::audio::hold_music::Piece;
 use crate::ids::{MusicId, SocketNumber, StreamSid, ToolCallId};
@@ -77,7 +79,8 @@ pub struct ModelLoss {
 }
 
 /// What a person at the console may ask of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
 pub enum OperatorCommand {
     HangUp,
     /// The caller hears music, and nobody else talks to them.
@@ -91,5 +94,13 @@ pub enum OperatorCommand {
     Transfer {
         to: Whom,
         why: Pii<String>,
+    },
+    /// Something for the agent to know. The caller does not hear it.
+    Whisper {
+        text: Pii<String>,
+    },
+    /// The agent says this, word for word, as soon as nobody else speaks.
+    Say {
+        text: Pii<String>,
     },
 }

@@ -5,6 +5,7 @@
 //! another build may read it: [`VERSION`] changes when its meaning does, and `tests/journal` keeps one of each version that
 //! must still be understood.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use super::keypad::Keys;
 use super::line::CallerLine;
 use super::link::millis;
 use super::on_hold::OnHold;
+use super::operator::Saying;
 use super::output::{Event, Interruption, Line, Output, Speaker};
 use super::playback::Playback;
 use super::recording::Paused;
@@ -85,6 +87,9 @@ pub struct Journal {
     paused: Option<Paused>,
     #[serde(default, skip_serializing_if = "Transfers::is_empty")]
     transfers: Transfers,
+    /// What operators want said and nobody has heard.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    sayings: VecDeque<Saying>,
 }
 
 /// The carrier's stream, as far as it was read.
@@ -174,7 +179,7 @@ impl Session {
         self.transcript = Transcript::continuing(lines, journal.next_line);
         self.turn = journal.turn;
         self.hold.resume_at(journal.music);
-        self.responses.resume(journal.asked);
+        self.responses.resume(journal.asked, journal.sayings);
         self.link.resume(SocketNumber(journal.sessions));
         self.spent = journal.spent;
         self.spending = journal.spending;
@@ -303,6 +308,7 @@ impl Session {
             on_hold: self.on_hold.clone(),
             paused: self.keeping.paused(),
             transfers: self.transfers.clone(),
+            sayings: self.kept_sayings(),
         }
     }
 

@@ -47,6 +47,8 @@ pub enum Output {
     Speaking(Line),
     /// How good the line is, about once a second. Never written down; only while somebody watches.
     Quality(LineQuality),
+    /// A tool that is called, and once it has answered what. Never written down; only while somebody watches.
+    ToolWords(ToolWords),
     /// For the log, the metrics and whoever watches.
     Event(Event),
     Status(CallStatus),
@@ -123,6 +125,8 @@ pub struct Line {
 pub enum Speaker {
     Caller,
     Agent,
+    /// A person at the console, to the agent: the caller does not hear it.
+    Operator,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -141,6 +145,16 @@ pub struct LineQuality {
     pub lost: u64,
     /// How late the slowest mark of that second came back; `None`: none did.
     pub mark_ms: Option<u64>,
+}
+
+/// What a tool is asked and what it answers, as the model says it and gets it; long ones are cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolWords {
+    pub id: ToolCallId,
+    pub name: String,
+    pub arguments: Pii<String>,
+    /// `None`: it has not answered.
+    pub output: Option<Pii<String>>,
 }
 
 /// Something worth knowing about a call. None of these carries a number or a word of the caller's.
@@ -253,6 +267,16 @@ pub enum Event {
     DtmfSent {
         count: u32,
         lasts_ms: u64,
+    },
+    /// An operator has told the agent something. What it was is a line of the transcript.
+    Whispered,
+    /// An operator has the agent say something. `waiting`: with it, so many of their sentences have not been said yet.
+    SayAsked {
+        waiting: u64,
+    },
+    /// The agent says something of an operator's.
+    Said {
+        after_ms: u64,
     },
     OnHold {
         by: HeldBy,

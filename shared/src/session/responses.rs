@@ -2,8 +2,11 @@
 //! caller speaks. So `conversation_already_has_active_response` cannot be provoked; should the model say it all the
 //! same, the rejection is recognised by the event id it quotes, and the wish is kept.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
+use super::operator::{MOST_SAYINGS, Saying};
 use crate::ids::{EventId, ResponseId};
 use crate::model::{ModelCommand, Severity, ToolUse};
 use crate::redact::Pii;
@@ -19,6 +22,8 @@ pub(super) enum Reason {
     Resume,
     ToolResults,
     Answer,
+    /// An operator's words, which wait in a queue of their own.
+    Say,
     Greeting,
     Farewell,
 }
@@ -43,13 +48,19 @@ enum State {
 }
 
 impl State {
-    /// What was asked of the model, is still wanted, and has not been heard.
+    /// What was asked of the model, is still wanted, and has not been heard. An operator's words are in their queue until
+    /// they are heard.
     fn unheard(&self) -> Option<&Wish> {
-        match self {
+        let wish = match self {
             Self::Requested { wish, stale: false, .. } => Some(wish),
             Self::Active { wish, unwanted: false, audible: false, .. } => wish.as_ref(),
             Self::Idle | Self::Busy | Self::Requested { .. } | Self::Active { .. } => None,
-        }
+        };
+        wish.filter(|wish| wish.reason != Reason::Say)
+    }
+
+    fn is_saying(&self) -> bool {
+        matches!(self, Self::Active { wish: Some(Wish { reason: Reason::Say, .. }), .. })
     }
 }
 
@@ -57,6 +68,9 @@ impl State {
 pub(super) struct Responses {
     state: State,
     wish: Option<Wish>,
+    /// What operators want said, in order. They go before what is owed to the caller, and are gone once they are heard.
+    #[serde(default)]
+    sayings: VecDeque<Saying>,
     asked: u64,
     /// Failures in a row.
     failures: u32,
@@ -66,9 +80,42 @@ pub(super) struct Responses {
 
 impl Responses {
     pub(super) fn want(&mut self, wish: Wish) {
-        if self.wish.as_ref().is_none_or(|present| present.reason <= wish.reason) {
+        if wish.reason != Reason::Say && self.wish.as_ref().is_none_or(|present| present.reason <= wish.reason) {
             self.wish = Some(wish);
         }
+    }
+
+    /// Returns how many wait now; `None`: too many did.
+    pub(super) fn say(&mut self, saying: Saying) -> Option<usize> {
+        if self.sayings.len() >= MOST_SAYINGS {
+            return None;
+        }
+        self.sayings.push_back(saying);
+        Some(self.sayings.len())
+    }
+
+    /// What is to be said of operators' is said now.
+    fn first_saying(&self) -> Option<&Saying> {
+        let first = self.wish.as_ref().is_some_and(|wish| wish.reason > Reason::Say);
+        self.sayings.front().filter(|_| !first)
+    }
+
+    pub(super) fn has_sayings(&self) -> bool {
+        self.first_saying().is_some()
+    }
+
+    pub(super) fn sayings(&self) -> &VecDeque<Saying> {
+        &self.sayings
+    }
+
+    /// What is active has begun to be heard. Returns which of them it is, if it is one.
+    pub(super) fn begin_saying(&mut self) -> Option<Saying> {
+        if self.state.is_saying() { self.sayings.pop_front() } else { None }
+    }
+
+    /// Nothing comes of the first.
+    pub(super) fn give_up_saying(&mut self) {
+        self.sayings.pop_front();
     }
 
     /// The wish becomes a command, if nothing is active. The caller of this has checked that nothing else forbids it.
@@ -76,7 +123,10 @@ impl Responses {
         if self.state != State::Idle {
             return None;
         }
-        let wish = self.wish.take()?;
+        let wish = match self.first_saying() {
+            Some(saying) => saying.wish(),
+            None => self.wish.take()?,
+        };
         self.asked = self.asked.saturating_add(1);
         self.heard_at = now;
         let event = EventId::new(format!("respond-{}", self.asked));
@@ -166,8 +216,9 @@ impl Responses {
     }
 
     /// The numbers of requests go on.
-    pub(super) fn resume(&mut self, asked: u64) {
+    pub(super) fn resume(&mut self, asked: u64, sayings: VecDeque<Saying>) {
         self.asked = asked;
+        self.sayings = sayings;
     }
 
     pub(super) fn asked(&self) -> u64 {
@@ -192,10 +243,11 @@ impl Responses {
     /// Forgets what is wanted: the call is ending.
     pub(super) fn forget_wish(&mut self) {
         self.wish = None;
+        self.sayings.clear();
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.state == State::Idle && self.wish.is_none()
+        self.state == State::Idle && self.wish.is_none() && self.sayings.is_empty()
     }
 
     /// Something was asked for, or is on its way, and the model owes us a sign.

@@ -24,6 +24,7 @@ impl Session {
         let withheld = self.keeping.withholds_agent();
         let pending = Pending { name, since: now, arguments, session: self.link.session(), own, withheld };
         let request = pending.request(&self.plan.sid, call, &self.plan.agent.id);
+        self.show_tool(call, &pending, None);
         self.tools.started(call, pending);
         match (admission, control) {
             (Admission::Refuse(error), _) | (_, Some(Err(error))) => self.on_tool_outcome(now, call, Err(error)),
@@ -67,6 +68,7 @@ impl Session {
         if error.is_none() {
             self.note_what_was_left(&call, &name);
         }
+        self.show_tool(&call, &asked, Some(&output));
         let own = asked.session == self.link.session();
         self.tools.keep(&call, asked, output.clone());
         if self.link.is_ready() {

@@ -191,6 +191,10 @@ impl Toolbox {
         self.fresh.values().map(|fresh| (fresh.asked.name.as_str(), &fresh.output))
     }
 
+    pub(super) fn pending(&self) -> impl Iterator<Item = (&ToolCallId, &Pending)> + '_ {
+        self.pending.iter()
+    }
+
     /// By name, what is under way.
     pub(super) fn running(&self) -> impl Iterator<Item = &str> + '_ {
         self.pending.values().map(|pending| pending.name.as_str())

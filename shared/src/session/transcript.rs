@@ -83,9 +83,10 @@ impl Transcript {
         last?.text.as_ref().filter(|text| text.reveal() != NOT_RECORDED)
     }
 
-    /// The caller had the last word.
+    /// The caller had the last word, of what they and the agent said.
     pub(super) fn awaits_answer(&self) -> bool {
-        self.lines.iter().rfind(|line| line.text.is_some()).is_some_and(|line| line.speaker == Speaker::Caller)
+        let said = |line: &&Line| line.text.is_some() && line.speaker != Speaker::Operator;
+        self.lines.iter().rfind(said).is_some_and(|line| line.speaker == Speaker::Caller)
     }
 
     /// An utterance begins. Saying so twice does no harm.

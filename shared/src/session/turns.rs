@@ -23,7 +23,7 @@ use crate::time::CallTime;
 /// A response that does not begin, or goes silent without an end, is given up after this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const WORD_FOR_WORD: &str = "Say the following, word for word, and nothing before or after it: ";
+pub(super) const WORD_FOR_WORD: &str = "Say the following, word for word, and nothing before or after it: ";
 /// Failed responses in a row before the session itself is held to be broken.
 const MOST_FAILURES: u32 = 3;
 
@@ -212,7 +212,7 @@ impl Session {
             && !self.line.speaking
             && !self.keys.is_dialling()
             && !self.is_on_hold()
-            && !self.tools.is_pending()
+            && (!self.tools.is_pending() || self.responses.has_sayings())
             && !self.timers.is_armed(&Timer::Retry);
         if !free {
             return;
@@ -269,6 +269,7 @@ impl Session {
         self.end_music(now);
         self.hold.bear_pauses();
         self.meter.speaks(now);
+        self.on_saying_heard(now);
         if let Some(ended_at) = self.turn.ended_at.take() {
             self.note(Event::Answered { after_ms: millis(now.since(ended_at)) });
         }
@@ -290,6 +291,7 @@ impl Session {
         self.spent += usage.unwrap_or_default();
         self.tools.close_round();
         let wish = self.responses.done(response);
+        let says = wish.as_ref().is_some_and(|wish| wish.reason == Reason::Say);
         if self.responses.waits_since().is_none() {
             self.timers.disarm(&Timer::Response);
         }
@@ -304,13 +306,23 @@ impl Session {
             ResponseStatus::Completed => {
                 self.link.proved();
                 self.responses.succeeded();
-                if heard {
-                    self.earshot.answered();
-                    self.tools.told();
-                    self.keys.answered();
+                match heard {
+                    // An operator's words answer nothing.
+                    true if says => {}
+                    true => {
+                        self.earshot.answered();
+                        self.tools.told();
+                        self.keys.answered();
+                    }
+                    false if says => self.responses.give_up_saying(),
+                    false => {}
                 }
             }
-            ResponseStatus::Failed { code, severity } => self.on_response_failed(now, wish, code, severity),
+            ResponseStatus::Failed { code, severity } => {
+                let again = wish.filter(|_| !(says && heard));
+                self.on_response_failed(now, again, code, severity);
+            }
+            ResponseStatus::Incomplete { .. } if says && !heard => self.responses.give_up_saying(),
             ResponseStatus::Cancelled | ResponseStatus::Incomplete { .. } => {}
         }
     }
@@ -319,6 +331,14 @@ impl Session {
     fn on_response_failed(&mut self, now: CallTime, wish: Option<Wish>, code: String, severity: Severity) {
         self.note(Event::ModelError { code: code.clone() });
         let failures = self.responses.failed();
+        let wish = match wish {
+            // The call is not to be lost over an operator's words.
+            Some(Wish { reason: Reason::Say, .. }) if failures > 1 => {
+                self.responses.give_up_saying();
+                None
+            }
+            wish => wish,
+        };
         if severity == Severity::Fatal || failures >= MOST_FAILURES {
             let severity = if severity == Severity::Fatal { severity } else { Severity::SessionOver };
             wish.into_iter().for_each(|wish| self.responses.want(wish));

@@ -7,10 +7,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Session;
-use super::output::{Line, LineQuality, Output};
-use crate::ids::ItemId;
+use super::output::{Line, LineQuality, Output, ToolWords};
+use super::tools::Pending;
+use crate::ids::{ItemId, ToolCallId};
+use crate::redact::Pii;
 use crate::time::CallTime;
 
+/// Of what a tool is asked or answers, in characters.
+const LONGEST_SHOWN: usize = 4_000;
 const QUALITY_EVERY: Duration = Duration::from_secs(1);
 /// One frame's weight is one sixteenth, as in RFC 3550.
 const JITTER_WEIGHT: u64 = 16;
@@ -62,7 +66,28 @@ impl Session {
         if on {
             let begun: Vec<Line> = self.transcript.being_said().collect();
             begun.into_iter().for_each(|line| self.emit(Output::Speaking(line)));
+            let running: Vec<_> =
+                self.tools.pending().filter_map(|(id, asked)| self.tool_words(id, asked, None)).collect();
+            running.into_iter().for_each(|words| self.emit(Output::ToolWords(words)));
         }
+    }
+
+    /// A tool is called, or has answered.
+    pub(super) fn show_tool(&mut self, call: &ToolCallId, asked: &Pending, output: Option<&Pii<String>>) {
+        if let Some(words) = self.tool_words(call, asked, output) {
+            self.emit(Output::ToolWords(words));
+        }
+    }
+
+    /// `None`: nobody watches, or it is for nobody to see.
+    fn tool_words(&self, call: &ToolCallId, asked: &Pending, output: Option<&Pii<String>>) -> Option<ToolWords> {
+        let shown = self.watched.on && !asked.withheld && !self.keeping.withholds_agent();
+        shown.then(|| ToolWords {
+            id: call.detached(),
+            name: asked.name.clone(),
+            arguments: cut(&asked.arguments),
+            output: output.map(cut),
+        })
     }
 
     /// The agent's words so far.
@@ -86,4 +111,10 @@ impl Session {
         let (jitter_ms, mark_ms) = (self.watched.jitter_us / 1_000, self.watched.mark_ms.take());
         self.emit(Output::Quality(LineQuality { jitter_ms, late, lost, mark_ms }));
     }
+}
+
+fn cut(text: &Pii<String>) -> Pii<String> {
+    let text = text.reveal();
+    let end = text.char_indices().nth(LONGEST_SHOWN).map(|(at, _)| at);
+    Pii::new(end.map_or_else(|| text.clone(), |end| format!("{}…", &text[..end])))
 }

@@ -4,7 +4,7 @@ use crate::agent::Agent;
 use crate::audio::recording::{RecordOp, Track};
 use crate::ids::SocketNumber;
 use crate::model::{ModelCommand, SessionConfig, ToolUse};
-use crate::session::{Event, Line, LineQuality, Output, ToCaller};
+use crate::session::{Event, Line, LineQuality, Output, ToCaller, ToolWords};
 use crate::time::Samples;
 use crate::transfer::Ask;
 
@@ -34,6 +34,7 @@ pub fn render(output: &Output, alone: bool) -> (&'static str, String) {
         Output::Transcript(line) => ("transcript", transcript_line(line)),
         Output::Speaking(line) => ("speaking", transcript_line(line).replacen("transcript", "speaking", 1)),
         Output::Quality(quality) => ("quality", quality_line(quality)),
+        Output::ToolWords(words) => ("speaking", tool_words_line(words)),
         Output::Event(event @ Event::Cost(_)) => ("cost", format!("event {}", event_line(event))),
         Output::Event(event @ Event::Turn { .. }) => ("turn", format!("event {}", event_line(event))),
         Output::Event(event) => ("event", format!("event {}", event_line(event))),
@@ -111,6 +112,11 @@ fn transcript_line(line: &Line) -> String {
 fn quality_line(LineQuality { jitter_ms, late, lost, mark_ms }: &LineQuality) -> String {
     let mark = mark_ms.map_or("no mark".to_owned(), |ms| format!("marks {ms} ms"));
     format!("quality jitter {jitter_ms} ms, {late} late, {lost} lost, {mark}")
+}
+
+fn tool_words_line(ToolWords { id, name, arguments, output }: &ToolWords) -> String {
+    let answer = output.as_ref().map_or("…", |output| output.reveal());
+    format!("show tool {id} {name} {} → {answer}", arguments.reveal())
 }
 
 /// `{"event":"barge_in","heard_ms":40}` → `barge_in heard_ms=40`

@@ -327,7 +327,7 @@ impl Run {
             if let Output::Caller(message) = &output {
                 self.carrier.receive(at, message);
             }
-            if self.watched && matches!(output, Output::Speaking(_) | Output::Quality(_)) {
+            if self.watched && matches!(output, Output::Speaking(_) | Output::Quality(_) | Output::ToolWords(_)) {
                 continue;
             }
             let (kind, line) = render(&output, self.sockets.note(&output));
@@ -404,6 +404,8 @@ impl Run {
             "transfer" => {
                 Input::Operator(OperatorCommand::Transfer { to: whom(rest), why: "An operator does it.".into() })
             }
+            "whisper" => Input::Operator(OperatorCommand::Whisper { text: rest.into() }),
+            "say" => Input::Operator(OperatorCommand::Say { text: rest.into() }),
             "carried" => carried(rest),
             "news" => Input::Transfer(news(rest)),
             "watched" => Input::Watched(rest == "on"),

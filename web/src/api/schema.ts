@@ -296,6 +296,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/calls/{sid}/say": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The agent says it, word for word, when nobody else speaks */
+        post: operations["say"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/calls/{sid}/tools": {
         parameters: {
             query?: never;
@@ -324,6 +341,23 @@ export interface paths {
         put?: never;
         /** Puts the caller through */
         post: operations["transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calls/{sid}/whisper": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells the agent something that the caller does not hear */
+        post: operations["whisper"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1384,6 +1418,19 @@ export interface components {
             /** Format: uint64 */
             lasts_ms: number;
         } | {
+            /** @constant */
+            event: "whispered";
+        } | {
+            /** @constant */
+            event: "say_asked";
+            /** Format: uint64 */
+            waiting: number;
+        } | {
+            /** Format: uint64 */
+            after_ms: number;
+            /** @constant */
+            event: "said";
+        } | {
             by: components["schemas"]["HeldBy"];
             /** @constant */
             event: "on_hold";
@@ -2117,6 +2164,10 @@ export interface components {
                 [key: string]: components["schemas"]["SpanSent"][];
             };
         };
+        OperatorsWordsSent: {
+            /** @description 1 to 600 characters. */
+            text: string;
+        };
         /** @description As the model would get it. */
         Outcome: {
             ok: unknown;
@@ -2433,8 +2484,7 @@ export interface components {
         Span: string;
         /** @description `09:00-12:30`: from the first minute up to the second, within one day; `24:00` is its end. */
         SpanSent: string;
-        /** @enum {string} */
-        Speaker: "caller" | "agent";
+        Speaker: ("caller" | "agent") | "operator";
         /** @description Of several figures the middle one and the worst. */
         Spread: {
             /** Format: uint */
@@ -3299,6 +3349,8 @@ export interface operations {
                 "application/json": {
                     /** @description The call's own unless said */
                     agent?: string;
+                    /** @description In place of its own, in this call alone; with neither agent nor version, of whoever answers now */
+                    instructions?: string;
                     /** @description The one that counts unless said */
                     version?: number;
                 };
@@ -3503,6 +3555,39 @@ export interface operations {
             };
         };
     };
+    say: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperatorsWordsSent"];
+            };
+        };
+        responses: {
+            /** @description the relay that has the call was told */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     toolRuns: {
         parameters: {
             query?: never;
@@ -3546,6 +3631,39 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WantedTransferSent"];
+            };
+        };
+        responses: {
+            /** @description the relay that has the call was told */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whisper: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperatorsWordsSent"];
             };
         };
         responses: {

@@ -1,9 +1,9 @@
 /** What an operator does to a call that runs. The relay is told, and what came of it is in the call's events. */
 import { Menu } from '@base-ui/react/menu';
 import { useQuery } from '@tanstack/react-query';
-import { Bot, Circle, CirclePause, Ellipsis, Headphones, Pause, PhoneForwarded, PhoneOff, Play } from 'lucide-react';
+import { Bot, Circle, CirclePause, Ellipsis, FilePen, Headphones, Pause, PhoneForwarded, PhoneOff, Play } from 'lucide-react';
 import { type FormEvent, useEffect, useState } from 'react';
-import { get, send } from '../api/client';
+import { ApiError, get, send } from '../api/client';
 import type { AgentTitle, Call } from '../api/types';
 import { agentName } from '../lib/agent-name';
 import { moment } from '../lib/format';
@@ -34,6 +34,11 @@ function useCommand(call: Call) {
     }
   };
   return { busy, run };
+}
+
+function faultsOf(error: unknown): string[] {
+  if (error instanceof ApiError && error.faults.length > 0) return error.faults.map(({ detail }) => detail);
+  return [error instanceof Error ? error.message : String(error)];
 }
 
 const ANY_NUMBER = '';
@@ -171,6 +176,47 @@ function AgentDialog({ call, onClose }: { call: Call; onClose: () => void }) {
   );
 }
 
+/** For this call alone: the agent itself stays as it is. */
+function InstructionsDialog({ call, onClose }: { call: Call; onClose: () => void }) {
+  const [instructions, setInstructions] = useState(call.agent.instructions ?? '');
+  const [fault, setFault] = useState<string[]>([]);
+  const [isBusy, setBusy] = useState(false);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      await command(call, `/api/calls/${call.sid}/agent`, 'The model is told', { instructions });
+      onClose();
+    } catch (error) {
+      setFault(faultsOf(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title="Instructions of this call"
+      description="The agent follows them from its next answer on, in this call and in no other."
+    >
+      <form className="stack" onSubmit={(event) => void submit(event)}>
+        <Field label="Instructions" faults={fault}>
+          {(ids) => (
+            <textarea {...ids} className="input tall" rows={12} required value={instructions} onChange={(e) => setInstructions(e.target.value)} />
+          )}
+        </Field>
+        <div className="actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="primary" busy={isBusy}>
+            Change
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
 /** Sound travels by the socket alone: where there is none, nobody listens. */
 function ListenIn({ call }: { call: Call }) {
   const { state } = useConnection();
@@ -194,7 +240,7 @@ function ListenIn({ call }: { call: Call }) {
 
 export function Controls({ call, sum }: { call: Call; sum: Summary }) {
   const { busy, run } = useCommand(call);
-  const [dialog, setDialog] = useState<'transfer' | 'agent' | null>(null);
+  const [dialog, setDialog] = useState<'transfer' | 'agent' | 'instructions' | null>(null);
   const { enabled: records = true, may_pause: mayPause = true } = call.agent.recording ?? {};
   return (
     <div className="controls">
@@ -231,6 +277,9 @@ export function Controls({ call, sum }: { call: Call; sum: Summary }) {
                   {sum.recordingPaused ? 'Resume recording' : 'Pause recording'}
                 </Menu.Item>
               )}
+              <Menu.Item className="option" onClick={() => setDialog('instructions')}>
+                <FilePen aria-hidden="true" /> Edit instructions
+              </Menu.Item>
               <Menu.Item className="option" onClick={() => setDialog('agent')}>
                 <Bot aria-hidden="true" /> Change agent
               </Menu.Item>
@@ -251,6 +300,7 @@ export function Controls({ call, sum }: { call: Call; sum: Summary }) {
         The call ends at once, without a goodbye.
       </Confirm>
       {dialog === 'transfer' && <TransferDialog call={call} onClose={() => setDialog(null)} />}
+      {dialog === 'instructions' && <InstructionsDialog call={call} onClose={() => setDialog(null)} />}
       {dialog === 'agent' && <AgentDialog call={call} onClose={() => setDialog(null)} />}
     </div>
   );

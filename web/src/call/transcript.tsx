@@ -3,9 +3,10 @@ import { Play, Scissors, Wrench } from 'lucide-react';
 import { memo, useEffect, useMemo, useRef } from 'react';
 import type { Line, ToolRun } from '../api/types';
 import { bytes, clock, span, words } from '../lib/format';
+import { WHO } from '../lib/vtt';
 import { cutAt, type Item, items, lineAt, type ToolItem } from '../lib/transcript';
 import { wordsOf } from '../lib/words';
-import type { Detail } from '../live/entries';
+import type { Detail, ToolWords } from '../live/entries';
 import { Marked } from '../ui/marked';
 import { describe } from './events';
 import type { Player } from './player';
@@ -48,7 +49,7 @@ const LineRow = memo(function LineRow({ line, isFinal, isNow, wanted, play }: Li
   useEffect(() => {
     if (isNow) row.current?.scrollIntoView({ block: 'nearest' });
   }, [isNow]);
-  const who = line.speaker === 'agent' ? 'Agent' : 'Caller';
+  const who = WHO[line.speaker];
   return (
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- the time is the button for keys
     <li
@@ -75,7 +76,26 @@ const LineRow = memo(function LineRow({ line, isFinal, isNow, wanted, play }: Li
   );
 });
 
-function ToolRow({ tool, run }: { tool: ToolItem; run: ToolRun | undefined }) {
+/** As one reads it: JSON with its lines. */
+function Json({ text }: { text: string }) {
+  const pretty = useMemo(() => {
+    try {
+      return JSON.stringify(JSON.parse(text), null, 2);
+    } catch {
+      return text;
+    }
+  }, [text]);
+  // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls can be scrolled by keys
+  return <pre tabIndex={0}>{pretty}</pre>;
+}
+
+interface ToolRowProps {
+  tool: ToolItem;
+  run: ToolRun | undefined;
+  told: ToolWords | undefined;
+}
+
+function ToolRow({ tool, run, told }: ToolRowProps) {
   const failed = tool.error ?? run?.error;
   return (
     <li className={`line tool ${failed ? 'failed' : ''}`}>
@@ -87,6 +107,12 @@ function ToolRow({ tool, run }: { tool: ToolItem; run: ToolRun | undefined }) {
             {failed ? words(failed) : tool.finished && tool.tookMs !== null ? span(tool.tookMs) : 'running'}
           </span>
         </span>
+        {told && (
+          <div className="tool-words">
+            <Json text={told.arguments} />
+            {told.output !== null && <Json text={told.output} />}
+          </div>
+        )}
         {run && (
           <p className="faint small">
             {bytes(run.arguments_bytes)} asked, {bytes(run.output_bytes)} answered
@@ -160,7 +186,7 @@ export function Transcript({ detail, runs, player, isLive, at, sought }: Transcr
                 />
               );
             case 'tool':
-              return <ToolRow key={`tool ${item.id}`} tool={item} run={runs.find(({ call }) => call === item.id)} />;
+              return <ToolRow key={`tool ${item.id}`} tool={item} run={runs.find(({ call }) => call === item.id)} told={detail.tools.get(item.id)} />;
             case 'mark':
               return <MarkRow key={`mark ${item.at} ${item.event.event}`} item={item} />;
           }

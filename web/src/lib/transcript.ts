@@ -20,7 +20,7 @@ export type Item =
 /** What a reader of the conversation wants to know of; all the rest is in the timeline. */
 const TOLD = new Set([
   'on_hold', 'off_hold', 'recording_paused', 'recording_resumed', 'transfer_asked', 'transfer_answer', 'transfer_failed', 'transferred',
-  'model_lost', 'model_renewed', 'resumed', 'agent_changed', 'agent_refused', 'digits', 'dtmf_sent', 'message_taken',
+  'model_lost', 'model_renewed', 'resumed', 'agent_changed', 'agent_refused', 'say_asked', 'said', 'digits', 'dtmf_sent', 'message_taken',
   'callback_scheduled', 'spend_warning', 'hold_started', 'caller_detached', 'ended',
 ]);
 

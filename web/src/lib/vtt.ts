@@ -22,11 +22,12 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replace(/\s*\n\s*/g, ' ');
 }
 
-const WHO = { caller: 'Caller', agent: 'Agent' } as const;
+export const WHO = { caller: 'Caller', agent: 'Agent', operator: 'Operator' } as const;
 
 /** WebVTT: who spoke is a voice span. */
 export function webVtt(lines: Line[]): string {
-  const spoken = lines.filter((line) => line.text !== null).toSorted((one, other) => one.at - other.at);
+  // What was whispered sounds nowhere in the recording.
+  const spoken = lines.filter((line) => line.text !== null && line.speaker !== 'operator').toSorted((one, other) => one.at - other.at);
   const cues = spoken.map((line, at) => {
     const next = spoken.slice(at + 1).find((later) => later.at > line.at)?.at ?? line.at + LONGEST_MS;
     const until = Math.max(line.at + SHORTEST_MS, Math.min(next, line.at + LONGEST_MS));

@@ -68,3 +68,11 @@ test('of the line’s quality the last two minutes are kept', () => {
   expect(all.quality).toHaveLength(120);
   expect(all.quality.at(-1)?.at).toBe(299);
 });
+
+test('what a tool is asked and answers is shown, and an answer stays', () => {
+  const tool = (output: string | null) => ({ kind: 'tool', call: 'CA1', id: 'c1', name: 'look_up', arguments: '{}', output }) as const;
+  const shown = (...entries: Exclude<Entry, { kind: 'audio' }>[]) => view(held(...entries))!.tools.get('c1');
+  expect(shown(tool(null))).toEqual({ id: 'c1', name: 'look_up', arguments: '{}', output: null });
+  expect(shown(tool(null), tool('{"ok":true}'))?.output).toBe('{"ok":true}');
+  expect(shown(tool('{"ok":true}'), tool(null))?.output).toBe('{"ok":true}');
+});

@@ -12,11 +12,20 @@ export interface Quality {
   mark_ms: number | null;
 }
 
+/** What a tool is asked, and what it answers: as long as one watches, and kept by nobody. */
+export interface ToolWords {
+  id: string;
+  name: string;
+  arguments: string;
+  output: string | null;
+}
+
 export type Entry =
   | { kind: 'call'; call: Call }
   | { kind: 'line'; call: string; fence: number; final: boolean; line: Line }
   | { kind: 'event'; call: string; fence: number; number: number; at: number; event: CallEvent }
   | ({ kind: 'quality'; call: string } & Quality)
+  | ({ kind: 'tool'; call: string } & ToolWords)
   | { kind: 'audio'; call: string; from: number; side: 'caller' | 'agent'; mulaw: string };
 
 interface HeldLine {
@@ -31,6 +40,7 @@ export interface Held {
   lines: Map<string, HeldLine>;
   events: Map<string, TimedEvent>;
   quality: Quality[];
+  tools: Map<string, ToolWords>;
 }
 
 /** A page's view of it. */
@@ -38,6 +48,7 @@ export interface Detail extends CallDetail {
   /** Items that are being spoken. */
   partial: ReadonlySet<string>;
   quality: readonly Quality[];
+  tools: ReadonlyMap<string, ToolWords>;
 }
 
 /** Of the strip's points: two minutes at one a second. */
@@ -46,7 +57,7 @@ const MOST_QUALITY = 120;
 const NO_FENCE = 0;
 
 export function nothing(): Held {
-  return { call: null, lines: new Map(), events: new Map(), quality: [] };
+  return { call: null, lines: new Map(), events: new Map(), quality: [], tools: new Map() };
 }
 
 /** Two writers number their events alike; what happened and when tells them apart, and what was read twice together. */
@@ -76,6 +87,12 @@ export function put(held: Held, entry: Exclude<Entry, { kind: 'audio' }>): void 
     case 'event':
       held.events.set(eventKey(entry.at, entry.event), { at: entry.at, event: entry.event });
       break;
+    case 'tool': {
+      const { id, name, arguments: asked, output } = entry;
+      // An answer is not taken back by what was told late.
+      held.tools.set(id, { id, name, arguments: asked, output: output ?? held.tools.get(id)?.output ?? null });
+      break;
+    }
     case 'quality': {
       const { at, jitter_ms, late, lost, mark_ms } = entry;
       const others = held.quality.filter((point) => point.at !== at);
@@ -107,6 +124,7 @@ export function view(held: Held): Detail | null {
     events: [...held.events.values()].toSorted((a, b) => a.at - b.at),
     partial: new Set(written.filter(({ final }) => !final).map(({ line }) => line.item)),
     quality: held.quality,
+    tools: held.tools,
   };
 }
 

@@ -6,6 +6,7 @@ import { PhoneMissed, UserX } from 'lucide-react';
 import { useMemo } from 'react';
 import { ApiError, get, send } from '../api/client';
 import type { Call, Message, ToolRun } from '../api/types';
+import { Composer } from '../call/composer';
 import { Controls } from '../call/controls';
 import { Exports } from '../call/exports';
 import { Overview } from '../call/overview';
@@ -95,6 +96,7 @@ function Whole({ detail }: { detail: Detail }) {
   const { call } = detail;
   const sum = useMemo(() => summarize(detail.events), [detail.events]);
   const isOver = call.status.status === 'ended';
+  const isOnLine = call.status.status === 'in_progress';
   const records = call.agent.recording?.enabled ?? true;
   const endedAt = isOver && records ? call.began_at_ms + (sum.lastedMs ?? 0) : null;
   const sound = useRecording(call.sid, endedAt) ?? null;
@@ -146,6 +148,7 @@ function Whole({ detail }: { detail: Detail }) {
           </Tabs.List>
           <Tabs.Panel value="transcript">
             <Transcript detail={detail} runs={runs.data?.tools ?? []} player={sound ? player : null} isLive={!isOver} {...place} />
+            {isOnLine && mayOperate && <Composer call={call} />}
           </Tabs.Panel>
           <Tabs.Panel value="timeline">
             <Timeline detail={detail} />

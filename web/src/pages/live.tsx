@@ -11,6 +11,7 @@ import { go, Link } from '../lib/router';
 import { type Summary, summarize } from '../lib/summary';
 import { agentName } from '../lib/agent-name';
 import { useTitle } from '../lib/title';
+import { WHO } from '../lib/vtt';
 import { useCalls, useGlance } from '../live/use';
 import { Empty, Trouble, Waiting } from '../ui/feedback';
 
@@ -49,7 +50,7 @@ const Row = memo(function Row({ call }: { call: Call }) {
         <div className="last truncate">
           {last && (
             <>
-              <b className={last.speaker}>{last.speaker === 'agent' ? 'Agent' : 'Caller'}</b>
+              <b className={last.speaker}>{WHO[last.speaker]}</b>
               {last.text}
             </>
           )}

@@ -7,6 +7,7 @@ use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{Clock, LINKS_LAST, PortResult, RelayControl};
 use shared::rfc3339;
+use shared::session::OperatorCommand;
 use url::Url;
 
 use super::super::http::Response;
@@ -55,7 +56,7 @@ impl<S: Records, B: Shelf, M, R: RelayControl, T, X, C: Clock> Api<S, B, M, R, T
         if call.as_ref().is_some_and(|call| !call.agent.recording.may_pause) {
             return Ok(Response::problem(StatusCode::CONFLICT, "the agent says that its recordings are not paused"));
         }
-        let command = Control::PauseRecording { sid: sid.clone() };
+        let command = Control::Operator { sid: sid.clone(), asks: OperatorCommand::PauseRecording };
         self.command(call, relays?, &command, Response::empty(StatusCode::ACCEPTED)).await
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Route {
     Hold(CallSid),
     Resume(CallSid),
     Transfer(CallSid),
+    Whisper(CallSid),
+    Say(CallSid),
     Messages,
     MessagesOf(CallSid),
     Callbacks,
@@ -73,6 +75,8 @@ impl Route {
             ["api", "calls", sid, "hold"] => call(sid).map(Self::Hold),
             ["api", "calls", sid, "resume"] => call(sid).map(Self::Resume),
             ["api", "calls", sid, "transfer"] => call(sid).map(Self::Transfer),
+            ["api", "calls", sid, "whisper"] => call(sid).map(Self::Whisper),
+            ["api", "calls", sid, "say"] => call(sid).map(Self::Say),
             ["api", "calls", sid, "messages"] => call(sid).map(Self::MessagesOf),
             ["api", "messages"] => Some(Self::Messages),
             ["api", "callbacks"] => Some(Self::Callbacks),
@@ -105,6 +109,8 @@ impl Route {
             | Self::PauseRecording(_)
             | Self::ResumeRecording(_)
             | Self::Transfer(_)
+            | Self::Whisper(_)
+            | Self::Say(_)
             | Self::ChangeAgent(_)
             | Self::TryTool
             | Self::Passes
@@ -155,6 +161,8 @@ impl Route {
             | Self::Hold(_)
             | Self::Resume(_)
             | Self::Transfer(_)
+            | Self::Whisper(_)
+            | Self::Say(_)
             | Self::Callback(..) => Some(Role::Operator),
             Self::Agents(_) | Self::Numbers(_) | Self::MusicFiles | Self::MusicFile(_) if reads => Some(Role::Viewer),
             Self::Agents(_)
@@ -180,6 +188,8 @@ impl Route {
             Self::Hold(sid) => ("call.hold", of(sid)),
             Self::Resume(sid) => ("call.resume", of(sid)),
             Self::Transfer(sid) => ("call.transfer", of(sid)),
+            Self::Whisper(sid) => ("call.whisper", of(sid)),
+            Self::Say(sid) => ("call.say", of(sid)),
             Self::PauseRecording(sid) => ("recording.pause", of(sid)),
             Self::ResumeRecording(sid) => ("recording.resume", of(sid)),
             Self::Callback(sid, _) => ("callback.cancel", of(sid)),

@@ -10,7 +10,7 @@ use shared::console::Keys;
 use shared::money::{Cost, Usd};
 use shared::ports::FoundRecording;
 use shared::redact::Secret;
-use shared::session::Event;
+use shared::session::{Event, OperatorCommand};
 use shared::time::CallTime;
 use shared::twilio::setup::{Account, Number};
 
@@ -61,6 +61,11 @@ pub(super) fn text(answer: &ApiGatewayV2httpResponse) -> String {
         Some(Body::Text(text)) => text.clone(),
         _ => String::new(),
     }
+}
+
+/// What the relay is told when an operator asks this of the call.
+pub(super) fn asked(asks: OperatorCommand) -> Control {
+    Control::Operator { sid: CALL.into(), asks }
 }
 
 fn of_call(rest: &str) -> String {
@@ -226,7 +231,7 @@ async fn a_recording_is_a_wav_or_a_way_to_it() {
 async fn a_call_can_be_hung_up_while_it_runs() {
     let world = World::new().with_call(CallStatus::InProgress);
     assert_eq!(ask(&world, Http::post(&of_call("/hangup"))).await.status_code, 202);
-    assert_eq!(world.state().sent, [("relay-1".into(), Control::HangUp { sid: CALL.into() })]);
+    assert_eq!(world.state().sent, [("relay-1".into(), asked(OperatorCommand::HangUp))]);
     world.state().relays[0].control = None;
     assert_eq!(ask(&world, Http::post(&of_call("/hangup"))).await.status_code, 503);
     let over = World::new().with_call(CallStatus::Ended(Ending::CallerHungUp));
@@ -237,9 +242,7 @@ async fn a_call_can_be_hung_up_while_it_runs() {
 #[tokio::test]
 async fn a_caller_can_be_put_on_hold_and_taken_off() {
     let world = World::new().with_call(CallStatus::InProgress);
-    for (verb, command) in
-        [("hold", Control::Hold { sid: CALL.into() }), ("resume", Control::Resume { sid: CALL.into() })]
-    {
+    for (verb, command) in [("hold", asked(OperatorCommand::Hold)), ("resume", asked(OperatorCommand::Resume))] {
         let path = format!("/api/calls/{CALL}/{verb}");
         assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(Http::post(&path).event()).await.status_code, 401);
         assert_eq!(ask(&world, Http::post(&path)).await.status_code, 202);
@@ -248,6 +251,39 @@ async fn a_caller_can_be_put_on_hold_and_taken_off() {
     }
     let over = World::new().with_call(CallStatus::Ended(Ending::CallerHungUp));
     assert_eq!(ask(&over, Http::post(&format!("/api/calls/{CALL}/hold"))).await.status_code, 409);
+}
+
+#[tokio::test]
+async fn an_operator_whispers_to_the_agent_and_speaks_by_its_mouth() {
+    let world = World::new().with_call(CallStatus::InProgress);
+    let text = || "Offer them a refund.".into();
+    let wishes =
+        [("whisper", OperatorCommand::Whisper { text: text() }), ("say", OperatorCommand::Say { text: text() })];
+    for (verb, asks) in wishes {
+        let path = format!("/api/calls/{CALL}/{verb}");
+        let wish = |json: &str| Http::post(&path).document("application/json", json);
+        assert_eq!(api(&world, PUBLIC_URL, Some(TOKEN)).handle(wish("{}").event()).await.status_code, 401);
+        assert_eq!(ask(&world, wish(r#"{"text":" Offer them a refund.\n"}"#)).await.status_code, 202);
+        assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), asked(asks))));
+        let long = format!(r#"{{"text":"{}"}}"#, "ä".repeat(601));
+        for nothing in ["", "{}", r#"{"text":" "}"#, r#"{"text":7}"#, r#"{"text":"a","to":"b"}"#, &long] {
+            assert_eq!(ask(&world, wish(nothing)).await.status_code, 400, "{nothing}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_call_reads_as_it_always_did() {
+    let commands = [
+        (OperatorCommand::HangUp, json!({ "command": "hang_up", "sid": CALL })),
+        (OperatorCommand::PauseRecording, json!({ "command": "pause_recording", "sid": CALL })),
+        (OperatorCommand::Say { text: "Hi".into() }, json!({ "command": "say", "sid": CALL, "text": "Hi" })),
+    ];
+    for (asks, written) in commands {
+        assert_eq!(serde_json::to_value(asked(asks.clone())).unwrap(), written);
+        assert_eq!(serde_json::from_value::<Control>(written).unwrap(), asked(asks));
+    }
+    assert!(serde_json::from_value::<Control>(json!({ "command": "sing", "sid": CALL })).is_err());
 }
 
 #[tokio::test]
@@ -324,7 +360,7 @@ async fn an_operator_puts_a_caller_through_to_whom_the_agent_knows() {
     );
     assert_eq!(world.state().sent, []);
     assert_eq!(ask(&world, wish(fine)).await.status_code, 202);
-    let command = Control::Transfer { sid: CALL.into(), to: "reception".into(), why: "A parcel.".into() };
+    let command = asked(OperatorCommand::Transfer { to: "reception".into(), why: "A parcel.".into() });
     assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
 }
 

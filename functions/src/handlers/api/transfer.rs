@@ -4,10 +4,10 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::agent::Whom;
-use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::{PortResult, RelayControl};
 use shared::redact::Pii;
+use shared::session::OperatorCommand;
 
 use super::needs::Records;
 use super::{Api, Response};
@@ -38,8 +38,6 @@ impl<S: Records, B, M, R: RelayControl, T, X, C> Api<S, B, M, R, T, X, C> {
         if let Err(fault) = call.agent.transfer_to(&to) {
             return Ok(Response::problem(StatusCode::UNPROCESSABLE_ENTITY, &fault.to_string()));
         }
-        let relays = self.store.relays().await?;
-        let command = Control::Transfer { sid: sid.clone(), to, why };
-        self.command(Some(call), relays, &command, Response::empty(StatusCode::ACCEPTED)).await
+        self.operate(sid, OperatorCommand::Transfer { to, why }).await
     }
 }

@@ -44,6 +44,7 @@ impl<D: Doors> Driver<D> {
             }
             Output::Speaking(line) => self.showing.spoken_so_far(line),
             Output::Quality(quality) => self.showing.quality(now, quality),
+            Output::ToolWords(words) => self.showing.tool(words),
             Output::Event(event) => self.note(now, event),
             // How a call ended is written down by `finish`, which has to know whether that was still ours to say.
             Output::Status(CallStatus::Ended(_)) => {}

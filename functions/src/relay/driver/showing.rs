@@ -9,7 +9,7 @@ use shared::agent::Agent;
 use shared::audio::recording::RecordOp;
 use shared::calls::{Call, CallStatus};
 use shared::live::{Demand, LiveEntry};
-use shared::session::{Event, Line, LineQuality};
+use shared::session::{Event, Line, LineQuality, ToolWords};
 use shared::time::CallTime;
 use tokio::sync::watch;
 
@@ -74,6 +74,10 @@ impl Showing {
 
     pub(super) fn quality(&self, at: CallTime, quality: LineQuality) {
         self.tell(LiveEntry::Quality { call: self.call.sid.clone(), at, quality });
+    }
+
+    pub(super) fn tool(&self, words: ToolWords) {
+        self.tell(LiveEntry::Tool { call: self.call.sid.clone(), words });
     }
 
     pub(super) fn status(&mut self, status: CallStatus) {

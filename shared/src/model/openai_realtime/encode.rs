@@ -39,9 +39,16 @@ pub(super) fn encode(command: &ModelCommand, out: &mut String) {
         ModelCommand::Note { text } => message("system", "input_text", text),
         ModelCommand::Remember { speaker: Speaker::Caller, text } => message("user", "input_text", text),
         ModelCommand::Remember { speaker: Speaker::Agent, text } => message("assistant", "output_text", text),
+        ModelCommand::Remember { speaker: Speaker::Operator, text } => {
+            let text = Pii::new(format!("{WHISPERED}{}", text.reveal()));
+            message("system", "input_text", &text)
+        }
     };
     let _infallible = write!(out, "{event}");
 }
+
+const WHISPERED: &str = "A colleague who listens in tells you this; the caller does not hear it, and is not told where you have it \
+    from. Heed it from your next words on: ";
 
 /// Fifty times a second and call: the payload is copied once, and nothing else happens.
 fn append(payload: &Payload, out: &mut String) {

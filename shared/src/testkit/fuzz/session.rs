@@ -330,6 +330,8 @@ impl Call {
                 67..=72 => Input::Operator(OperatorCommand::PauseRecording),
                 73..=78 => Input::Operator(OperatorCommand::ResumeRecording),
                 79..=90 => Input::Watched(bytes.flag()),
+                91..=98 => Input::Operator(OperatorCommand::Whisper { text: "Be brief.".into() }),
+                99..=110 => Input::Operator(OperatorCommand::Say { text: "One moment, please.".into() }),
                 _ => Input::HandOver,
             },
         }

@@ -8,7 +8,7 @@ use shared::agent::Agent;
 use shared::hold_music::MusicFile;
 use shared::twilio::setup::Setup;
 
-use super::super::{answers, transfer};
+use super::super::{answers, operator, transfer};
 use super::schemas::Schemas;
 
 pub(super) struct Operation {
@@ -228,6 +228,10 @@ fn commands(of: &mut Schemas) -> Vec<Operation> {
         "properties": {
             "agent": { "type": "string", "description": "The call's own unless said" },
             "version": { "type": "integer", "description": "The one that counts unless said" },
+            "instructions": {
+                "type": "string",
+                "description": "In place of its own, in this call alone; with neither agent nor version, of whoever answers now",
+            },
         },
     });
     vec![
@@ -241,6 +245,20 @@ fn commands(of: &mut Schemas) -> Vec<Operation> {
         Operation::post("/api/calls/{sid}/transfer", ("transfer", tag), "Puts the caller through")
             .sends::<transfer::Wanted>(of)
             .accepted(),
+        Operation::post(
+            "/api/calls/{sid}/whisper",
+            ("whisper", tag),
+            "Tells the agent something that the caller does not hear",
+        )
+        .sends::<operator::Words>(of)
+        .accepted(),
+        Operation::post(
+            "/api/calls/{sid}/say",
+            ("say", tag),
+            "The agent says it, word for word, when nobody else speaks",
+        )
+        .sends::<operator::Words>(of)
+        .accepted(),
         Operation::post("/api/calls/{sid}/agent", ("changeAgent", tag), "Another agent, or version, goes on")
             .sends_any(vec![(JSON, choice)])
             .answers::<answers::ChosenAgent>(202, of),

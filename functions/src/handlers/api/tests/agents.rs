@@ -226,3 +226,20 @@ async fn a_running_call_is_given_another_version_but_no_other_voice() {
     assert_eq!(ask(&over, change(json!({}))).await.status_code, 409);
     assert_eq!(ask(&World::new(), change(json!({}))).await.status_code, 404);
 }
+
+#[tokio::test]
+async fn the_instructions_of_one_call_are_changed_and_of_no_other() {
+    let world = World::new().with_agent(night());
+    let answering = Agent { version: 1, instructions: "Whisper.".to_owned(), ..night() };
+    world.state().calls.insert(CALL.into(), Call { agent: answering.clone(), ..call(CallStatus::InProgress) });
+    let path = format!("/api/calls/{CALL}/agent");
+    let change = |document: Value| Http::post(&path).json(&document);
+    assert_eq!(ask(&world, change(json!({ "instructions": "Be brief, {{caller_number}}." }))).await.status_code, 202);
+    let agent = Box::new(Agent { instructions: "Be brief, {{caller_number}}.".to_owned(), ..answering });
+    let command = Control::ChangeAgent { sid: CALL.into(), agent };
+    assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
+    assert_eq!(json_of(&world, Http::get("/api/agents/night")).await["instructions"], night().instructions);
+    for wrong in [json!(7), json!(" "), json!("Say {{nothing}}.")] {
+        assert_eq!(pointers(&ask(&world, change(json!({ "instructions": wrong }))).await), ["#/instructions"]);
+    }
+}

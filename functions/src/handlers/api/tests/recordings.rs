@@ -2,14 +2,13 @@
 
 use serde_json::json;
 use shared::calls::{Call, CallStatus, Ending};
-use shared::control::Control;
 use shared::ids::CallSid;
 use shared::ports::FoundRecording;
-use shared::session::Event;
+use shared::session::{Event, OperatorCommand};
 use shared::time::CallTime;
 
 use super::super::super::testing::{CALL, CALLED, CALLER, Http, NOW_MS, PUBLIC_URL, World, call};
-use super::{TOKEN, api, ask, json_of, text};
+use super::{TOKEN, api, ask, asked, json_of, text};
 
 fn of_call(rest: &str) -> String {
     format!("/api/calls/{CALL}/recording/{rest}")
@@ -60,10 +59,9 @@ async fn a_recording_that_its_relay_did_not_join_is_joined_for_its_url() {
 #[tokio::test]
 async fn a_recording_is_paused_and_resumed_while_its_call_runs() {
     let world = World::new().with_call(CallStatus::InProgress);
-    for (verb, command) in [
-        ("pause", Control::PauseRecording { sid: CALL.into() }),
-        ("resume", Control::ResumeRecording { sid: CALL.into() }),
-    ] {
+    for (verb, command) in
+        [("pause", asked(OperatorCommand::PauseRecording)), ("resume", asked(OperatorCommand::ResumeRecording))]
+    {
         assert_eq!(ask(&world, Http::get(&of_call(verb))).await.status_code, 405);
         assert_eq!(ask(&world, Http::post(&of_call(verb))).await.status_code, 202);
         assert_eq!(world.state().sent.pop(), Some(("relay-1".into(), command)));
