@@ -106,3 +106,18 @@ test('a server that ends and comes back is waited for, and the page goes on by i
     await bridge.stop();
   }
 });
+
+test('what callers, models and tools say is shown while it runs, and not run', async ({ page }) => {
+  const hostile = '<img src=x onerror=alert(1)><script>alert(2)</script>';
+  const { tell } = await wire(page);
+  await page.goto(`/console/calls/${SID}`);
+  await expect(page.locator('.side .connection')).toHaveText('Live');
+  const started = { event: 'tool_started', call: 'c1', name: `look_up ${hostile}` };
+  const tool = { kind: 'tool', call: SID, id: 'c1', name: 'look_up', arguments: JSON.stringify({ asked: hostile }), output: `answered ${hostile}` };
+  tell({ type: 'entries', cursor: '1.c', entries: [line(`Hello ${hostile}`, true), { kind: 'event', call: SID, fence: 1, number: 1, at: 1_000, event: started }, tool] });
+  const transcript = page.getByRole('region', { name: 'Transcript' });
+  for (const words of [`Hello ${hostile}`, `look_up ${hostile}`, `"asked": "${hostile}"`, `answered ${hostile}`]) {
+    await expect(transcript).toContainText(words);
+  }
+  await expect(page.locator('img[src="x"], script:not([src])')).toHaveCount(0);
+});
