@@ -57,7 +57,7 @@ async function sides(bridge: Bridge, sid: string): Promise<number[]> {
   return [0, 1].map((side) => sound.reduce((most, byte, at) => (at % 2 === side ? Math.max(most, loud(byte)) : most), 0));
 }
 
-test.describe.configure({ timeout: 180_000 });
+test.describe.configure({ timeout: 240_000 });
 
 test('a newcomer talks to the agent, sees the words, hears the answer, and finds the call with its recording', async ({ page, bridge }) => {
   await call(page);

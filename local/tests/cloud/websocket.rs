@@ -103,7 +103,7 @@ async fn a_sub_protocol_is_spoken_only_if_connect_says_so() {
     let cloud = toy_cloud(|_| {}).await;
     let offer = || {
         let mut request = request(&cloud, "call");
-        request.headers_mut().insert("sec-websocket-protocol", "one, two".parse().unwrap());
+        request.headers_mut().insert("sec-websocket-protocol", "one,two".parse().unwrap());
         request
     };
     let error = connect_async(offer()).await.unwrap_err();
