@@ -76,7 +76,7 @@ test.describe('with an account', () => {
     await twilio.set('+15005550007', { VoiceUrl: 'https://third.example.com/voice' });
     await row.getByRole('button', { name: 'Undo' }).click();
     await dialog.getByRole('button', { name: 'Put back' }).click();
-    await expect(page.getByText(/somebody has changed this number since it was pointed here/)).toBeVisible();
+    await expect(page.getByRole('region', { name: 'Notifications' }).getByText(/somebody has changed this number since/)).toBeVisible();
     await dialog.getByRole('button', { name: 'Cancel' }).click();
     await expect(row.getByText(/somebody has changed it since/)).toBeVisible();
     await expect(row.getByRole('button', { name: 'Undo' })).toBeDisabled();
