@@ -155,7 +155,8 @@ where
         let visitor = self.visitor(request, &route).await;
         let answer = match self.refusal(request, needed, &visitor).await {
             Some(refusal) => refusal,
-            None => self.route(route, request, &visitor).await.unwrap_or_else(|error| {
+            // As large as the largest of all that can be asked.
+            None => Box::pin(self.route(route, request, &visitor)).await.unwrap_or_else(|error| {
                 tracing::error!(code = "store_failed", path = nameless(&request.path), %error);
                 Response::problem(StatusCode::SERVICE_UNAVAILABLE, "what was asked for cannot be had right now")
             }),

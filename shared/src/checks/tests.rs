@@ -91,8 +91,8 @@ fn relays_are_there_with_room_or_it_is_said_what_is_lacking() {
     assert_eq!(state(&check(&[relay("a", NOW_MS - 60_000, false)], &here())), State::Fail);
     let going = check(&[relay("a", NOW_MS, true)], &here());
     assert!(state(&going) == State::Fail && going.what.contains("room"));
-    assert_eq!(state(&check(&[one.clone()], &here())), State::Warn);
-    assert_eq!(state(&check(&[one.clone()], &"http://localhost:8787".parse().unwrap())), State::Ok);
+    assert_eq!(state(&check(std::slice::from_ref(&one), &here())), State::Warn);
+    assert_eq!(state(&check(std::slice::from_ref(&one), &"http://localhost:8787".parse().unwrap())), State::Ok);
     assert_eq!(state(&check(&[one, two], &here())), State::Ok);
 }
 
