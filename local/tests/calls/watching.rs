@@ -29,6 +29,8 @@ struct Console {
     /// Every form in which lines were shown.
     forms: Vec<Value>,
     heard: BTreeMap<String, usize>,
+    /// By name, what tools were asked and answered.
+    tools: BTreeMap<String, Value>,
 }
 
 impl Console {
@@ -43,6 +45,7 @@ impl Console {
             events: BTreeMap::new(),
             forms: Vec::new(),
             heard: BTreeMap::new(),
+            tools: BTreeMap::new(),
         };
         console.say(hello).await;
         let greeting = console.next().await;
@@ -94,6 +97,7 @@ impl Console {
                 let side = entry["side"].as_str().unwrap().to_owned();
                 *self.heard.entry(side).or_default() += entry["mulaw"].as_str().unwrap().len() * 3 / 4;
             }
+            "tool" => _ = self.tools.insert(entry["name"].as_str().unwrap().to_owned(), entry.clone()),
             "quality" => {}
             other => panic!("{other}"),
         }
@@ -145,6 +149,9 @@ async fn a_console_sees_words_while_they_are_spoken_and_hears_both_sides() {
     for speaker in ["agent", "caller"] {
         assert!(console.heard.get(speaker).is_some_and(|bytes| *bytes > 8_000), "{speaker}: {:?}", console.heard);
     }
+    let looked_up = &console.tools["lookup_prescription"];
+    assert!(looked_up["arguments"].as_str().unwrap().contains("RX-1234"), "{looked_up}");
+    assert!(looked_up["output"].as_str().unwrap().contains("amoxicillin"), "{looked_up}");
     console.say(json!({ "action": "ping" })).await;
     console.until(|_, frame| (frame["type"] == "pong").then_some(())).await;
     house.stop().await;
