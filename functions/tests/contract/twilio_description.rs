@@ -118,14 +118,18 @@ async fn the_account_can_be_asked_for() {
 async fn a_number_can_be_looked_at_set_and_set_back() {
     let prism = Prism::mock(&shared_contract(DESCRIPTION)).await;
     let twilio = client(&prism.url);
-    let nothing = Routing { voice_url: "https://old.example.com/".to_owned(), ..Routing::default() };
+    let before = Routing {
+        voice_url: "https://old.example.com/".to_owned(),
+        status_callback: "https://old.example.com/status".to_owned(),
+        ..Routing::default()
+    };
     let second = Cursor::behind("Page=1&PageToken=PAPN0123456789abcdef0123456789abcdef");
     for request in [
         RestRequest::list_numbers_after(&account(), 50, None),
         RestRequest::list_numbers_after(&account(), 200, Some(&second)),
         RestRequest::fetch_number(&account(), &number()),
         RestRequest::set_number(&account(), &number(), &ours()),
-        RestRequest::set_number(&account(), &number(), &nothing),
+        RestRequest::set_number(&account(), &number(), &before),
     ] {
         let told = twilio.send(&request).await;
         assert!(told.is_ok() || refusal(told) != 422, "{request:?}");
@@ -133,6 +137,9 @@ async fn a_number_can_be_looked_at_set_and_set_back() {
     let wrong = Routing { voice_method: "PUT".to_owned(), ..ours() };
     assert_eq!(refusal(twilio.send(&RestRequest::set_number(&account(), &number(), &wrong)).await), 422);
     assert_eq!(refusal(twilio.send(&RestRequest::fetch_number(&account(), &"PN1".into())).await), 422);
+    // What takes a webhook away is no `uri` to the description: docs/UNVERIFIED.md.
+    let nothing = RestRequest::set_number(&account(), &number(), &Routing::default());
+    assert_eq!(refusal(twilio.send(&nothing).await), 422);
 }
 
 /// Prism refuses to show the description's own example, which breaks the description's own rules: it is read from there.
