@@ -32,7 +32,7 @@ agents: ## puts the agents of a folder (AGENTS=examples/agents) where URL says; 
 	done
 
 # What the console is made of, and whether it is built from that.
-CONSOLE_SOURCES := $(shell find web/src -type f 2>/dev/null) web/index.html web/vite.config.ts
+CONSOLE_SOURCES := $(shell find web/src -type f 2>/dev/null) $(wildcard examples/agents/*.yaml) web/index.html web/vite.config.ts
 .PHONY: web
 web: web/dist/.stamp ## the console, into web/dist, from where `run` serves it
 

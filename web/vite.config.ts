@@ -38,6 +38,8 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: {
+    // The examples that agents begin with.
+    fs: { allow: ['..'] },
     proxy: {
       ...Object.fromEntries(proxied.map((path) => [path, server])),
       '/logs': { target: server, ws: true },

@@ -106,3 +106,15 @@ test('a number is given to an agent, and taken back', async ({ page }) => {
   await page.getByRole('alertdialog').getByRole('button', { name: 'Release' }).click();
   await expect(row).toHaveCount(0);
 });
+
+test('an agent begins as one of the examples, under a name of its own', async ({ bridge, page }) => {
+  await page.goto('/console/agents');
+  await page.getByRole('button', { name: 'New agent' }).click();
+  await page.getByLabel('Name').fill('Our "Corner" Pharmacy');
+  await page.getByRole('combobox', { name: 'Begin with' }).click();
+  await page.getByRole('option', { name: 'Pharmacy' }).click();
+  await page.getByRole('button', { name: 'Create' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Our "Corner" Pharmacy');
+  await expect(page.getByLabel('Instructions')).toContainText('prescription');
+  await bridge.api('DELETE', '/api/agents/our-corner-pharmacy', undefined, { 'if-match': '*' });
+});

@@ -3,15 +3,19 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Bot, FileUp, Plus } from 'lucide-react';
 import { type FormEvent, useRef, useState } from 'react';
 import { ApiError, ask, get, send } from '../api/client';
+import { PLAIN, PRESETS, preset } from '../agent/presets';
 import type { Agent, AgentSent, AgentTitle, NumberEntry } from '../api/types';
 import { moment } from '../lib/format';
 import { useNow } from '../lib/now';
 import { go, Link } from '../lib/router';
 import { useMay } from '../lib/session';
 import { useTitle } from '../lib/title';
+import { Select } from '../ui/choices';
 import { Button, Fault, Field } from '../ui/controls';
 import { Dialog } from '../ui/dialogs';
 import { Empty, tell, Trouble, Waiting } from '../ui/feedback';
+
+const YAML = { 'content-type': 'application/yaml' };
 
 /** What a name becomes in an address. */
 export function slug(name: string): string {
@@ -22,9 +26,14 @@ export function slug(name: string): string {
 function NewAgent({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('');
   const [id, setId] = useState<string | null>(null);
+  const [from, setFrom] = useState(PLAIN);
   const queries = useQueryClient();
   const create = useMutation({
-    mutationFn: (agent: AgentSent) => send<Agent>('POST', '/api/agents', agent),
+    mutationFn: async (agent: AgentSent & { id: string; name: string }) => {
+      if (from === PLAIN) return send<Agent>('POST', '/api/agents', agent);
+      const body = await preset(from, agent.id, agent.name);
+      return (await (await ask('/api/agents', { method: 'POST', body, headers: YAML })).json()) as Agent;
+    },
     onSuccess: (agent) => {
       void queries.invalidateQueries({ queryKey: ['agents'] });
       go(`/agents/${agent.id}`);
@@ -37,7 +46,7 @@ function NewAgent({ onClose }: { onClose: () => void }) {
   const { error } = create;
   const faults = error instanceof ApiError && error.faults.length > 0 ? error.faults.map(({ detail }) => detail) : error ? [error.message] : [];
   return (
-    <Dialog open onClose={onClose} title="New agent" description="It begins as a receptionist; everything can be changed.">
+    <Dialog open onClose={onClose} title="New agent" description="Everything can be changed afterwards.">
       <form className="stack" onSubmit={submit}>
         <Field label="Name">
           {(ids) => <input {...ids} className="input" required value={name} onChange={({ target }) => setName(target.value)} />}
@@ -46,6 +55,9 @@ function NewAgent({ onClose }: { onClose: () => void }) {
           {(ids) => (
             <input {...ids} className="input mono" required value={id ?? slug(name)} onChange={({ target }) => setId(target.value)} />
           )}
+        </Field>
+        <Field label="Begin with" hint={from === PLAIN ? 'A receptionist who answers, and no more.' : 'Its words, voice and tools, to be made your own.'}>
+          {(ids) => <Select ids={ids} value={from} choices={[{ value: PLAIN, label: 'A receptionist' }, ...PRESETS]} onChange={setFrom} />}
         </Field>
         <div className="actions">
           <Button onClick={onClose}>Cancel</Button>
@@ -60,7 +72,7 @@ function NewAgent({ onClose }: { onClose: () => void }) {
 
 /** Over one that is there, its next version; what it was before can be restored. */
 async function put(yaml: string): Promise<Agent> {
-  const document = { method: 'POST', body: yaml, headers: { 'content-type': 'application/yaml' } };
+  const document = { method: 'POST', body: yaml, headers: YAML };
   try {
     return (await (await ask('/api/agents', document)).json()) as Agent;
   } catch (error) {
