@@ -6,6 +6,8 @@ import { expect, test } from './bridge';
 test.describe.configure({ mode: 'serial' });
 
 test('a call is on the Live page while it runs, with its words, and an operator hangs up', async ({ bridge, page }) => {
+  let heard = 0;
+  page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => (heard += String(payload).split('"kind":"audio"').length - 1)));
   await page.goto('/');
   await expect(page.getByRole('heading', { name: 'Nobody is on the phone' })).toBeVisible();
   const caller = bridge.call('patient.caller', ['--from', '+15005550111']);
@@ -28,10 +30,15 @@ test('a call is on the Live page while it runs, with its words, and an operator 
   const whispered = transcript.getByRole('listitem').filter({ hasText: 'Be kind: she has been waiting.' });
   await expect(whispered).toContainText('Operator');
   await expect(page.getByLabel('Whisper to the agent')).toHaveValue('');
+  await page.getByRole('button', { name: 'Listen' }).click();
+  await expect(page.getByRole('button', { name: 'Listening' })).toHaveAttribute('aria-pressed', 'true');
   await page.getByText('Say', { exact: true }).first().click();
   await page.getByLabel('Say to the caller').fill('One moment, I will check.');
   await page.getByRole('button', { name: 'Say' }).click();
   await expect(transcript.getByRole('listitem').filter({ hasText: 'One moment, I will check.' })).toContainText('Agent');
+  await expect.poll(() => heard, 'whoever listens in hears it').toBeGreaterThan(0);
+  await page.getByRole('button', { name: 'Listening' }).click();
+  await expect(page.getByRole('button', { name: 'Listen' })).toHaveAttribute('aria-pressed', 'false');
 
   await page.getByRole('button', { name: 'More' }).click();
   await page.getByRole('menuitem', { name: 'Edit instructions' }).click();
